@@ -1,0 +1,55 @@
+import type { LIVEPATCH_ACTION } from '../abi/livepatch.js';
+import type { Snapshot } from '../stack/snapshot.js';
+
+/** Which hypervisor a port leads to, in words that every output repeats. */
+export interface HostDescription {
+  readonly kind: 'xen' | 'embedded';
+  /** `xen`, or `embedded:DIR`: what --host would say. */
+  readonly spec: string;
+}
+
+export type Action = keyof typeof LIVEPATCH_ACTION;
+
+export interface ActionOptions {
+  /** Time for all CPUs to meet, in nanoseconds; 0 is Xen's own default (30 ms). */
+  readonly timeoutNs: number;
+  /** Skip the comparison of .livepatch.depends at APPLY. */
+  readonly nodeps: boolean;
+}
+
+/**
+ * Both of Xen's answers to one operation. They differ: see design.md, "Two answers". A success is
+ * `hypercallRc === 0 && (payloadRc ?? 0) === 0`.
+ */
+export interface OperationResult {
+  /** 0 or a negative errno. */
+  readonly hypercallRc: number;
+  /** The payload's own rc after the operation; null where there is no such payload (any more). */
+  readonly payloadRc: number | null;
+  /** What Xen printed about it, without the `livepatch: ` prefix and unescaped. Empty if unknown. */
+  readonly log: readonly string[];
+  /** From the first hypercall to the last answer. */
+  readonly elapsedMs: number;
+}
+
+/** True when both answers say that it was done. */
+export function succeeded(result: OperationResult): boolean {
+  return result.hypercallRc === 0 && (result.payloadRc ?? 0) === 0;
+}
+
+/**
+ * A hypervisor that holds payloads. Two implementations: the one under this dom0 (xen/) and the
+ * rules of core/verify with their state on disk (embedded/).
+ *
+ * A refusal by the hypervisor is a result. An XspliceError means that it could not be asked.
+ */
+export interface HypervisorPort {
+  readonly host: HostDescription;
+  observe(): Promise<Snapshot>;
+  /** Uploads these very bytes under a name; the payload is then CHECKED. */
+  upload(name: string, bytes: Uint8Array): Promise<OperationResult>;
+  /** Runs an action to completion. */
+  act(name: string, action: Action, options: ActionOptions): Promise<OperationResult>;
+  /** Releases handles and locks. Safe to call twice. */
+  close(): Promise<void>;
+}
