@@ -1,0 +1,107 @@
+import { ByteReader } from './bytes.js';
+import { SHT } from './constants.js';
+import { entryCount, sectionBytes } from './contents.js';
+import { ElfError } from './errors.js';
+import type { ElfFile, ElfSection } from './file.js';
+import { symbolEntrySize } from './symbols.js';
+
+/** Ours: a payload of Xen's largest size, 2 MiB, has room for 87,381. */
+export const MAX_RELOCATIONS = 1 << 20;
+
+export interface ElfRelocation {
+  /** Offset in the target section (ET_REL). Not checked against its size. */
+  readonly offset: bigint;
+  /** See R_X86_64 and R_AARCH64. */
+  readonly type: number;
+  /** Index in the symbol table; 0 for none. Within the table. */
+  readonly symbolIndex: number;
+  /** Null in a SHT_REL section, where the addend is the value at the place itself. */
+  readonly addend: bigint | null;
+}
+
+/** One section of relocations. */
+export interface RelocationTable {
+  readonly section: ElfSection;
+  /** The section whose contents are changed; null where sh_info is 0. */
+  readonly target: ElfSection | null;
+  readonly symbolTable: ElfSection;
+  readonly entries: readonly ElfRelocation[];
+}
+
+/** All relocation sections, in the order of the section table. */
+export function readRelocations(elf: ElfFile): readonly RelocationTable[] {
+  return elf.sections
+    .filter((section) => section.type === SHT.RELA || section.type === SHT.REL)
+    .map((section) => readRelocationTable(elf, section));
+}
+
+/** The relocations of one section of type REL or RELA. */
+export function readRelocationTable(elf: ElfFile, section: ElfSection): RelocationTable {
+  const what = `section ${section.index} (${section.name})`;
+  const withAddend = section.type === SHT.RELA;
+  const word = elf.class === 64 ? 8 : 4;
+  const entrySize = word * (withAddend ? 3 : 2);
+  const count = entryCount(section, entrySize, MAX_RELOCATIONS);
+  const symbolTable = elf.sections[section.link];
+  if (
+    symbolTable === undefined ||
+    (symbolTable.type !== SHT.SYMTAB && symbolTable.type !== SHT.DYNSYM)
+  ) {
+    throw new ElfError('elf-invalid', {
+      field: `link of ${what}`,
+      offset: null,
+      expected: 'the index of a symbol table',
+      actual:
+        symbolTable === undefined
+          ? `${section.link} of ${elf.sections.length} sections`
+          : `${section.link}, which has type ${symbolTable.type}`,
+    });
+  }
+  const target = section.info === 0 ? null : elf.sections[section.info];
+  if (target === undefined) {
+    throw new ElfError('elf-invalid', {
+      field: `info of ${what}`,
+      offset: null,
+      expected: `the index of one of ${elf.sections.length} sections`,
+      actual: String(section.info),
+    });
+  }
+  const symbolCount = symbolTable.size / BigInt(symbolEntrySize(elf));
+  const reader = new ByteReader(sectionBytes(elf, section), what);
+  const entries = Array.from({ length: count }, (_, index) => {
+    const at = index * entrySize;
+    const entry =
+      elf.class === 64
+        ? readRelocation64(reader, at, withAddend)
+        : readRelocation32(reader, at, withAddend);
+    if (BigInt(entry.symbolIndex) >= symbolCount && entry.symbolIndex !== 0) {
+      throw new ElfError('elf-invalid', {
+        field: `symbol of relocation ${index} in ${what}`,
+        offset: BigInt(at),
+        expected: `the index of one of ${symbolCount} symbols`,
+        actual: String(entry.symbolIndex),
+      });
+    }
+    return entry;
+  });
+  return { section, target, symbolTable, entries };
+}
+
+function readRelocation64(reader: ByteReader, at: number, withAddend: boolean): ElfRelocation {
+  return {
+    offset: reader.u64(at, 'r_offset'),
+    type: reader.u32(at + 8, 'r_info'),
+    symbolIndex: reader.u32(at + 12, 'r_info'),
+    addend: withAddend ? reader.i64(at + 16, 'r_addend') : null,
+  };
+}
+
+function readRelocation32(reader: ByteReader, at: number, withAddend: boolean): ElfRelocation {
+  const info = reader.u32(at + 4, 'r_info');
+  return {
+    offset: BigInt(reader.u32(at, 'r_offset')),
+    type: info & 0xff,
+    symbolIndex: info >>> 8,
+    addend: withAddend ? BigInt(reader.i32(at + 8, 'r_addend')) : null,
+  };
+}

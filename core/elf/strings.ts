@@ -1,0 +1,62 @@
+import { ElfError } from './errors.js';
+
+/**
+ * Distinct names may add up to this many times the size of their table. Linkers share tails (`.text`
+ * in `.rela.text`), which stays below 2; a table made to be read out over and over does not.
+ */
+const MAX_SHARING = 8;
+
+/** NUL-terminated names by offset: the contents of a SHT_STRTAB section. */
+export class StringTable {
+  readonly #bytes: Buffer;
+  readonly #what: string;
+  readonly #known = new Map<number, string>();
+  #budget: number;
+
+  /** `what` names the table in messages, e.g. `section .strtab`. */
+  constructor(bytes: Uint8Array, what: string) {
+    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#what = what;
+    this.#budget = bytes.length * MAX_SHARING;
+  }
+
+  /**
+   * The name at `offset`, latin1-decoded, so that every byte survives: escape it before printing.
+   * Offset 0 of an empty table is the empty name, as the specification has it. Fails on an offset
+   * past the end and on a name whose NUL is missing. `field` says whose name it is.
+   */
+  at(offset: number, field: string): string {
+    const known = this.#known.get(offset);
+    if (known !== undefined) return known;
+    if (offset === 0 && this.#bytes.length === 0) return '';
+    if (offset >= this.#bytes.length) {
+      throw new ElfError('elf-invalid', {
+        field,
+        offset: null,
+        expected: `an offset within the ${this.#bytes.length} bytes of ${this.#what}`,
+        actual: String(offset),
+      });
+    }
+    const end = this.#bytes.indexOf(0, offset);
+    if (end < 0) {
+      throw new ElfError('elf-invalid', {
+        field,
+        offset: null,
+        expected: `a NUL after offset ${offset} of ${this.#what}`,
+        actual: `none in the remaining ${this.#bytes.length - offset} bytes`,
+      });
+    }
+    this.#budget -= end - offset;
+    if (this.#budget < 0) {
+      throw new ElfError('elf-too-large', {
+        field,
+        offset: null,
+        expected: `names of at most ${this.#bytes.length * MAX_SHARING} bytes in all from ${this.#what}`,
+        actual: 'more: names overlap each other again and again',
+      });
+    }
+    const name = this.#bytes.toString('latin1', offset, end);
+    this.#known.set(offset, name);
+    return name;
+  }
+}

@@ -1,0 +1,121 @@
+import { ByteReader } from './bytes.js';
+import { SHT } from './constants.js';
+import { entryCount, sectionBytes } from './contents.js';
+import { ElfError } from './errors.js';
+import type { ElfFile, ElfSection } from './file.js';
+import { StringTable } from './strings.js';
+
+/** Ours: Xen has some ten thousand symbols, a Linux kernel two hundred thousand. */
+export const MAX_SYMBOLS = 1 << 20;
+
+export interface ElfSymbol {
+  /** Place in its table; 0 is the null symbol, which every table begins with. */
+  readonly index: number;
+  /** latin1-decoded: escape before printing. Empty for sections and the null symbol. */
+  readonly name: string;
+  /** Offset in its section (ET_REL) or address (ET_EXEC). */
+  readonly value: bigint;
+  readonly size: bigint;
+  /** See STT. */
+  readonly type: number;
+  /** See STB. */
+  readonly binding: number;
+  /** See STV. */
+  readonly visibility: number;
+  /** st_shndx: a section's index, or one of SHN. Not checked against the number of sections. */
+  readonly sectionIndex: number;
+}
+
+/** Size of a symbol in its table, in bytes. */
+export function symbolEntrySize(elf: ElfFile): number {
+  return elf.class === 64 ? 24 : 16;
+}
+
+/**
+ * The symbols of the file's only SHT_SYMTAB section, the null symbol included. Null where there is no
+ * such section (a stripped file), an empty array where it is empty. Fails where there are several.
+ */
+export function readSymbols(elf: ElfFile): readonly ElfSymbol[] | null {
+  const tables = elf.sections.filter((section) => section.type === SHT.SYMTAB);
+  const [table] = tables;
+  if (table === undefined) return null;
+  if (tables.length > 1) {
+    throw new ElfError('elf-invalid', {
+      field: 'symbol table',
+      offset: null,
+      expected: 'one section of type SYMTAB',
+      actual: `${tables.length} (sections ${tables.map((t) => t.index).join(', ')})`,
+    });
+  }
+  return readSymbolTable(elf, table);
+}
+
+/** The symbols of one section of type SYMTAB or DYNSYM. */
+export function readSymbolTable(elf: ElfFile, section: ElfSection): readonly ElfSymbol[] {
+  const entrySize = symbolEntrySize(elf);
+  const count = entryCount(section, entrySize, MAX_SYMBOLS);
+  const reader = new ByteReader(sectionBytes(elf, section), `section ${section.name}`);
+  const names = linkedStrings(elf, section);
+  return Array.from({ length: count }, (_, index) => {
+    const at = index * entrySize;
+    const raw = elf.class === 64 ? readSymbol64(reader, at) : readSymbol32(reader, at);
+    return {
+      index,
+      name: names.at(raw.nameOffset, `name of symbol ${index}`),
+      value: raw.value,
+      size: raw.size,
+      type: raw.info & 0xf,
+      binding: raw.info >> 4,
+      visibility: raw.other & 0x3,
+      sectionIndex: raw.sectionIndex,
+    };
+  });
+}
+
+/** The string table that a section's sh_link points at. */
+function linkedStrings(elf: ElfFile, section: ElfSection): StringTable {
+  const strings = elf.sections[section.link];
+  if (strings === undefined || strings.type !== SHT.STRTAB) {
+    throw new ElfError('elf-invalid', {
+      field: `link of section ${section.index} (${section.name})`,
+      offset: null,
+      expected: 'the index of a section of type STRTAB',
+      actual:
+        strings === undefined
+          ? `${section.link} of ${elf.sections.length} sections`
+          : `${section.link}, which has type ${strings.type}`,
+    });
+  }
+  return new StringTable(sectionBytes(elf, strings), `section ${strings.index} (${strings.name})`);
+}
+
+interface RawSymbol {
+  readonly nameOffset: number;
+  readonly value: bigint;
+  readonly size: bigint;
+  readonly info: number;
+  readonly other: number;
+  readonly sectionIndex: number;
+}
+
+function readSymbol64(reader: ByteReader, at: number): RawSymbol {
+  return {
+    nameOffset: reader.u32(at, 'st_name'),
+    info: reader.u8(at + 4, 'st_info'),
+    other: reader.u8(at + 5, 'st_other'),
+    sectionIndex: reader.u16(at + 6, 'st_shndx'),
+    value: reader.u64(at + 8, 'st_value'),
+    size: reader.u64(at + 16, 'st_size'),
+  };
+}
+
+function readSymbol32(reader: ByteReader, at: number): RawSymbol {
+  return {
+    nameOffset: reader.u32(at, 'st_name'),
+    value: BigInt(reader.u32(at + 4, 'st_value')),
+    size: BigInt(reader.u32(at + 8, 'st_size')),
+    info: reader.u8(at + 12, 'st_info'),
+    other: reader.u8(at + 13, 'st_other'),
+    sectionIndex: reader.u16(at + 14, 'st_shndx'),
+  };
+}
