@@ -51,11 +51,12 @@ export function topOf(snapshot: Snapshot): LoadedPayload | null {
 
 /**
  * Text that is equal exactly for snapshots in which the same payloads are loaded, in the same states
- * and order. A plan carries it, and execution refuses a plan whose snapshot is no longer true.
+ * and order, and none was reverted in between as far as that is known. A plan carries it, and
+ * execution refuses a plan whose snapshot is no longer true.
  */
 export function fingerprintOf(snapshot: Snapshot): string {
   return JSON.stringify([
     snapshot.hypervisor.buildId,
-    snapshot.payloads.map((p) => [p.name, p.state, p.buildId, p.position]),
+    snapshot.payloads.map((p) => [p.name, p.state, p.buildId, p.position, p.reverted]),
   ]);
 }

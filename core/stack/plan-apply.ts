@@ -1,0 +1,376 @@
+import type { BuildId } from '../abi/ids.js';
+import { type Finding, XspliceError } from '../errors.js';
+import { type ChainMember, checkChain } from './chain.js';
+import { checkHypervisor, loadSteps } from './load-steps.js';
+import { nameText } from './name.js';
+import {
+  comparesBuildIds,
+  type Guard,
+  makePlan,
+  type Plan,
+  type PlanCommand,
+  type PlanOptions,
+  type PlanPayload,
+  type Step,
+} from './plan.js';
+import { selectLoaded } from './select.js';
+import { type LoadedPayload, type Snapshot, stackOf } from './snapshot.js';
+
+/**
+ * Plans that all these files are applied, given in any order: those that are applied already are
+ * left alone, the others are brought into the order in which they build on one another from the
+ * stack's top, uploaded where they are not loaded, and then applied. All uploads come first, so that
+ * nothing is applied if one is refused. A payload that was reverted and cannot be applied again (or
+ * of which neither is known) is unloaded and uploaded anew, as Xen wants it (livepatch_action, 4.7
+ * on).
+ *
+ * With the guard `old-code` or `nodeps` the files need not build on the top, and not on one another:
+ * linked ones keep their order, the others come in the order given, and APPLY gets NODEPS.
+ *
+ * Fails with `no-hypervisor-id`, `unknown-stack` (the top's id or the order is not known),
+ * `does-not-attach` (nothing to be applied builds on the top: with the id expected and the one
+ * found), `not-a-chain` (with the findings of the chain check), `name-taken`, `wrong-hypervisor`.
+ */
+export function planApply(
+  snapshot: Snapshot,
+  payloads: readonly PlanPayload[],
+  options: PlanOptions,
+): Plan {
+  return planFiles('apply', snapshot, payloads, options);
+}
+
+/** Plans that this one file is uploaded and applied: {@link planApply} of one. */
+export function planLoad(snapshot: Snapshot, payload: PlanPayload, options: PlanOptions): Plan {
+  return planFiles('load', snapshot, [payload], options);
+}
+
+function planFiles(
+  command: PlanCommand,
+  snapshot: Snapshot,
+  payloads: readonly PlanPayload[],
+  options: PlanOptions,
+): Plan {
+  const guard = options.guard ?? 'build-id';
+  const files = [...new Map(payloads.map((payload) => [payload.file, payload])).values()];
+  const done: Step[] = [];
+  const open: PlanPayload[] = [];
+  for (const payload of files) {
+    const applied = findApplied(snapshot, payload.buildId);
+    if (applied) done.push(doneStep(payload, applied));
+    else open.push(payload);
+  }
+  if (open.length === 0) return makePlan(command, snapshot, options, done);
+
+  const findings: Finding[] = [];
+  const order = comparesBuildIds(guard)
+    ? orderOnTop(snapshot, open, findings)
+    : orderByLinks(snapshot, open, findings);
+  const loads = loadSteps(snapshot, order);
+  const applies = order.map((payload, index): Step => {
+    const name = loads.names.get(payload) ?? payload.name;
+    return applyStep(name, payload, guard, {
+      file: payload.file,
+      reason: whyApplied(snapshot, payload, order[index - 1], guard),
+    });
+  });
+  return makePlan(command, snapshot, options, [...done, ...loads.steps, ...applies], findings);
+}
+
+/**
+ * Plans that a payload which is loaded already is applied; `text` is its name or build-id.
+ *
+ * Fails with `not-loaded`, `ambiguous`, `unknown-stack`, `does-not-attach`. Whether it may be
+ * applied again after a revert only its file tells: Xen refuses it if not, and changes nothing.
+ */
+export function planApplyUploaded(snapshot: Snapshot, text: string, options: PlanOptions): Plan {
+  const guard = options.guard ?? 'build-id';
+  const payload = selectLoaded(snapshot, text);
+  const { name, buildId, depends } = payload;
+  if (payload.state === 'APPLIED') {
+    const step: Step = { action: 'none', name, buildId, depends, reason: appliedText(payload) };
+    return makePlan('apply', snapshot, options, [step]);
+  }
+  const findings: Finding[] = [];
+  if (comparesBuildIds(guard)) {
+    const top = knownTop(snapshot);
+    if (depends === null) {
+      throw new XspliceError(
+        'unknown-stack',
+        `It is not known on which build-id ${nameText(name)} builds, so it cannot be compared with ${top.text}`,
+        { hint: UNKNOWN_HINT },
+      );
+    }
+    if (depends !== top.id) throw doesNotAttach(snapshot, nameText(name), depends, top);
+  }
+  findings.push(...staleLinkFinding(snapshot, payload));
+  if (payload.reverted === true) {
+    findings.push({
+      code: 'reverted-before',
+      severity: 'warning',
+      message: `${nameText(name)} was applied and reverted before: Xen refuses to apply it again if it has writable data of its own`,
+      hint: 'If it is refused, unload it and apply its file.',
+    });
+  }
+  const reason = comparesBuildIds(guard)
+    ? 'is loaded, and builds on the top of the stack'
+    : 'is loaded; its parent is not compared';
+  return makePlan(
+    'apply',
+    snapshot,
+    options,
+    [applyStep(name, payload, guard, { reason })],
+    findings,
+  );
+}
+
+/** A payload is linked when it is uploaded: with the copy of its parent that was there then. */
+function staleLinkFinding(snapshot: Snapshot, payload: LoadedPayload): readonly Finding[] {
+  const parent = snapshot.payloads.findIndex(
+    (p) => p.buildId !== null && p.buildId === payload.depends,
+  );
+  const below = snapshot.payloads[parent];
+  if (below === undefined || parent < snapshot.payloads.indexOf(payload)) return [];
+  return [
+    {
+      code: 'uploaded-before-parent',
+      severity: 'warning',
+      message: `${nameText(payload.name)} was uploaded before ${nameText(below.name)}, on which it builds: what it uses of it may point to a copy that is gone`,
+      hint: 'Unload it and apply its file.',
+    },
+  ];
+}
+
+const UNKNOWN_HINT =
+  'Use --check old-code to compare the code it replaces instead, or --nodeps to compare nothing.';
+
+interface Top {
+  readonly id: BuildId;
+  /** `the hypervisor` or `NAME, the top of the stack`. */
+  readonly text: string;
+}
+
+/** What the next payload has to build on. Fails where that is not known. */
+function knownTop(snapshot: Snapshot): Top {
+  const stack = stackOf(snapshot);
+  const top = stack.at(-1);
+  if (top === undefined) {
+    const id = snapshot.hypervisor.buildId;
+    if (id !== null) return { id, text: 'the hypervisor' };
+    throw new XspliceError('no-hypervisor-id', 'The hypervisor has no build-id', {
+      hint: `Payloads cannot be matched with it. ${UNKNOWN_HINT}`,
+    });
+  }
+  if (stack.length > 1 && stack.some((payload) => payload.position === null)) {
+    throw new XspliceError(
+      'unknown-stack',
+      `${stack.length} payloads are applied, but not in which order is known`,
+      { hint: UNKNOWN_HINT },
+    );
+  }
+  if (top.buildId === null) {
+    throw new XspliceError(
+      'unknown-stack',
+      `The build-id of ${nameText(top.name)}, the top of the stack, is not known`,
+      { hint: UNKNOWN_HINT },
+    );
+  }
+  return { id: top.buildId, text: `${nameText(top.name)}, the top of the stack` };
+}
+
+/** The order in which the files build on the top; all of them have to. */
+function orderOnTop(
+  snapshot: Snapshot,
+  open: readonly PlanPayload[],
+  findings: Finding[],
+): readonly PlanPayload[] {
+  const top = knownTop(snapshot);
+  const hypervisor = snapshot.hypervisor.buildId;
+  if (hypervisor === null) {
+    throw new XspliceError('no-hypervisor-id', 'The hypervisor has no build-id', {
+      hint: `Payloads cannot be matched with it. ${UNKNOWN_HINT}`,
+    });
+  }
+  for (const payload of open) {
+    if (payload.buildId === null) throw unreadable(payload, 'build-id of its own');
+    if (payload.depends === null) throw unreadable(payload, "parent's build-id");
+  }
+  const report = checkChain(open, hypervisor, top.id);
+  const errors = report.findings.filter((finding) => finding.severity === 'error');
+  const missing = errors.filter((finding) => finding.code === 'missing-parent');
+  const [gap] = missing;
+  if (gap !== undefined && errors.length === missing.length) {
+    const payload = open.find((p) => p.file === gap.file);
+    if (payload?.depends) {
+      const onto = endOf(report.chain) ?? top;
+      throw doesNotAttach(snapshot, payload.file, payload.depends, onto, gap);
+    }
+  }
+  if (report.chain.length < open.length) {
+    const [first] = errors.length > 0 ? errors : report.findings;
+    throw new XspliceError(
+      first?.code === 'wrong-hypervisor' ? 'wrong-hypervisor' : 'not-a-chain',
+      first?.message ?? 'These payloads are not one chain',
+      { findings: report.findings, ...(first?.hint === undefined ? {} : { hint: first.hint }) },
+    );
+  }
+  refuse(errors);
+  findings.push(...report.findings.filter((finding) => finding.code !== 'cumulative'));
+  return payloadsOf(report.chain, open);
+}
+
+/** Linked files in their order, others in the order given; what stands in the way is refused. */
+function orderByLinks(
+  snapshot: Snapshot,
+  open: readonly PlanPayload[],
+  findings: Finding[],
+): readonly PlanPayload[] {
+  const ids = new Set(open.map((payload) => payload.buildId));
+  const hypervisor = snapshot.hypervisor.buildId;
+  for (const payload of open) {
+    if (payload.buildId === null) throw unreadable(payload, 'build-id of its own');
+  }
+  if (ids.size < open.length) {
+    throw new XspliceError('not-a-chain', 'Two of these files have the same build-id', {
+      hint: 'Remove one of them: Xen loads a build-id only once.',
+      findings: hypervisor === null ? [] : checkChain(open, hypervisor).findings,
+    });
+  }
+  checkHypervisor(snapshot, open);
+  findings.push({
+    code: 'parents-not-compared',
+    severity: 'warning',
+    message:
+      'Xen is told not to compare parents (NODEPS): the order of application is taken on trust',
+  });
+  const byId = new Map(open.map((payload) => [payload.buildId, payload]));
+  const order = new Set<PlanPayload>();
+  for (const payload of open) {
+    const below = new Set<PlanPayload>();
+    let at: PlanPayload | undefined = payload;
+    while (at !== undefined && !order.has(at) && !below.has(at)) {
+      below.add(at);
+      at = at.depends === null ? undefined : byId.get(at.depends);
+    }
+    for (const next of [...below].reverse()) order.add(next);
+  }
+  return [...order];
+}
+
+function refuse(errors: readonly Finding[]): void {
+  const [first] = errors;
+  if (first === undefined) return;
+  throw new XspliceError(first.code, first.message, {
+    findings: errors,
+    ...(first.hint === undefined ? {} : { hint: first.hint }),
+  });
+}
+
+function unreadable(payload: PlanPayload, what: string): XspliceError {
+  return new XspliceError('no-build-id', `${payload.file} has no ${what} that can be read`, {
+    hint: 'Xen takes no payload without it: rebuild it, or leave it out.',
+  });
+}
+
+function payloadsOf(
+  chain: readonly ChainMember[],
+  open: readonly PlanPayload[],
+): readonly PlanPayload[] {
+  const byFile = new Map(open.map((payload) => [payload.file, payload]));
+  return chain.flatMap((member) => byFile.get(member.file) ?? []);
+}
+
+/** What a payload would be applied on once all of this chain is. */
+function endOf(chain: readonly ChainMember[]): Top | null {
+  const end = chain.at(-1);
+  return end === undefined || end.buildId === null ? null : { id: end.buildId, text: end.file };
+}
+
+/** The refusal with the id expected, the id found, and what would be needed first. */
+function doesNotAttach(
+  snapshot: Snapshot,
+  subject: string,
+  found: BuildId,
+  onto: Top,
+  files: Pick<Finding, 'file' | 'otherFiles'> = {},
+): XspliceError {
+  const message = `${subject} builds on ${found}, but what it would be applied on is ${onto.text} (${onto.id})`;
+  const hint = whatIsNeededFirst(snapshot, found);
+  const finding: Finding = {
+    code: 'does-not-attach',
+    severity: 'error',
+    message,
+    hint,
+    ...(files.file === undefined ? {} : { file: files.file }),
+    ...(files.otherFiles === undefined ? {} : { otherFiles: files.otherFiles }),
+    expected: onto.id,
+    actual: found,
+  };
+  return new XspliceError('does-not-attach', message, { hint, findings: [finding] });
+}
+
+function whatIsNeededFirst(snapshot: Snapshot, parent: BuildId): string {
+  if (parent === snapshot.hypervisor.buildId) {
+    return 'It builds on the hypervisor itself: use replace, or revert --to base first.';
+  }
+  const loaded = snapshot.payloads.find((payload) => payload.buildId === parent);
+  if (loaded === undefined) return `Apply the payload with the build-id ${parent} first.`;
+  const name = nameText(loaded.name);
+  return loaded.state === 'APPLIED'
+    ? `It builds on ${name}, which has other payloads above it: revert --to ${name} first.`
+    : `It builds on ${name}, which is loaded but not applied: apply ${name} first.`;
+}
+
+function findApplied(snapshot: Snapshot, id: BuildId | null): LoadedPayload | undefined {
+  if (id === null) return undefined;
+  return snapshot.payloads.find((p) => p.state === 'APPLIED' && p.buildId === id);
+}
+
+function doneStep(payload: PlanPayload, applied: LoadedPayload): Step {
+  const { buildId, depends, file, sha256 } = payload;
+  return {
+    action: 'none',
+    name: applied.name,
+    buildId,
+    depends,
+    file,
+    sha256,
+    reason: appliedText(applied),
+  };
+}
+
+function appliedText(payload: LoadedPayload): string {
+  return payload.position === null
+    ? 'is applied already'
+    : `is applied already, at position ${payload.position}`;
+}
+
+function applyStep(
+  name: string,
+  ids: Pick<Step, 'buildId' | 'depends'>,
+  guard: Guard,
+  rest: Pick<Step, 'file' | 'reason'>,
+): Step {
+  return {
+    action: 'apply',
+    name,
+    buildId: ids.buildId,
+    depends: ids.depends,
+    ...rest,
+    nodeps: !comparesBuildIds(guard),
+    guard,
+  };
+}
+
+function whyApplied(
+  snapshot: Snapshot,
+  payload: PlanPayload,
+  previous: PlanPayload | undefined,
+  guard: Guard,
+): string {
+  if (!comparesBuildIds(guard)) return 'was asked for; its parent is not compared';
+  if (previous !== undefined) return `builds on ${nameText(previous.name)}`;
+  const top = stackOf(snapshot).at(-1);
+  return top === undefined || payload.depends === null
+    ? 'builds on the hypervisor'
+    : `builds on ${nameText(top.name)}, the top of the stack`;
+}

@@ -1,0 +1,137 @@
+import { type Finding, XspliceError } from '../errors.js';
+import { checkHypervisor, findLoaded, loadSteps } from './load-steps.js';
+import { nameText } from './name.js';
+import { makePlan, type Plan, type PlanOptions, type PlanPayload, type Step } from './plan.js';
+import { type LoadedPayload, type Snapshot, stackOf } from './snapshot.js';
+
+/**
+ * Plans that this payload is the only one applied. Where it is not applied, REPLACE does it in one
+ * go: it reverts all others and applies this one. Where it is at the bottom of the stack already,
+ * those above it are reverted. Those reverted stay loaded, which a note says.
+ *
+ * REPLACE always compares the parent with the hypervisor, which no flag can skip, and never asks
+ * whether data is dirty (livepatch_action, common/livepatch.c): a payload that was reverted, or may
+ * have been, and has data of its own is uploaded anew first.
+ *
+ * Fails with `not-on-hypervisor` (its parent is not the hypervisor: both ids), `no-hypervisor-id`,
+ * `vetoing-hooks` (it has pre or post hooks, with which REPLACE is refused, since 4.14),
+ * `wrong-hypervisor`, `name-taken`, `applied-above` (it is applied above others).
+ */
+export function planReplace(snapshot: Snapshot, payload: PlanPayload, options: PlanOptions): Plan {
+  const stack = stackOf(snapshot);
+  const applied = stack.findIndex((p) => p.buildId !== null && p.buildId === payload.buildId);
+  if (applied >= 0) return planAboveReverted(snapshot, payload, stack, applied, options);
+
+  refuseUnfit(snapshot, payload);
+  checkHypervisor(snapshot, [payload]);
+  const loads = loadAlone(snapshot, payload);
+  const step: Step = {
+    action: 'replace',
+    name: loads.name,
+    buildId: payload.buildId,
+    depends: payload.depends,
+    file: payload.file,
+    reason:
+      stack.length === 0
+        ? 'is to be the only one applied; nothing is applied now'
+        : `takes the place of ${namesText(stack)}`,
+  };
+  const steps = [...loads.steps, step];
+  return makePlan('replace', snapshot, options, steps, stayLoadedFindings(stack));
+}
+
+/** Nothing will be below it: only its own state decides whether it is uploaded anew. */
+function loadAlone(
+  snapshot: Snapshot,
+  payload: PlanPayload,
+): { readonly steps: readonly Step[]; readonly name: string } {
+  const loads = loadSteps(withoutStackOrder(snapshot, payload), [payload]);
+  return { steps: loads.steps, name: loads.names.get(payload) ?? payload.name };
+}
+
+/** The same payloads with this one last, so that none counts as uploaded after it. */
+function withoutStackOrder(snapshot: Snapshot, payload: PlanPayload): Snapshot {
+  const loaded = snapshot.payloads[findLoaded(snapshot, payload)];
+  if (loaded === undefined) return snapshot;
+  return { ...snapshot, payloads: [...snapshot.payloads.filter((p) => p !== loaded), loaded] };
+}
+
+function refuseUnfit(snapshot: Snapshot, payload: PlanPayload): void {
+  const hypervisor = snapshot.hypervisor.buildId;
+  if (hypervisor === null) {
+    throw new XspliceError(
+      'no-hypervisor-id',
+      'The hypervisor has no build-id, so REPLACE cannot compare it with the payload',
+      { hint: 'Revert what is applied, then use apply --nodeps.' },
+    );
+  }
+  if (payload.depends !== hypervisor) {
+    throw new XspliceError(
+      'not-on-hypervisor',
+      `${payload.file} builds on ${payload.depends ?? 'nothing that can be read'}, but replace needs a payload that builds on the hypervisor ${hypervisor}`,
+      { hint: 'Use a cumulative payload, or apply this one on top of the one it builds on.' },
+    );
+  }
+  if (payload.vetoingHooks.length > 0) {
+    throw new XspliceError(
+      'vetoing-hooks',
+      `${payload.file} has hooks with which Xen refuses REPLACE: ${payload.vetoingHooks.join(', ')}`,
+      { hint: 'Revert what is applied (revert --to base), then apply it.' },
+    );
+  }
+}
+
+function planAboveReverted(
+  snapshot: Snapshot,
+  payload: PlanPayload,
+  stack: readonly LoadedPayload[],
+  index: number,
+  options: PlanOptions,
+): Plan {
+  const [only, ...others] = stack;
+  if (index > 0) {
+    throw new XspliceError(
+      'applied-above',
+      `${payload.file} is applied, but above ${namesText(stack.slice(0, index))}`,
+      { hint: 'Xen cannot replace with a payload that is applied: revert --to base first.' },
+    );
+  }
+  if (others.some((p) => p.position === null)) {
+    throw new XspliceError(
+      'unknown-stack',
+      `${stack.length} payloads are applied, but not in which order is known`,
+      { hint: 'Revert those above with the tool that applied them.' },
+    );
+  }
+  const reverts = others.reverse().map(({ name, buildId, depends }): Step => {
+    const reason = `is above ${nameText(only?.name ?? payload.name)}, which is to be the only one applied`;
+    return { action: 'revert', name, buildId, depends, reason };
+  });
+  const { buildId, depends, file, sha256 } = payload;
+  const done: Step = {
+    action: 'none',
+    name: only?.name ?? payload.name,
+    buildId,
+    depends,
+    file,
+    sha256,
+    reason: reverts.length === 0 ? 'is the only one applied already' : 'is applied already',
+  };
+  return makePlan('replace', snapshot, options, [...reverts, done], stayLoadedFindings(others));
+}
+
+function stayLoadedFindings(reverted: readonly LoadedPayload[]): readonly Finding[] {
+  if (reverted.length === 0) return [];
+  return [
+    {
+      code: 'stay-loaded',
+      severity: 'note',
+      message: `Reverted but still loaded afterwards: ${namesText(reverted)}`,
+      hint: 'Remove them with unload.',
+    },
+  ];
+}
+
+function namesText(payloads: readonly LoadedPayload[]): string {
+  return payloads.map((payload) => nameText(payload.name)).join(', ');
+}

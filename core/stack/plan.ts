@@ -1,0 +1,117 @@
+import type { BuildId } from '../abi/ids.js';
+import type { HookKind } from '../abi/livepatch.js';
+import type { Finding } from '../errors.js';
+import type { HostDescription } from '../hypervisor/port.js';
+import type { ChainMember } from './chain.js';
+import { applySteps } from './simulate.js';
+import { fingerprintOf, type Snapshot, stackOf } from './snapshot.js';
+
+/** Version of the plan's JSON form. */
+export const PLAN_FORMAT_VERSION = 1;
+
+/** The verbs that make plans. */
+export type PlanCommand = 'apply' | 'load' | 'upload' | 'revert' | 'replace' | 'unload';
+
+/** What one step does; `none` records that nothing has to be done for a payload. */
+export type StepAction = 'upload' | 'apply' | 'revert' | 'replace' | 'unload' | 'none';
+
+/**
+ * What has to hold before a payload may be applied: its parent's id is that of the stack's top
+ * (`build-id`, Xen's own rule), the code it replaces is what it was made against (`old-code`),
+ * `both`, or nothing (`nodeps`).
+ */
+export type Guard = 'build-id' | 'old-code' | 'both' | 'nodeps';
+
+/** True where the order of application rests on build-ids, and Xen compares them at APPLY. */
+export function comparesBuildIds(guard: Guard): boolean {
+  return guard === 'build-id' || guard === 'both';
+}
+
+/** A payload file as planning sees it. */
+export interface PlanPayload extends ChainMember {
+  /** Xen applies it again after a revert without a new upload (no writable data of its own). */
+  readonly safeToReapply: boolean;
+  /** Its hooks that make REPLACE impossible. */
+  readonly vetoingHooks: readonly HookKind[];
+  /** Names of the functions it replaces. */
+  readonly functions: readonly string[];
+}
+
+/** One thing to be done, or found to be done already. */
+export interface Step {
+  readonly action: StepAction;
+  /** The payload's name on the hypervisor. */
+  readonly name: string;
+  readonly buildId: BuildId | null;
+  readonly depends: BuildId | null;
+  /** The file it comes from, as the caller named it. Always there for `upload`. */
+  readonly file?: string;
+  /** Digest of the bytes to be uploaded. Always there for `upload`. */
+  readonly sha256?: string;
+  /** Why, in words: starts in lower case, follows "NAME: ". */
+  readonly reason: string;
+  /** APPLY with NODEPS: Xen does not compare `.livepatch.depends`. Only on `apply`. */
+  readonly nodeps?: boolean;
+  /** Only on `apply`. */
+  readonly guard?: Guard;
+}
+
+/** One applied payload; its place in the list is its position. */
+export interface StackEntry {
+  readonly name: string;
+  readonly buildId: BuildId | null;
+  readonly depends: BuildId | null;
+}
+
+/** What is going to be done, made from one observation. A value: showing it is all a dry run does. */
+export interface Plan {
+  readonly formatVersion: typeof PLAN_FORMAT_VERSION;
+  readonly command: PlanCommand;
+  readonly host: HostDescription;
+  /** Of the snapshot it was made from: it is stale once the host's differs. */
+  readonly fingerprint: string;
+  /** The applied payloads as observed, base first. */
+  readonly before: readonly StackEntry[];
+  /** The applied payloads once every step is done. */
+  readonly after: readonly StackEntry[];
+  readonly steps: readonly Step[];
+  /** Warnings and notes: an error is thrown, not planned. */
+  readonly findings: readonly Finding[];
+}
+
+/** Where a plan is made, and under which guard. */
+export interface PlanOptions {
+  readonly host: HostDescription;
+  /** `build-id` if it is not given. */
+  readonly guard?: Guard;
+}
+
+/** True if executing the plan would change something. */
+export function changesSomething(plan: Plan): boolean {
+  return plan.steps.some((step) => step.action !== 'none');
+}
+
+/** Completes a plan: what the stack will be is what the steps, tried on a copy, make of it. */
+export function makePlan(
+  command: PlanCommand,
+  snapshot: Snapshot,
+  options: PlanOptions,
+  steps: readonly Step[],
+  findings: readonly Finding[] = [],
+): Plan {
+  return {
+    formatVersion: PLAN_FORMAT_VERSION,
+    command,
+    host: options.host,
+    fingerprint: fingerprintOf(snapshot),
+    before: entriesOf(snapshot),
+    after: entriesOf(applySteps(snapshot, steps)),
+    steps,
+    findings,
+  };
+}
+
+/** The applied payloads, base first. */
+export function entriesOf(snapshot: Snapshot): readonly StackEntry[] {
+  return stackOf(snapshot).map(({ name, buildId, depends }) => ({ name, buildId, depends }));
+}

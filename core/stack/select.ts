@@ -1,0 +1,46 @@
+import { XspliceError } from '../errors.js';
+import { nameText } from './name.js';
+import type { LoadedPayload, Snapshot } from './snapshot.js';
+
+/** Fewest hex digits that stand for the build-id that starts with them. */
+const SHORTEST_ID = 8;
+
+/**
+ * The loaded payload that a person means by a name, a build-id, or the first eight or more digits of
+ * one. A name that fits wins over an id. Fails with `not-loaded` or `ambiguous`.
+ */
+export function selectLoaded(snapshot: Snapshot, text: string): LoadedPayload {
+  const name = Buffer.from(text, 'utf8').toString('latin1');
+  const named = snapshot.payloads.find((payload) => payload.name === name);
+  if (named) return named;
+  const digits = text.trim().toLowerCase();
+  const isId = digits.length >= SHORTEST_ID && /^[0-9a-f]+$/.test(digits);
+  const matches = isId
+    ? snapshot.payloads.filter((payload) => payload.buildId?.startsWith(digits))
+    : [];
+  const exact = matches.find((payload) => payload.buildId === digits);
+  const [only, ...others] = exact ? [exact] : matches;
+  if (only === undefined) {
+    throw new XspliceError('not-loaded', `No loaded payload has the name or build-id ${text}`, {
+      hint: loadedText(snapshot),
+    });
+  }
+  if (others.length > 0) {
+    const names = matches.map((payload) => nameText(payload.name)).join(', ');
+    throw new XspliceError(
+      'ambiguous',
+      `${matches.length} build-ids start with ${text}: ${names}`,
+      {
+        hint: 'Give the name, or more digits of the build-id.',
+      },
+    );
+  }
+  return only;
+}
+
+function loadedText(snapshot: Snapshot): string {
+  const names = snapshot.payloads.map((payload) => nameText(payload.name));
+  return names.length === 0
+    ? 'No payload is loaded at all. A file is loaded with upload or apply.'
+    : `Loaded are: ${names.join(', ')}.`;
+}
