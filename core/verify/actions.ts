@@ -1,0 +1,277 @@
+import { XEN_ERRNO } from '../abi/errno.js';
+import { type HookKind, VETOING_HOOKS } from '../abi/livepatch.js';
+import { checkExpectations } from './expectations.js';
+import { type AddressSpace, MemoryFault } from './memory.js';
+import {
+  findPayload,
+  type IdSpan,
+  type Model,
+  type ModelPayload,
+  topPayload,
+  withPayload,
+} from './model.js';
+import { patchFunctions, restoreFunctions } from './patching.js';
+import type { Answer } from './upload.js';
+import { type LogLine, type Verdict, type VerdictStage, XenPanic } from './verdict.js';
+import { PAGE_SIZE } from './vmap.js';
+
+/** One action while it is replayed: what was printed and assumed so far. */
+interface Replay {
+  readonly memory: AddressSpace;
+  readonly log: LogLine[];
+  readonly assumptions: string[];
+}
+
+/** What an action comes to before it is wrapped up as a verdict. */
+interface Result {
+  readonly model: Model;
+  /** Of the hypercall: 0 or a positive errno. */
+  readonly errno: number;
+  /** Decides the outcome where an errno (of either answer) is not 0. */
+  readonly stage: VerdictStage;
+}
+
+/** livepatch_action: UNLOAD. Only of a payload that is not applied. */
+export function unload(model: Model, name: string): Answer {
+  return act(model, name, (payload, { memory }) => {
+    if (payload.state !== 'CHECKED') return { model, errno: XEN_ERRNO.EINVAL, stage: 'state' };
+    memory.unmap(payload.allocation.base, payload.allocation.pages * PAGE_SIZE);
+    const payloads = model.payloads.filter((p) => p !== payload);
+    return { model: { ...model, payloads }, errno: 0, stage: 'state' };
+  });
+}
+
+/** livepatch_action: REVERT. Only of the top; of a payload that is not applied it does nothing. */
+export function revert(model: Model, name: string): Answer {
+  return act(model, name, (payload, replay) => {
+    if (payload.state !== 'APPLIED') return { model, errno: 0, stage: 'state' };
+    const top = topPayload(model);
+    if (top !== payload) {
+      error(replay, `${name}: can't unload. Top is ${top?.name ?? ''}`);
+      return { model, errno: XEN_ERRNO.EBUSY, stage: 'top-of-stack' };
+    }
+    assumeHook(replay, payload, 'prerevert', 'pre-revert hook function');
+    const reverted = revertPayload(replay, model, payload);
+    assumeHook(replay, payload, 'postrevert', 'post-revert hook function with rc=0');
+    finished(replay, name, 'REVERT', 0);
+    return { model: reverted, errno: 0, stage: 'patching' };
+  });
+}
+
+/** livepatch_action: APPLY. Two of its refusals leave different answers: see the re-apply rule. */
+export function apply(model: Model, name: string, options: { readonly nodeps: boolean }): Answer {
+  return act(model, name, (payload, replay) => {
+    if (payload.state !== 'CHECKED') return { model, errno: 0, stage: 'state' };
+    if (payload.reverted && !payload.safeToReapply) {
+      error(replay, `${name}: can't revert as payload has .data. Please unload`);
+      // The hypercall returns 0: only the payload's rc tells.
+      return rememberRc(model, payload, -XEN_ERRNO.EINVAL, 0, 're-apply');
+    }
+    if (!(options.nodeps && model.rules.has('payloadV2'))) {
+      const onTop = topPayload(model);
+      const errno = checkDependency(replay, model, payload, onTop);
+      if (errno) return { model, errno, stage: 'dependency' };
+    }
+    const expectations = checkExpectations(replay.memory, model.rules, payload);
+    replay.log.push(...expectations.log);
+    if (expectations.errno) return { model, errno: expectations.errno, stage: 'expectations' };
+    assumeHook(replay, payload, 'preapply', 'pre-apply hook function');
+    const applied = applyPayload(replay, model, payload);
+    assumeHook(replay, payload, 'postapply', 'post-apply hook function with rc=0');
+    finished(replay, name, 'APPLY', 0);
+    return { model: applied, errno: 0, stage: 'patching' };
+  });
+}
+
+/**
+ * livepatch_action: REPLACE. Everything applied is reverted, top first; only then are the
+ * expectations checked, so that a failure leaves the host with no patch at all. The re-apply rule
+ * is not asked.
+ */
+export function replace(model: Model, name: string): Answer {
+  return act(model, name, (payload, replay) => {
+    if (payload.state !== 'CHECKED') return { model, errno: 0, stage: 'state' };
+    const errno = checkDependency(replay, model, payload, null);
+    if (errno) return { model, errno, stage: 'dependency' };
+    const applied = model.applied.flatMap((n) => findPayload(model, n) ?? []);
+    if ([payload, ...applied].some((p) => hasVetoingHook(replay.memory, p))) {
+      error(replay, `${name}: REPLACE action is not supported on livepatches with vetoing hooks!`);
+      return { model, errno: XEN_ERRNO.EOPNOTSUPP, stage: 'vetoing-hooks' };
+    }
+    const bare = applied.reduceRight<Model>((m, p) => revertPayload(replay, m, p), model);
+    const expectations = checkExpectations(replay.memory, model.rules, payload);
+    replay.log.push(...expectations.log);
+    if (expectations.errno) {
+      error(
+        replay,
+        `${name}: SYSTEM MIGHT BE INSECURE: Replace action has been aborted after reverting ALL payloads!`,
+      );
+      finished(replay, name, 'REPLACE', -expectations.errno);
+      return rememberRc(bare, payload, -expectations.errno, 0, 'expectations');
+    }
+    const after = applyPayload(replay, bare, payload);
+    finished(replay, name, 'REPLACE', 0);
+    return { model: after, errno: 0, stage: 'patching' };
+  });
+}
+
+type ActionBody = (payload: ModelPayload, replay: Replay) => Result;
+
+function act(model: Model, name: string, body: ActionBody): Answer {
+  const payload = findPayload(model, name);
+  const replay: Replay = { memory: model.memory.fork(), log: [], assumptions: [] };
+  if (!payload) {
+    return answer(model, replay, { model, errno: XEN_ERRNO.ENOENT, stage: 'lookup' }, null);
+  }
+  try {
+    const result = body(payload, replay);
+    const after = findPayload(result.model, name);
+    return answer(model, replay, result, after);
+  } catch (failure) {
+    if (!(failure instanceof MemoryFault || failure instanceof XenPanic)) throw failure;
+    const { log, assumptions } = replay;
+    const outcome = { outcome: 'fatal', stage: 'patching', cause: failure.message } as const;
+    return { model, verdict: { outcome, hypercallRc: null, payloadRc: null, log, assumptions } };
+  }
+}
+
+function answer(
+  before: Model,
+  { memory, log, assumptions }: Replay,
+  { model, errno, stage }: Result,
+  payload: ModelPayload | null,
+): Answer {
+  const payloadRc = payload?.rc ?? null;
+  // What an earlier action left in rc says nothing about this one, which did not touch it.
+  const failed = errno !== 0 ? errno : model !== before && payloadRc !== null ? -payloadRc : 0;
+  const verdict: Verdict = {
+    outcome: failed === 0 ? { outcome: 'accepted' } : { outcome: 'refused', stage, errno: failed },
+    hypercallRc: errno === 0 ? 0 : -errno,
+    payloadRc,
+    log,
+    assumptions,
+  };
+  return { model: model === before ? before : { ...model, memory }, verdict };
+}
+
+/**
+ * build_id_dep: the payload's parent must be the last applied payload, or the hypervisor where there
+ * is none. REPLACE always compares with the hypervisor.
+ */
+function checkDependency(
+  replay: Replay,
+  model: Model,
+  payload: ModelPayload,
+  onTop: ModelPayload | null,
+): number {
+  const { memory } = replay;
+  const found = idText(memory, payload.depends);
+  if (!onTop && model.buildId === null) return XEN_ERRNO.ENODATA;
+  const expected = onTop ? idText(memory, onTop.buildId) : model.buildId;
+  if (found === expected) return 0;
+  const against = onTop?.name ?? 'hypervisor';
+  error(replay, `${payload.name}: check against ${against} build-id failed`);
+  return XEN_ERRNO.EINVAL;
+}
+
+function idText(memory: AddressSpace, { address, length }: IdSpan): string {
+  return Buffer.from(memory.read(address, length)).toString('hex');
+}
+
+function applyPayload(replay: Replay, model: Model, payload: ModelPayload): Model {
+  if (hookIsSet(replay.memory, payload, 'apply')) {
+    assumeHook(replay, payload, 'apply', 'apply action hook function');
+    // The hook decides what is patched; Xen panics unless it marks every function as applied.
+    const functionStates = payload.functionStates.map((state) => ({ ...state, applied: true }));
+    return pushApplied(model, { ...payload, functionStates });
+  }
+  info(replay, `${payload.name}: Applying ${payload.funcs.count} functions`);
+  assumeVoidHooks(replay, payload, 'load');
+  const functionStates = patchFunctions(replay.memory, model.rules, payload);
+  printMetadata(replay, payload);
+  return pushApplied(model, { ...payload, functionStates });
+}
+
+function pushApplied(model: Model, payload: ModelPayload): Model {
+  const next = withPayload(model, { ...payload, state: 'APPLIED', rc: 0 });
+  return { ...next, applied: [...model.applied, payload.name] };
+}
+
+function revertPayload(replay: Replay, model: Model, payload: ModelPayload): Model {
+  let functionStates: ModelPayload['functionStates'];
+  if (hookIsSet(replay.memory, payload, 'revert')) {
+    assumeHook(replay, payload, 'revert', 'revert action hook function');
+    functionStates = payload.functionStates.map((state) => ({ ...state, applied: false }));
+  } else {
+    info(replay, `${payload.name}: Reverting`);
+    functionStates = restoreFunctions(replay.memory, model.rules, payload);
+    assumeVoidHooks(replay, payload, 'unload');
+  }
+  const next = withPayload(model, {
+    ...payload,
+    functionStates,
+    state: 'CHECKED',
+    rc: 0,
+    reverted: true,
+  });
+  return { ...next, applied: model.applied.filter((name) => name !== payload.name) };
+}
+
+/** A refusal that only the payload's rc tells: the hypercall returns `errno`. */
+function rememberRc(
+  model: Model,
+  payload: ModelPayload,
+  rc: number,
+  errno: number,
+  stage: VerdictStage,
+): Result {
+  const current = findPayload(model, payload.name) ?? payload;
+  return { model: withPayload(model, { ...current, rc }), errno, stage };
+}
+
+/** is_hook_enabled: the pointer in the section is not NULL. */
+function hookIsSet(memory: AddressSpace, payload: ModelPayload, kind: HookKind): boolean {
+  const hook = payload.hooks[kind];
+  return hook !== undefined && hook.count > 0 && memory.u64(hook.address) !== 0n;
+}
+
+function hasVetoingHook(memory: AddressSpace, payload: ModelPayload): boolean {
+  return VETOING_HOOKS.some((kind) => hookIsSet(memory, payload, kind));
+}
+
+/** A hook is code, which is not run here: it is taken to succeed, and the verdict says so. */
+function assumeHook(replay: Replay, payload: ModelPayload, kind: HookKind, printed: string): void {
+  if (!hookIsSet(replay.memory, payload, kind)) return;
+  info(replay, `${payload.name}: Calling ${printed}`);
+  replay.assumptions.push(`the ${kind} hook of ${payload.name} returns 0`);
+}
+
+function assumeVoidHooks(replay: Replay, payload: ModelPayload, kind: 'load' | 'unload'): void {
+  const hook = payload.hooks[kind];
+  if (!hook?.count) return;
+  replay.assumptions.push(`the ${hook.count} ${kind} hook(s) of ${payload.name} do no harm`);
+}
+
+/** livepatch_display_metadata. */
+function printMetadata(replay: Replay, { metadata }: ModelPayload): void {
+  if (!metadata || metadata.sizeBytes === 0n) return;
+  info(replay, 'module metadata:');
+  const end = metadata.address + metadata.sizeBytes;
+  for (let at = metadata.address; at < end; ) {
+    const text = replay.memory.printed(at);
+    info(replay, `  ${text}`);
+    at += BigInt(text.length + 1);
+  }
+}
+
+function finished(replay: Replay, name: string, action: string, rc: number): void {
+  info(replay, `${name} finished ${action} with rc=${rc}`);
+}
+
+function info({ log }: Replay, text: string): void {
+  log.push({ level: 'info', text });
+}
+
+function error({ log }: Replay, text: string): void {
+  log.push({ level: 'error', text });
+}

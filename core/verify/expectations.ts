@@ -1,0 +1,58 @@
+import { XEN_ERRNO } from '../abi/errno.js';
+import { functionsOf } from './function.js';
+import type { AddressSpace } from './memory.js';
+import type { ModelPayload } from './model.js';
+import type { Rules } from './rules.js';
+import type { LogLine } from './verdict.js';
+
+/** What livepatch_check_expectations prints for the functions' bytes and returns: 0 or a positive errno. */
+export interface ExpectationResult {
+  readonly errno: number;
+  readonly log: readonly LogLine[];
+}
+
+/**
+ * livepatch_check_expectations: every enabled expectation is compared with the bytes at the old
+ * address as they are now. Since 4.14; APPLY checks before anything is changed, REPLACE only after
+ * everything was reverted.
+ */
+export function checkExpectations(
+  memory: AddressSpace,
+  rules: Rules,
+  payload: ModelPayload,
+): ExpectationResult {
+  if (!rules.has('payloadV2')) return { errno: 0, log: [] };
+  const log: LogLine[] = [
+    { level: 'info', text: `${payload.name}: Verifying enabled expectations for all functions` },
+  ];
+  for (const func of functionsOf(memory, rules, payload)) {
+    const { expect } = func;
+    if (!expect?.enabled) continue;
+    const nameOf = () => (func.nameAddress === 0n ? null : memory.printed(func.nameAddress));
+    const errno = ((): number => {
+      if (func.oldAddress === 0n) return XEN_ERRNO.EFAULT;
+      if (expect.reserved !== 0) return XEN_ERRNO.EINVAL;
+      if (func.oldSize < expect.length) return XEN_ERRNO.ERANGE;
+      if (memory.equal(func.oldAddress, expect.dataAddress, expect.length)) return 0;
+      const expected = hex(memory.read(expect.dataAddress, expect.length));
+      const actual = hex(memory.read(func.oldAddress, expect.length));
+      log.push({
+        level: 'error',
+        text: `${nameOf() ?? '(null)'}: expectation failed: expected:${expected}, actual:${actual}`,
+      });
+      return XEN_ERRNO.EINVAL;
+    })();
+    if (errno) {
+      log.push({
+        level: 'error',
+        text: `${payload.name}: expectations of ${nameOf() ?? 'unknown'} failed (rc=-${errno}), aborting!`,
+      });
+      return { errno, log };
+    }
+  }
+  return { errno: 0, log };
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}

@@ -1,0 +1,63 @@
+import { LIVEPATCH_FUNC } from '../abi/livepatch.js';
+import type { AddressSpace } from './memory.js';
+import type { ModelPayload } from './model.js';
+import type { Rules } from './rules.js';
+
+const ENDBR64 = 0xfa1e0ff3;
+/** `nopw 0x1(%...)`: what the boot code writes over an ENDBR64 that is no branch target any more. */
+const ENDBR64_POISON = 0x011f0f66;
+
+/**
+ * Whether the trampoline has to leave the first instruction alone (is_endbr64; 4.17, 4.14.5, 4.15.3,
+ * 4.16.1; is_endbr64_poison since 4.17). The read faults where the address is not mapped.
+ */
+export function startsWithEndbr(memory: AddressSpace, rules: Rules, address: bigint): boolean {
+  if (!rules.has('endbr')) return false;
+  const first = memory.u32(address);
+  return first === ENDBR64 || (first === ENDBR64_POISON && rules.has('endbrPoison'));
+}
+
+/** A struct livepatch_func as it is in memory once the payload is loaded. */
+export interface PatchedFunction {
+  readonly nameAddress: bigint;
+  readonly newAddress: bigint;
+  readonly oldAddress: bigint;
+  readonly newSize: number;
+  readonly oldSize: number;
+  readonly expect: {
+    readonly enabled: boolean;
+    readonly length: number;
+    readonly reserved: number;
+    /** Where the expected bytes are. */
+    readonly dataAddress: bigint;
+  } | null;
+}
+
+/** Reads the function entries of a loaded payload. */
+export function functionsOf(
+  memory: AddressSpace,
+  rules: Rules,
+  { funcs }: Pick<ModelPayload, 'funcs'>,
+): readonly PatchedFunction[] {
+  const entryBytes = BigInt(LIVEPATCH_FUNC.sizeBytes[rules.payloadVersion]);
+  return Array.from({ length: funcs.count }, (_, i) => {
+    const at = funcs.address + BigInt(i) * entryBytes;
+    const flags = rules.payloadVersion === 2 ? memory.u8(at + BigInt(LIVEPATCH_FUNC.expect)) : 0;
+    return {
+      nameAddress: memory.u64(at + BigInt(LIVEPATCH_FUNC.name)),
+      newAddress: memory.u64(at + BigInt(LIVEPATCH_FUNC.new_addr)),
+      oldAddress: memory.u64(at + BigInt(LIVEPATCH_FUNC.old_addr)),
+      newSize: memory.u32(at + BigInt(LIVEPATCH_FUNC.new_size)),
+      oldSize: memory.u32(at + BigInt(LIVEPATCH_FUNC.old_size)),
+      expect:
+        rules.payloadVersion === 2
+          ? {
+              enabled: (flags & 1) !== 0,
+              length: (flags >> 1) & 31,
+              reserved: flags >> 6,
+              dataAddress: at + BigInt(LIVEPATCH_FUNC.expect) + 1n,
+            }
+          : null,
+    };
+  });
+}

@@ -1,0 +1,99 @@
+import { ARCH_PATCH_INSN_SIZE, ENDBR64_LEN } from '../abi/livepatch.js';
+import { functionsOf, type PatchedFunction, startsWithEndbr } from './function.js';
+import { type AddressSpace, MemoryFault, wrap64 } from './memory.js';
+import type { FunctionState, ModelPayload } from './model.js';
+import type { Rules } from './rules.js';
+
+/** Xen's longest NOP; longer runs are made of several (add_nops, ASM_NOP_MAX). */
+const LONGEST_NOP = 8;
+/** k8/p6 NOPs by length, as arch_init_ideal_nops chooses them for all but some old CPUs (P6_NOP*). */
+const NOPS: readonly (readonly number[])[] = [
+  [],
+  [0x90],
+  [0x66, 0x90],
+  [0x0f, 0x1f, 0x00],
+  [0x0f, 0x1f, 0x40, 0x00],
+  [0x0f, 0x1f, 0x44, 0x00, 0x00],
+  [0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00],
+  [0x0f, 0x1f, 0x80, 0x00, 0x00, 0x00, 0x00],
+  [0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00],
+];
+
+/** add_nops: the longest first. */
+export function nopBytes(length: number): Uint8Array {
+  const bytes: number[] = [];
+  while (bytes.length < length) {
+    bytes.push(...(NOPS[Math.min(length - bytes.length, LONGEST_NOP)] ?? []));
+  }
+  return Uint8Array.from(bytes);
+}
+
+/** `jmp rel32` from the patch site to the new function. */
+function trampoline(func: PatchedFunction, patchOffset: number): Uint8Array {
+  const code = Uint8Array.of(0xe9, 0, 0, 0, 0);
+  const from = func.oldAddress + BigInt(patchOffset + ARCH_PATCH_INSN_SIZE);
+  const distance = Number(BigInt.asIntN(32, func.newAddress - from));
+  new DataView(code.buffer).setInt32(1, distance, true);
+  return code;
+}
+
+/**
+ * arch_livepatch_apply on every function that is not applied yet. Writes the trampoline, or NOPs
+ * where there is no new code, behind an ENDBR64 if the function starts with one.
+ */
+export function patchFunctions(
+  memory: AddressSpace,
+  rules: Rules,
+  payload: ModelPayload,
+): readonly FunctionState[] {
+  const functions = functionsOf(memory, rules, payload);
+  requireWritableState(memory, rules, payload);
+  return payload.functionStates.map((state, i) => {
+    const func = functions[i];
+    if (!func || state.applied) return state;
+    const patchOffset = startsWithEndbr(memory, rules, func.oldAddress) ? ENDBR64_LEN : 0;
+    const length = patchLength(func, patchOffset);
+    // `len` is unsigned: a NOP shorter than the ENDBR64 in front of it would wrap. Xen then copies
+    // 4 GiB, which ends in a page fault.
+    if (length < 0) throw new MemoryFault('write', func.oldAddress);
+    const site = wrap64(func.oldAddress + BigInt(patchOffset));
+    const savedBytes = memory.read(site, length).slice();
+    const code = func.newAddress === 0n ? nopBytes(length) : trampoline(func, patchOffset);
+    memory.write(site, code, true);
+    return { applied: true, patchOffset, savedBytes };
+  });
+}
+
+/** arch_livepatch_revert on every applied function: the saved bytes go back. */
+export function restoreFunctions(
+  memory: AddressSpace,
+  rules: Rules,
+  payload: ModelPayload,
+): readonly FunctionState[] {
+  const functions = functionsOf(memory, rules, payload);
+  requireWritableState(memory, rules, payload);
+  return payload.functionStates.map((state, i) => {
+    const func = functions[i];
+    if (!func || !state.applied) return state;
+    memory.write(wrap64(func.oldAddress + BigInt(state.patchOffset)), state.savedBytes, true);
+    return { ...state, applied: false };
+  });
+}
+
+/** livepatch_insn_len. */
+function patchLength(func: PatchedFunction, patchOffset: number): number {
+  return func.newAddress === 0n ? func.newSize - patchOffset : ARCH_PATCH_INSN_SIZE;
+}
+
+/**
+ * Until 4.19 (4.17.3, 4.18.1) Xen keeps the state of each function in .livepatch.funcs itself. That
+ * works on a read-only section only while CR0.WP is off during patching, that is up to 4.15 and in
+ * 4.16.0 to 4.16.3 and 4.17.0; from then on the write faults.
+ */
+function requireWritableState(memory: AddressSpace, rules: Rules, { funcs }: ModelPayload): void {
+  if (funcs.count === 0 || rules.has('stateOutside') || !rules.has('textRelaxedOnly')) return;
+  const region = memory.regions.find(
+    ({ base, bytes }) => funcs.address >= base && funcs.address < base + BigInt(bytes.length),
+  );
+  if (!region?.writable) throw new MemoryFault('write', funcs.address);
+}

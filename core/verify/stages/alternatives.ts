@@ -1,0 +1,158 @@
+import { XEN_ERRNO } from '../../abi/errno.js';
+import { SECTION } from '../../abi/livepatch.js';
+import {
+  contentsAddress,
+  isWholeEntries,
+  type Loading,
+  type LoadingSection,
+  refuse,
+  type Stage,
+  type StageResult,
+  sectionByName,
+} from '../loading.js';
+import { formatAddress, wrap64 } from '../memory.js';
+import { XenPanic } from '../verdict.js';
+
+const ALT_INSTR_BYTES = 14;
+/** MAX_PATCH_LEN. */
+const BUFFER_BYTES = 254;
+const ALT_FLAG_NOT = 0x8000;
+const ENOSPC = 28;
+const NOP = 0x90;
+
+/** A struct alt_instr. */
+interface Alternative {
+  readonly at: bigint;
+  readonly original: bigint;
+  readonly replacement: bigint;
+  readonly feature: number;
+  readonly originalBytes: number;
+  readonly replacementBytes: number;
+  readonly paddingBytes: number;
+}
+
+/**
+ * `.altinstructions` in prepare_payload, then _apply_alternatives. The ranges are checked since 4.18
+ * (4.17.4): the condition before could never be true. A bad entry BUG()s the host before 4.20
+ * (4.18.4, 4.19.1).
+ *
+ * Which CPU features the host has is not known here, so every feature counts as absent. It changes
+ * the payload's own code only, never the verdict.
+ */
+export const alternatives: Stage = (loading) => {
+  const { rules, draft } = loading;
+  const section = sectionByName(loading, SECTION.altInstructions);
+  if (!section) return 0;
+  if (!isWholeEntries(loading, section, ALT_INSTR_BYTES)) return XEN_ERRNO.EINVAL;
+  const count = Number(section.header.size / BigInt(ALT_INSTR_BYTES));
+  const start = contentsAddress(loading, section);
+  const entries = function* () {
+    for (let i = 0; i < count; i++) {
+      yield readAlternative(loading, wrap64(start + BigInt(i * ALT_INSTR_BYTES)));
+    }
+  };
+
+  if (rules.has('alternativeRanges') && count > 0) {
+    if (draft.text.sizeBytes === 0n) {
+      return refuse(loading, XEN_ERRNO.EINVAL, ' Alternatives provided, but no .text');
+    }
+    const replacements = sectionByName(loading, SECTION.altReplacement);
+    if (!replacements) {
+      return refuse(
+        loading,
+        XEN_ERRNO.EINVAL,
+        ' .altinstructions provided, but no .altinstr_replacement',
+      );
+    }
+    for (const entry of entries()) {
+      const errno = checkRanges(loading, entry, replacements);
+      if (errno) return errno;
+    }
+  }
+  for (const entry of entries()) {
+    const errno = applyAlternative(loading, entry);
+    if (errno) return errno;
+  }
+  return 0;
+};
+
+function readAlternative({ memory }: Loading, at: bigint): Alternative {
+  return {
+    at,
+    original: wrap64(at + BigInt(memory.i32(at))),
+    replacement: wrap64(at + 4n + BigInt(memory.i32(at + 4n))),
+    feature: memory.u16(at + 8n),
+    originalBytes: memory.u8(at + 10n),
+    replacementBytes: memory.u8(at + 11n),
+    paddingBytes: memory.u8(at + 12n),
+  };
+}
+
+function checkRanges(
+  loading: Loading,
+  entry: Alternative,
+  replacements: LoadingSection,
+): StageResult {
+  const { text } = loading.draft;
+  if (isOutside(entry.original, entry.originalBytes, text.address, text.sizeBytes)) {
+    return refuse(
+      loading,
+      XEN_ERRNO.EINVAL,
+      ` Alternative orig ${formatAddress(entry.original)}+${hex(entry.originalBytes)} outside payload text ${formatAddress(text.address)}+${hex(text.sizeBytes)}`,
+    );
+  }
+  const address = contentsAddress(loading, replacements);
+  const size = replacements.header.size;
+  if (isOutside(entry.replacement, entry.replacementBytes, address, size)) {
+    return refuse(
+      loading,
+      XEN_ERRNO.EINVAL,
+      ` Alternative repl ${formatAddress(entry.replacement)}+${hex(entry.replacementBytes)} outside .altinstr_replacement ${formatAddress(address)}+${hex(size)}`,
+    );
+  }
+  return 0;
+}
+
+function isOutside(address: bigint, bytes: number, start: bigint, size: bigint): boolean {
+  const length = BigInt(bytes);
+  return address < start || length > size || wrap64(address + length) > wrap64(start + size);
+}
+
+/** printk's %#x: no prefix for zero. */
+function hex(value: number | bigint): string {
+  return Number(value) === 0 ? '0' : `0x${value.toString(16)}`;
+}
+
+function applyAlternative(loading: Loading, entry: Alternative): StageResult {
+  const { rules, memory } = loading;
+  const totalBytes = entry.originalBytes + entry.paddingBytes;
+  const feature = rules.has('alternativeNot') ? entry.feature & ~ALT_FLAG_NOT : entry.feature;
+  const bad = (errno: number, what: string): StageResult => {
+    if (!rules.has('alternativeErrors'))
+      throw new XenPanic(`BUG_ON in _apply_alternatives: ${what}`);
+    return refuse(loading, errno, ` applying alternatives failed: -${errno}`);
+  };
+  if (entry.replacementBytes > totalBytes) {
+    return bad(ENOSPC, `replacement size ${entry.replacementBytes} larger than ${totalBytes}`);
+  }
+  if (totalBytes > BUFFER_BYTES) return bad(ENOSPC, `size ${totalBytes} above ${BUFFER_BYTES}`);
+  if (feature >= rules.cpuFeatures) {
+    return bad(XEN_ERRNO.ERANGE, `feature ${feature} not below ${rules.cpuFeatures}`);
+  }
+
+  const inverted = rules.has('alternativeNot') && (entry.feature & ALT_FLAG_NOT) !== 0;
+  if (!inverted) {
+    const padding = new Uint8Array(entry.paddingBytes > 1 ? entry.paddingBytes : 0).fill(NOP);
+    memory.write(wrap64(entry.original + BigInt(entry.originalBytes)), padding);
+    return 0;
+  }
+  const code = new Uint8Array(totalBytes).fill(NOP);
+  code.set(memory.read(entry.replacement, entry.replacementBytes));
+  if (entry.replacementBytes >= 5 && ((code[0] ?? 0) & 0xfe) === 0xe8) {
+    const view = new DataView(code.buffer);
+    const moved = BigInt(view.getInt32(1, true)) + entry.replacement - entry.original;
+    view.setInt32(1, Number(BigInt.asIntN(32, moved)), true);
+  }
+  memory.write(entry.original, code);
+  return 0;
+}

@@ -1,0 +1,134 @@
+import { XEN_ERRNO } from '../../abi/errno.js';
+import { SECTION } from '../../abi/livepatch.js';
+import {
+  contentsAddress,
+  type Loading,
+  type LoadingSection,
+  refuse,
+  type Stage,
+  type StageResult,
+  sectionByName,
+} from '../loading.js';
+import { wrap32, wrap64 } from '../memory.js';
+import type { IdSpan } from '../model.js';
+
+const NOTE_HEADER_BYTES = 12n;
+const NT_GNU_BUILD_ID = 3;
+/** %*phN prints at most this many bytes (vsprintf.c, hex_string). */
+const PRINTED_ID_BYTES = 64;
+
+/** The span of an id, or the positive errno of xen_build_id_check. */
+type ParsedId = IdSpan | number;
+
+/**
+ * xen_build_id_check, with the checks around it: only the first note of the section counts. Its own
+ * errno reaches the caller since 4.20 (4.18.4, 4.19.1); before, every failure was EINVAL.
+ */
+function parseBuildId(loading: Loading, section: LoadingSection, at: bigint): ParsedId {
+  const parsed = parseNote(loading, section, at);
+  if (typeof parsed !== 'number') return parsed.length === 0 ? XEN_ERRNO.EINVAL : parsed;
+  return loading.rules.has('buildIdFirst') ? parsed : XEN_ERRNO.EINVAL;
+}
+
+function parseNote({ memory }: Loading, { header }: LoadingSection, note: bigint): ParsedId {
+  if (header.size <= NOTE_HEADER_BYTES) return XEN_ERRNO.EINVAL;
+  const nameBytes = memory.u32(note);
+  const descBytes = memory.u32(wrap64(note + 4n));
+  const total = wrap32(BigInt(nameBytes) + BigInt(descBytes));
+  if (memory.u32(wrap64(note + 8n)) !== NT_GNU_BUILD_ID) return XEN_ERRNO.ENODATA;
+  if (total < BigInt(nameBytes)) return XEN_ERRNO.EINVAL;
+  if (nameBytes < 4) return XEN_ERRNO.EINVAL;
+  if (total > wrap32(wrap32(header.size) - NOTE_HEADER_BYTES)) return XEN_ERRNO.EINVAL;
+  const name = wrap64(note + NOTE_HEADER_BYTES);
+  // strncmp with "GNU" ends at the NUL, the fourth byte.
+  if (memory.u32(name) !== 0x00554e47) return XEN_ERRNO.ENODATA;
+  return { address: wrap64(name + BigInt((nameBytes + 3) & ~3)), length: descBytes };
+}
+
+/** The payload's own id, which no loaded payload may have. All releases. */
+export const ownBuildId: Stage = (loading) => {
+  const section = sectionByName(loading, SECTION.buildId);
+  if (!section) return 0;
+  const id = parseBuildId(loading, section, contentsAddress(loading, section));
+  if (typeof id === 'number') return id;
+  loading.draft.buildId = id;
+  for (const { buildId } of loading.model.payloads) {
+    const same =
+      buildId.length === id.length && loading.memory.equal(buildId.address, id.address, id.length);
+    if (same) return XEN_ERRNO.EEXIST;
+  }
+  return 0;
+};
+
+/** The parent's id: parsed here, compared only by APPLY and REPLACE. All releases. */
+export const depends: Stage = (loading) => {
+  const section = sectionByName(loading, SECTION.depends);
+  if (!section) return 0;
+  const id = parseBuildId(loading, section, contentsAddress(loading, section));
+  if (typeof id === 'number') return id;
+  loading.draft.depends = id;
+  return 0;
+};
+
+/** The hypervisor's id, parsed. 4.14 to 4.19 (not 4.18.4, 4.19.1). */
+export const xenDepends: Stage = (loading) => {
+  const section = sectionByName(loading, SECTION.xenDepends);
+  if (!section) return 0;
+  const id = parseBuildId(loading, section, contentsAddress(loading, section));
+  if (typeof id === 'number') return id;
+  loading.draft.xenDepends = id;
+  return 0;
+};
+
+/**
+ * The hypervisor's id, compared: xen_build_id_dep at the end of the load since 4.14,
+ * check_xen_buildid right after the file's tables since 4.20 (4.18.4, 4.19.1), where the note is
+ * parsed in the file's buffer and need not be in a section that is loaded.
+ */
+export const xenBuildId: Stage = (loading) =>
+  loading.rules.has('buildIdFirst') ? compareEarly(loading) : compareLate(loading);
+
+function compareEarly(loading: Loading): StageResult {
+  const section = sectionByName(loading, SECTION.xenDepends);
+  if (!section) {
+    return refuse(loading, XEN_ERRNO.EINVAL, `: section ${SECTION.xenDepends} is missing`);
+  }
+  const id = parseBuildId(loading, section, section.dataAddress);
+  if (typeof id === 'number') {
+    return refuse(
+      loading,
+      XEN_ERRNO.EINVAL,
+      `: failed to parse section ${SECTION.xenDepends} as build-id: -${id}`,
+    );
+  }
+  if (isHypervisorId(loading, id)) return 0;
+  if (loading.model.buildId === null) {
+    return refuse(
+      loading,
+      XEN_ERRNO.ENODATA,
+      `: unable to get running Xen build-id: -${XEN_ERRNO.ENODATA}`,
+    );
+  }
+  const errno = refuse(loading, XEN_ERRNO.EINVAL, ': build-id mismatch:');
+  loading.log.push(
+    { level: 'error', text: `  livepatch: ${idText(loading, id, PRINTED_ID_BYTES)}` },
+    { level: 'error', text: `        xen: ${loading.model.buildId}` },
+  );
+  return errno;
+}
+
+function compareLate(loading: Loading): StageResult {
+  const id = loading.draft.xenDepends;
+  if (loading.model.buildId === null) return XEN_ERRNO.ENODATA;
+  if (id && isHypervisorId(loading, id)) return 0;
+  return refuse(loading, XEN_ERRNO.EINVAL, ': check against hypervisor build-id failed');
+}
+
+function isHypervisorId(loading: Loading, id: IdSpan): boolean {
+  const own = loading.model.buildId;
+  return own !== null && own.length === id.length * 2 && idText(loading, id, id.length) === own;
+}
+
+function idText({ memory }: Loading, { address, length }: IdSpan, mostBytes: number): string {
+  return Buffer.from(memory.read(address, Math.min(length, mostBytes))).toString('hex');
+}

@@ -1,0 +1,32 @@
+import { XEN_ERRNO } from '../../abi/errno.js';
+import { SECTION } from '../../abi/livepatch.js';
+import { contentsAddress, isWholeEntries, type Stage, sectionByName } from '../loading.js';
+import { wrap64 } from '../memory.js';
+
+const ENTRY_BYTES = 8;
+
+/** `.ex_table` in prepare_payload: whole entries, which are then sorted in place. All releases. */
+export const exceptionTable: Stage = (loading) => {
+  const { memory } = loading;
+  const section = sectionByName(loading, SECTION.exTable);
+  if (!section) return 0;
+  if (!isWholeEntries(loading, section, ENTRY_BYTES)) return XEN_ERRNO.EINVAL;
+  const start = contentsAddress(loading, section);
+  const count = Number(section.header.size / BigInt(ENTRY_BYTES));
+
+  // Both fields are relative to themselves (asm/uaccess.h, struct exception_table_entry).
+  const entries = Array.from({ length: count }, (_, i) => {
+    const at = wrap64(start + BigInt(i * ENTRY_BYTES));
+    return {
+      fault: wrap64(at + BigInt(memory.i32(at))),
+      fixup: wrap64(at + 4n + BigInt(memory.i32(at + 4n))),
+    };
+  });
+  entries.sort((a, b) => (a.fault < b.fault ? -1 : a.fault > b.fault ? 1 : 0));
+  entries.forEach(({ fault, fixup }, i) => {
+    const at = wrap64(start + BigInt(i * ENTRY_BYTES));
+    memory.setU32(at, Number(BigInt.asUintN(32, fault - at)));
+    memory.setU32(at + 4n, Number(BigInt.asUintN(32, fixup - (at + 4n))));
+  });
+  return 0;
+};

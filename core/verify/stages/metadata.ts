@@ -1,0 +1,20 @@
+import { XEN_ERRNO } from '../../abi/errno.js';
+import { SECTION } from '../../abi/livepatch.js';
+import { contentsAddress, refuse, type Stage, sectionByName } from '../loading.js';
+import { wrap32, wrap64 } from '../memory.js';
+
+/**
+ * `.modinfo` in prepare_payload: its last byte must be a NUL. The length is a uint32_t, so that an
+ * empty section is read 4 GiB behind its start, which kills the host. Since 4.14.
+ */
+export const metadata: Stage = (loading) => {
+  const section = sectionByName(loading, SECTION.modinfo);
+  if (!section) return 0;
+  const address = contentsAddress(loading, section);
+  const sizeBytes = wrap32(section.header.size);
+  if (loading.memory.u8(wrap64(address + wrap32(sizeBytes - 1n))) !== 0) {
+    return refuse(loading, XEN_ERRNO.EINVAL, ': Incorrect metadata format detected');
+  }
+  loading.draft.metadata = { address, sizeBytes };
+  return 0;
+};

@@ -1,0 +1,53 @@
+import { XEN_ERRNO } from '../../abi/errno.js';
+import { KSYM_NAME_LEN } from '../../abi/livepatch.js';
+import { functionsOf } from '../function.js';
+import {
+  ELF_SYM,
+  type Loading,
+  type LoadingSymbol,
+  refuse,
+  SHF_ALLOC,
+  SHF_MERGE,
+  type Stage,
+  symbolValue,
+} from '../loading.js';
+import { wrap64 } from '../memory.js';
+import { lookupInPayloads, type PayloadSymbol } from '../model.js';
+
+/**
+ * build_symbol_table: every symbol of a loaded section that is not one of the new functions must be
+ * new to Xen and to all loaded payloads. All releases.
+ */
+export const newSymbols: Stage = (loading) => {
+  const { memory, model, rules, draft } = loading;
+  const newAddresses = new Set(functionsOf(memory, rules, draft).map((func) => func.newAddress));
+  const symbols: PayloadSymbol[] = [];
+  draft.symbols = symbols;
+
+  for (const symbol of loading.symbols.slice(1)) {
+    const fullName = payloadSymbolName(loading, symbol);
+    if (fullName === null) continue;
+    // The copies are made with strlcpy(…, KSYM_NAME_LEN).
+    const name = fullName.slice(0, KSYM_NAME_LEN - 1);
+    const value = symbolValue(loading, symbol);
+    const newSymbol = !newAddresses.has(value);
+    if (newSymbol && (model.symbols.lookup(name) ?? lookupInPayloads(model, name)) !== null) {
+      return refuse(loading, XEN_ERRNO.EEXIST, `: duplicate new symbol: ${name}`);
+    }
+    const size = memory.u64(wrap64(symbol.address + ELF_SYM.size));
+    symbols.push({ name, value, size, newSymbol });
+  }
+  return 0;
+};
+
+/** is_payload_symbol: the name, or null for a symbol that stays out of the table. */
+function payloadSymbolName(loading: Loading, symbol: LoadingSymbol): string | null {
+  const index = loading.memory.u16(wrap64(symbol.address + ELF_SYM.shndx));
+  const section = index === 0 ? undefined : loading.sections[index];
+  if (!section) return null;
+  const flags = section.header.flags;
+  if (!(flags & SHF_ALLOC)) return null;
+  const name = loading.memory.string(symbol.nameAddress).text;
+  if (name === '') return null;
+  return flags & SHF_MERGE && name.startsWith('.L') ? null : name;
+}

@@ -1,0 +1,153 @@
+import { XEN_ERRNO } from '../abi/errno.js';
+import { LIVEPATCH_MAX_SIZE, XEN_LIVEPATCH_NAME_SIZE } from '../abi/livepatch.js';
+import { type Loading, startLoading } from './loading.js';
+import { type AddressSpace, MemoryFault } from './memory.js';
+import { findPayload, type Model, type ModelPayload } from './model.js';
+import { STAGES } from './stages/index.js';
+import { type Outcome, type Verdict, type VerdictStage, XenPanic } from './verdict.js';
+import { PAGE_SIZE, pagesFor } from './vmap.js';
+
+/**
+ * Where the file's buffer is while it is loaded: some address of the VMAP_DEFAULT range
+ * (VMAP_VIRT_START, asm/config.h) with nothing mapped around it. The next upload's buffer is put at
+ * the same place once this one is freed.
+ */
+const RAW_BUFFER = 0xffff82c000200000n;
+
+/** A verdict on an operation, and the model after it. Refused and fatal ones leave the model as it was. */
+export interface Answer {
+  readonly verdict: Verdict;
+  readonly model: Model;
+}
+
+/** livepatch_upload: what Xen answers to this file under this name, and the hypervisor afterwards. */
+export function upload(model: Model, name: string, bytes: Uint8Array): Answer {
+  const early = checkRequest(model, name, bytes);
+  if (early) return { model, verdict: refusal(early.stage, early.errno) };
+
+  const memory = model.memory.fork();
+  const raw = { address: RAW_BUFFER, sizeBytes: BigInt(bytes.length) };
+  mapFile(memory, bytes);
+  const loading = startLoading(model, name, memory, raw);
+  for (const stage of model.rules.stages) {
+    const outcome = runStage(loading, stage);
+    if (outcome) {
+      const hypercallRc = outcome.outcome === 'refused' ? -outcome.errno : null;
+      const { log, assumptions } = loading;
+      return { model, verdict: { outcome, hypercallRc, payloadRc: null, log, assumptions } };
+    }
+  }
+  const payload = finish(loading);
+  memory.unmap(RAW_BUFFER, PAGE_SIZE);
+  return {
+    model: { ...model, memory, payloads: [...model.payloads, payload] },
+    verdict: {
+      outcome: { outcome: 'accepted' },
+      hypercallRc: 0,
+      payloadRc: 0,
+      log: loading.log,
+      assumptions: loading.assumptions,
+    },
+  };
+}
+
+/** verify_payload, get_name and find_payload. */
+function checkRequest(
+  model: Model,
+  name: string,
+  bytes: Uint8Array,
+): { stage: VerdictStage; errno: number } | null {
+  if (!isNameAccepted(name) || bytes.length === 0 || bytes.length > LIVEPATCH_MAX_SIZE) {
+    return { stage: 'name-and-size', errno: XEN_ERRNO.EINVAL };
+  }
+  return findPayload(model, name) ? { stage: 'same-name', errno: XEN_ERRNO.EEXIST } : null;
+}
+
+/** get_name: 1 to 128 bytes with the NUL; the name itself may be empty. Latin1, one byte a character. */
+export function isNameAccepted(name: string): boolean {
+  return name.length < XEN_LIVEPATCH_NAME_SIZE && !name.includes('\0');
+}
+
+function refusal(stage: VerdictStage, errno: number): Verdict {
+  return {
+    outcome: { outcome: 'refused', stage, errno },
+    hypercallRc: -errno,
+    payloadRc: null,
+    log: [],
+    assumptions: [],
+  };
+}
+
+/** vmalloc and copy_from_guest: whole pages, of which the last one's rest is undefined (zero here). */
+function mapFile(memory: AddressSpace, bytes: Uint8Array): void {
+  const buffer = new Uint8Array(Number(pagesFor(BigInt(bytes.length)) * PAGE_SIZE));
+  buffer.set(bytes);
+  memory.map({ base: RAW_BUFFER, bytes: buffer, writable: true, label: 'payload file' });
+}
+
+function runStage(loading: Loading, stage: keyof typeof STAGES): Outcome | null {
+  try {
+    const errno = STAGES[stage](loading);
+    return errno === 0 ? null : { outcome: 'refused', stage, errno };
+  } catch (error) {
+    if (error instanceof MemoryFault || error instanceof XenPanic) {
+      return { outcome: 'fatal', stage, cause: error.message };
+    }
+    throw error;
+  }
+}
+
+/** The rest of livepatch_upload, secure_payload included: page permissions, and the payload's place in the list. */
+function finish({ name, draft, memory }: Loading): ModelPayload {
+  const { text, rw, ro } = draft;
+  const allocation = draft.allocation ?? { base: 0n, pages: 0n };
+  protect(memory, name, allocation, { text, rw, ro });
+  return {
+    name,
+    state: 'CHECKED',
+    rc: 0,
+    reverted: false,
+    safeToReapply: draft.safeToReapply,
+    allocation,
+    text,
+    rw,
+    ro,
+    funcs: draft.funcs,
+    functionStates: draft.functionStates,
+    symbols: draft.symbols,
+    buildId: draft.buildId,
+    depends: draft.depends,
+    xenDepends: draft.xenDepends,
+    hooks: draft.hooks,
+    metadata: draft.metadata,
+  };
+}
+
+/** secure_payload: the one buffer of the load becomes three regions with their own permissions. */
+function protect(
+  memory: AddressSpace,
+  name: string,
+  { base, pages }: ModelPayload['allocation'],
+  areas: Pick<ModelPayload, 'text' | 'rw' | 'ro'>,
+): void {
+  if (pages === 0n) return;
+  const total = Number(pages * PAGE_SIZE);
+  const buffer = memory.read(base, total);
+  const rwStart = Number(areas.rw.address - base);
+  const roStart = Number(areas.ro.address - base);
+  memory.unmap(base, pages * PAGE_SIZE);
+  const parts = [
+    { start: 0, end: rwStart, writable: false, area: 'text' },
+    { start: rwStart, end: roStart, writable: true, area: 'data' },
+    { start: roStart, end: total, writable: false, area: 'rodata' },
+  ];
+  for (const { start, end, writable, area } of parts) {
+    if (end <= start) continue;
+    memory.map({
+      base: base + BigInt(start),
+      bytes: buffer.slice(start, end),
+      writable,
+      label: `payload ${name} ${area}`,
+    });
+  }
+}

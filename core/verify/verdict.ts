@@ -1,0 +1,64 @@
+import type { StageId } from './stages/index.js';
+
+/** A line that Xen prints, without its `livepatch: ` prefix. */
+export interface LogLine {
+  readonly level: 'error' | 'warning' | 'info';
+  readonly text: string;
+}
+
+/** Where in Xen something is decided: an upload stage, or a step of an action. */
+export type VerdictStage =
+  | 'name-and-size'
+  | 'same-name'
+  | StageId
+  | 'lookup'
+  | 'state'
+  | 'top-of-stack'
+  | 're-apply'
+  | 'dependency'
+  | 'expectations'
+  | 'vetoing-hooks'
+  | 'patching';
+
+/** Xen says no. */
+export interface Refusal {
+  readonly outcome: 'refused';
+  readonly stage: VerdictStage;
+  /** Positive errno. */
+  readonly errno: number;
+}
+
+/** Xen does not survive the question. */
+export interface Fatality {
+  readonly outcome: 'fatal';
+  readonly stage: VerdictStage;
+  /** What kills it, e.g. `read of unmapped address 0000000000000020`. */
+  readonly cause: string;
+}
+
+export interface Acceptance {
+  readonly outcome: 'accepted';
+}
+
+/** What Xen will answer, known before it is asked. */
+export type Outcome = Acceptance | Refusal | Fatality;
+
+/**
+ * What Xen answers to one operation. Both rcs are null when the outcome is fatal: there is nobody
+ * left to answer.
+ */
+export interface Verdict {
+  readonly outcome: Outcome;
+  /** What the hypercall returns: 0 or a negative errno. */
+  readonly hypercallRc: number | null;
+  /** What GET then reads as the payload's rc; null where there is no such payload. */
+  readonly payloadRc: number | null;
+  readonly log: readonly LogLine[];
+  /** What the verdict had to assume, in words, e.g. that a hook returns 0. */
+  readonly assumptions: readonly string[];
+}
+
+/** Thrown inside the replay where C would BUG(), panic() or hit an assertion that stays in a release build. */
+export class XenPanic extends Error {
+  override readonly name = 'XenPanic';
+}

@@ -1,0 +1,48 @@
+import { wrap64 } from './memory.js';
+
+/** Bytes of a page. */
+export const PAGE_SIZE = 4096n;
+
+/** PFN_UP: pages that these bytes need. Wraps like C's unsigned 64-bit. */
+export function pagesFor(sizeBytes: bigint): bigint {
+  return wrap64(sizeBytes + PAGE_SIZE - 1n) / PAGE_SIZE;
+}
+
+/** PAGE_ALIGN. */
+export function pageAlign(sizeBytes: bigint): bigint {
+  return wrap64(sizeBytes + PAGE_SIZE - 1n) & ~(PAGE_SIZE - 1n);
+}
+
+/** XEN_VIRT_START and the end of the range in which Xen, and so its payloads, live (asm/config.h). */
+export const XEN_VIRT_START = 0xffff82d040000000n;
+export const XEN_VIRT_END = 0xffff82d080000000n;
+
+/**
+ * Pages at the start of the VMAP_XEN range that hold its allocation bitmap (vm_init_type): one bit a
+ * page, for nearly 1 GiB.
+ */
+const BITMAP_PAGES = 8n;
+
+/** A range of pages that a payload occupies. */
+export interface Allocation {
+  readonly base: bigint;
+  readonly pages: bigint;
+}
+
+/**
+ * Where vmalloc_xen puts the next payload (common/vmap.c, vm_alloc): the first gap that is large
+ * enough, with an unmapped guard page before it. Null when the range is full (-ENOMEM).
+ */
+export function placeInVmap(
+  areaStart: bigint,
+  taken: readonly Allocation[],
+  pages: bigint,
+): bigint | null {
+  const sorted = [...taken].sort((a, b) => (a.base < b.base ? -1 : 1));
+  let candidate = areaStart + (BITMAP_PAGES + 1n) * PAGE_SIZE;
+  for (const { base, pages: used } of sorted) {
+    if (candidate + pages * PAGE_SIZE < base) break;
+    candidate = base + (used + 1n) * PAGE_SIZE;
+  }
+  return candidate + pages * PAGE_SIZE <= XEN_VIRT_END ? candidate : null;
+}
