@@ -1,0 +1,162 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { cachedFolder, cacheFolder } from './cache.js';
+import { findMirror } from './mirror.js';
+import { DOM0_PACKAGES, DOM0_SUITE, type RigRelease } from './releases.js';
+import { isInstalled, RigUnavailable, run } from './run.js';
+
+/** Package lists are asked for again when the last answer is older than this. */
+const LISTS_MAX_AGE_MS = 24 * 3600 * 1000;
+/** Debian's keys; the file is the same on every Debian, and Ubuntu packages it too. */
+const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
+
+/** Packages, unpacked side by side into one tree. */
+export interface PackageTree {
+  readonly root: string;
+  /** Equal exactly when the same versions are in it. */
+  readonly key: string;
+}
+
+/** apt with sources, lists and archives of its own, so that nothing on the machine changes. */
+function aptOptions(suite: string): string[] {
+  const folder = cacheFolder('apt', suite);
+  for (const name of ['lists/partial', 'archives/partial']) {
+    mkdirSync(join(folder, name), { recursive: true });
+  }
+  const { archive, security } = findMirror();
+  writeFileSync(
+    join(folder, 'sources.list'),
+    [
+      `deb [signed-by=${KEYRING}] ${archive} ${suite} main`,
+      `deb [signed-by=${KEYRING}] ${security} ${suite}-security main`,
+      '',
+    ].join('\n'),
+  );
+  const settings = {
+    'Dir::Etc::sourcelist': join(folder, 'sources.list'),
+    'Dir::Etc::sourceparts': '/dev/null',
+    'Dir::State::Lists': join(folder, 'lists'),
+    'Dir::Cache': folder,
+    'Dir::State::status': '/dev/null',
+    'APT::Sandbox::User': '',
+    'APT::Architecture': 'amd64',
+    'Acquire::Languages': 'none',
+  };
+  return Object.entries(settings).flatMap(([key, value]) => ['-o', `${key}=${value}`]);
+}
+
+function ageMs(file: string): number {
+  try {
+    return Date.now() - statSync(file).mtimeMs;
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}
+
+/** Refreshes the suite's lists; old ones do when the mirror cannot be reached. */
+function updateLists(suite: string): void {
+  const stamp = join(cacheFolder('apt', suite), 'updated');
+  const age = ageMs(stamp);
+  if (age < LISTS_MAX_AGE_MS) return;
+  try {
+    run('apt-get', [...aptOptions(suite), 'update', '-qq']);
+    writeFileSync(stamp, '');
+  } catch (error) {
+    if (age === Number.POSITIVE_INFINITY) throw error;
+    console.error(`Keeping the package lists of ${suite} that are here: ${String(error)}`);
+  }
+}
+
+/** Paragraphs of the packages that apt would install, in the order asked. */
+function show(suite: string, names: readonly string[]): string[] {
+  const text = run('apt-cache', [...aptOptions(suite), '--no-all-versions', 'show', ...names]);
+  return text
+    .toString('utf8')
+    .split(/\n\s*\n/)
+    .filter((paragraph) => paragraph.trim() !== '');
+}
+
+function field(paragraph: string, name: string): string {
+  return new RegExp(`^${name}: (.*)$`, 'm').exec(paragraph)?.[1] ?? '';
+}
+
+/**
+ * The packages of one Debian release, downloaded and unpacked (not installed: no root is needed).
+ *
+ * @throws RigUnavailable when the mirror or a package cannot be had.
+ */
+export async function unpackPackages(
+  suite: string,
+  names: readonly string[],
+): Promise<PackageTree> {
+  updateLists(suite);
+  const versions = show(suite, names).map(
+    (paragraph) => `${field(paragraph, 'Package')}=${field(paragraph, 'Version')}`,
+  );
+  const missing = names.filter((name) => !versions.some((pin) => pin.startsWith(`${name}=`)));
+  if (missing.length > 0) {
+    throw new RigUnavailable(`Debian ${suite} has no package ${missing.join(', ')}.`);
+  }
+  const key = createHash('sha256').update(versions.join('\n')).digest('hex').slice(0, 16);
+  const root = await cachedFolder('packages', `${suite}-${key}`, (folder) => {
+    const downloads = cacheFolder('apt', suite, `download-${key}`);
+    run('apt-get', [...aptOptions(suite), 'download', '-qq', ...versions], { cwd: downloads });
+    for (const file of readdirSync(downloads).filter((name) => name.endsWith('.deb'))) {
+      run('dpkg-deb', ['-x', join(downloads, file), folder]);
+    }
+    writeFileSync(join(folder, 'versions'), `${versions.join('\n')}\n`);
+  });
+  return { root, key: `${suite}-${key}` };
+}
+
+/** The kernel package that `linux-image-amd64` stands for: the -cloud one cannot be a dom0. */
+function kernelPackage(suite: string): string {
+  updateLists(suite);
+  const [meta] = show(suite, ['linux-image-amd64']);
+  const match = /\blinux-image-[0-9][^ ,()]*-amd64\b/.exec(field(meta ?? '', 'Depends'));
+  if (!match) throw new RigUnavailable(`Debian ${suite}'s linux-image-amd64 names no kernel.`);
+  return match[0];
+}
+
+/** Kernel, busybox, the stock tool and Xen's libraries. */
+export async function dom0Packages(): Promise<PackageTree> {
+  return unpackPackages(DOM0_SUITE, [kernelPackage(DOM0_SUITE), ...DOM0_PACKAGES]);
+}
+
+/** The hypervisor, and its xen-syms where there is one. */
+export async function hypervisorPackages(release: RigRelease): Promise<PackageTree> {
+  const names = [release.hypervisor];
+  if (release.symbols !== null) names.push(release.symbols);
+  return unpackPackages(release.suite, names);
+}
+
+/** Version of a package in an unpacked tree, as Debian spells it; null where it is not in it. */
+export function versionIn(tree: PackageTree, name: string): string | null {
+  const text = readFileSync(join(tree.root, 'versions'), 'utf8');
+  const line = text.split('\n').find((candidate) => candidate.startsWith(`${name}=`));
+  return line?.slice(name.length + 1) ?? null;
+}
+
+/**
+ * Programs that have to run on this machine: installed when this is root on a machine with apt.
+ *
+ * @throws RigUnavailable with the command that would install them.
+ */
+export function requirePrograms(): void {
+  const programs: Readonly<Record<string, string>> = {
+    'qemu-system-x86_64': 'qemu-system-x86',
+    cpio: 'cpio',
+    'dpkg-deb': 'dpkg',
+    'apt-get': 'apt',
+  };
+  const absent = Object.keys(programs).filter((program) => !isInstalled(program));
+  if (absent.length === 0) return;
+  const packages = absent.map((program) => programs[program] ?? program);
+  const command = `apt-get install -y --no-install-recommends ${packages.join(' ')}`;
+  if (process.getuid?.() !== 0 || absent.includes('apt-get')) {
+    throw new RigUnavailable(`${absent.join(', ')} is missing. As root: ${command}`);
+  }
+  run('apt-get', ['update', '-qq']);
+  run('apt-get', command.split(' ').slice(1));
+}
