@@ -28,6 +28,10 @@ export interface OperationResult {
   readonly payloadRc: number | null;
   /** What Xen printed about it, without the `livepatch: ` prefix and unescaped. Empty if unknown. */
   readonly log: readonly string[];
+  /** Which check of core/verify refused; absent from a real Xen, which does not tell. */
+  readonly stage?: string;
+  /** What the answer rests on that could not be known, e.g. that a hook returns 0. */
+  readonly assumptions?: readonly string[];
   /** From the first hypercall to the last answer. */
   readonly elapsedMs: number;
 }

@@ -1,0 +1,147 @@
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { XspliceError } from '../../errors.js';
+import type { Model } from '../../verify/index.js';
+import type { SymbolLookup } from '../../verify/model.js';
+import { BlobFolder } from './blobs.js';
+import { withLock } from './lock.js';
+import type { ModelStore } from './model-port.js';
+import { decodeState, encodeState, parseStateFile, type StateFile } from './state.js';
+
+const STATE_FILE = 'hypervisor.json';
+const LOCK_FILE = 'lock';
+const BLOB_FOLDER = 'blobs';
+
+/** Turns the text of a symbol table into lookups. */
+export type SymbolReader = (text: string) => SymbolLookup;
+
+/**
+ * A model in a directory: `hypervisor.json`, and its memory in `blobs/`, files named by their digest.
+ * An operation takes the lock, reads, computes, writes new blobs and then renames the state file into
+ * place, so that a killed process leaves the state before or after the operation.
+ */
+export class DiskStore implements ModelStore {
+  readonly version: string;
+  readonly #directory: string;
+  readonly #blobs: BlobFolder;
+  readonly #readSymbols: SymbolReader;
+  #symbols: { readonly sha256: string | null; readonly lookup: SymbolLookup } | undefined;
+  #last: { readonly text: string; readonly model: Model } | undefined;
+
+  private constructor(directory: string, readSymbols: SymbolReader, version: string) {
+    this.#directory = directory;
+    this.#blobs = new BlobFolder(join(directory, BLOB_FOLDER));
+    this.#readSymbols = readSymbols;
+    this.version = version;
+  }
+
+  /** Opens what `createDiskStore` made. Fails with `no-hypervisor` where there is none. */
+  static async open(directory: string, readSymbols: SymbolReader): Promise<DiskStore> {
+    const { version } = parseStateFile(await readStateText(directory));
+    return new DiskStore(directory, readSymbols, version);
+  }
+
+  async read(): Promise<Model> {
+    return (await this.#load()).model;
+  }
+
+  update<T>(operation: (model: Model) => { readonly model: Model; readonly value: T }): Promise<T> {
+    return withLock(join(this.#directory, LOCK_FILE), async () => {
+      const { model: before, state } = await this.#load();
+      const { model, value } = operation(before);
+      if (model !== before) {
+        const text = await commit(this.#directory, model, this.version, state.symbols, this.#blobs);
+        this.#last = { text, model };
+      }
+      return value;
+    });
+  }
+
+  async #load(): Promise<{ model: Model; state: StateFile }> {
+    const text = await readStateText(this.#directory);
+    const state = parseStateFile(text);
+    if (this.#last?.text === text) return { model: this.#last.model, state };
+    const model = await decodeState(state, this.#blobs, await this.#symbolsOf(state));
+    this.#last = { text, model };
+    return { model, state };
+  }
+
+  async #symbolsOf({ symbols: sha256 }: StateFile): Promise<SymbolLookup> {
+    if (this.#symbols?.sha256 === sha256) return this.#symbols.lookup;
+    const text =
+      sha256 === null ? '' : Buffer.from(await this.#blobs.read(sha256)).toString('latin1');
+    const lookup = this.#readSymbols(text);
+    this.#symbols = { sha256, lookup };
+    return lookup;
+  }
+}
+
+/**
+ * Makes a directory hold this model, in place of whatever hypervisor it held. `symbols` is the text
+ * that the reader given to `DiskStore.open` understands; null where the image has none.
+ */
+export async function createDiskStore(
+  directory: string,
+  model: Model,
+  version: string,
+  symbols: string | null,
+): Promise<void> {
+  await mkdir(directory, { recursive: true }).catch((cause: unknown) => {
+    throw notWritable(directory, cause);
+  });
+  await withLock(join(directory, LOCK_FILE), async () => {
+    const blobs = new BlobFolder(join(directory, BLOB_FOLDER));
+    const digest =
+      symbols === null ? null : await blobs.write(Buffer.from(symbols, 'latin1')).catch(fail);
+    await commit(directory, model, version, digest, blobs);
+  });
+
+  function fail(cause: unknown): never {
+    throw notWritable(directory, cause);
+  }
+}
+
+/** Blobs first, then the state file that names them, then what it no longer names goes. */
+async function commit(
+  directory: string,
+  model: Model,
+  version: string,
+  symbols: string | null,
+  blobs: BlobFolder,
+): Promise<string> {
+  const path = join(directory, STATE_FILE);
+  try {
+    const state = await encodeState(model, version, symbols, blobs);
+    const text = JSON.stringify(state);
+    await writeFile(`${path}.new`, text, { flush: true });
+    await rename(`${path}.new`, path);
+    await blobs.keepOnly(blobsOf(state));
+    return text;
+  } catch (cause) {
+    throw notWritable(directory, cause);
+  }
+}
+
+function blobsOf(state: StateFile): ReadonlySet<string> {
+  const regions = state.regions.map(({ sha256 }) => sha256);
+  return new Set(state.symbols === null ? regions : [state.symbols, ...regions]);
+}
+
+async function readStateText(directory: string): Promise<string> {
+  const path = join(directory, STATE_FILE);
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new XspliceError('no-hypervisor', `There is no embedded hypervisor in ${directory}`, {
+      hint: `Create one: xsplice-ts init --image FILE --host embedded:${directory}`,
+      cause,
+    });
+  }
+}
+
+function notWritable(directory: string, cause: unknown): XspliceError {
+  return new XspliceError('state-not-writable', `Cannot write to ${directory}: ${String(cause)}`, {
+    hint: 'Choose a directory that you may write to with --host embedded:DIR.',
+    cause,
+  });
+}

@@ -1,0 +1,65 @@
+import { open, readFile, unlink } from 'node:fs/promises';
+import { XspliceError } from '../../errors.js';
+
+const WAIT_MS = 20;
+/** An operation takes milliseconds; nobody holds the lock this long and lives. */
+const PATIENCE_MS = 10_000;
+
+/**
+ * Runs something while no other process has the same lock file. A lock whose process has died is
+ * taken over. Fails with `state-locked` (exit code 2) after ten seconds.
+ */
+export async function withLock<T>(path: string, run: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + PATIENCE_MS;
+  while (!(await tryLock(path))) {
+    const holder = await holderOf(path);
+    if (holder !== null && !isAlive(holder)) {
+      await unlink(path).catch(() => undefined);
+      continue;
+    }
+    if (performance.now() > deadline) {
+      throw new XspliceError(
+        'state-locked',
+        `The embedded hypervisor is in use by process ${holder ?? 'unknown'} (${path})`,
+        { hint: 'Try again, or delete the lock file if no such process runs.', exitCode: 2 },
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, WAIT_MS));
+  }
+  try {
+    return await run();
+  } finally {
+    await unlink(path).catch(() => undefined);
+  }
+}
+
+async function tryLock(path: string): Promise<boolean> {
+  try {
+    const file = await open(path, 'wx');
+    await file.writeFile(String(process.pid));
+    await file.close();
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw new XspliceError('state-not-writable', `Cannot write ${path}: ${String(error)}`, {
+      hint: 'The state directory must be writable to change the embedded hypervisor.',
+      cause: error,
+    });
+  }
+}
+
+/** The process that holds the lock; null where it cannot be told (yet). */
+async function holderOf(path: string): Promise<number | null> {
+  const text = await readFile(path, 'latin1').catch(() => '');
+  const pid = Number(text);
+  return text !== '' && Number.isSafeInteger(pid) && pid > 0 ? pid : null;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}

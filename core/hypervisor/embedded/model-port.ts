@@ -1,0 +1,112 @@
+import { XspliceError } from '../../errors.js';
+import type { Snapshot } from '../../stack/snapshot.js';
+import {
+  type Answer,
+  apply,
+  type Model,
+  replace,
+  revert,
+  unload,
+  upload,
+} from '../../verify/index.js';
+import type {
+  Action,
+  ActionOptions,
+  HostDescription,
+  HypervisorPort,
+  OperationResult,
+} from '../port.js';
+import { snapshotOf } from './snapshot.js';
+
+/** Where a model lives between two operations. */
+export interface ModelStore {
+  /** Runs one operation alone: what it returns as the model is kept, if it is not the one it got. */
+  update<T>(operation: (model: Model) => { readonly model: Model; readonly value: T }): Promise<T>;
+  read(): Promise<Model>;
+  /** XENVER_version and extraversion as text. */
+  readonly version: string;
+}
+
+/**
+ * The rules of core/verify as a hypervisor that can be operated. It refuses what Xen refuses; what
+ * would kill Xen is not done but thrown, as an XspliceError with the code `fatal-verdict`.
+ */
+export class ModelPort implements HypervisorPort {
+  readonly host: HostDescription;
+  readonly #store: ModelStore;
+
+  constructor(host: HostDescription, store: ModelStore) {
+    this.host = host;
+    this.#store = store;
+  }
+
+  async observe(): Promise<Snapshot> {
+    return snapshotOf(await this.#store.read(), this.#store.version);
+  }
+
+  upload(name: string, bytes: Uint8Array): Promise<OperationResult> {
+    return this.#run(name, 'upload', (model) => upload(model, name, bytes));
+  }
+
+  act(name: string, action: Action, options: ActionOptions): Promise<OperationResult> {
+    return this.#run(name, action.toLowerCase(), (model) => {
+      switch (action) {
+        case 'UNLOAD':
+          return unload(model, name);
+        case 'REVERT':
+          return revert(model, name);
+        case 'APPLY':
+          return apply(model, name, options);
+        case 'REPLACE':
+          return replace(model, name);
+      }
+    });
+  }
+
+  async close(): Promise<void> {}
+
+  #run(name: string, verb: string, operation: (model: Model) => Answer): Promise<OperationResult> {
+    const start = performance.now();
+    return this.#store.update((model) => {
+      const answer = operation(model);
+      const { outcome, hypercallRc, payloadRc, log, assumptions } = answer.verdict;
+      if (outcome.outcome === 'fatal') {
+        throw new XspliceError(
+          'fatal-verdict',
+          `Xen would not survive ${verb} of ${JSON.stringify(name)}: ${outcome.cause} (${outcome.stage})`,
+          { hint: 'This payload must never be uploaded to a hypervisor. Build it again.' },
+        );
+      }
+      const value: OperationResult = {
+        hypercallRc: hypercallRc ?? 0,
+        payloadRc,
+        log: log.map((line) => line.text),
+        assumptions,
+        ...(outcome.outcome === 'refused' ? { stage: outcome.stage } : {}),
+        elapsedMs: performance.now() - start,
+      };
+      return { model: answer.model, value };
+    });
+  }
+}
+
+/** A model that is forgotten with the process: what plans are tried on before they are executed. */
+export class MemoryStore implements ModelStore {
+  readonly version: string;
+  #model: Model;
+
+  constructor(model: Model, version: string) {
+    this.#model = model;
+    this.version = version;
+  }
+
+  async read(): Promise<Model> {
+    return this.#model;
+  }
+
+  async update<T>(operation: (model: Model) => { model: Model; value: T }): Promise<T> {
+    const { model, value } = operation(this.#model);
+    this.#model = model;
+    return value;
+  }
+}
