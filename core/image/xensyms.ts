@@ -1,0 +1,37 @@
+import { XspliceError } from '../errors.js';
+import { createSymbolTable, type SymbolTable, type XenSymbol } from './symbol-table.js';
+
+/** Ours: Xen has some ten thousand. */
+const MAX_LINES = 1 << 20;
+
+/**
+ * The symbol table of a running hypervisor, as dom0's /proc/xen/xensyms lists it: a line
+ * `ADDRESS type name` each, by address. It is Xen's own table (xensyms_read), without sizes.
+ * The `.map` files beside xen-syms have the same form. Fails on a line of any other form.
+ */
+export function readXensyms(text: string): SymbolTable {
+  const lines = text.split('\n', MAX_LINES + 1);
+  if (lines.length > MAX_LINES) {
+    throw new XspliceError(
+      'bad-xensyms',
+      `Too many symbols: expected at most ${MAX_LINES}, found more`,
+    );
+  }
+  const entries: XenSymbol[] = [];
+  lines.forEach((line, index) => {
+    if (line === '') return;
+    const match = /^(?:0x)?([0-9a-f]{1,16}) (\S) (\S.*)$/.exec(line);
+    const [, address, type, name] = match ?? [];
+    if (address === undefined || type === undefined || name === undefined) {
+      throw new XspliceError(
+        'bad-xensyms',
+        `Line ${index + 1}: expected 'ADDRESS type name', found ${JSON.stringify(line.slice(0, 80))}`,
+        { hint: 'Read /proc/xen/xensyms as root: others see addresses left out.' },
+      );
+    }
+    entries.push({ name, address: BigInt(`0x${address}`), type, size: 0n });
+  });
+  return createSymbolTable(
+    entries.sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0)),
+  );
+}
