@@ -1,0 +1,109 @@
+import { LIVEPATCH_FUNC, SECTION } from '../abi/livepatch.js';
+import { ByteReader, type ElfFile, SHF, sectionByName } from '../elf/index.js';
+import { type Links, POINTER_SIZE } from './links.js';
+import type { Expectation, PayloadFunction } from './payload.js';
+import { readable } from './readable.js';
+import type { Report } from './report.js';
+
+/** The functions of a payload, and the version of their layout. */
+export interface FunctionTable {
+  /** Null where there is no such section, or nothing to tell the layout by. */
+  readonly version: 1 | 2 | null;
+  readonly functions: readonly PayloadFunction[];
+}
+
+/**
+ * Reads `.livepatch.funcs`, an array of struct livepatch_func (public/sysctl.h). Its layout is told
+ * by the version byte of the first entry, which has the same place in both, and by the size.
+ *
+ * Reports `bad-functions` (a size that is no multiple of an entry's, contents that are not there),
+ * `section-not-loaded`, `no-function-name`, and `wrong-version` for an entry of another version.
+ */
+export function readFunctions(elf: ElfFile, links: Links, report: Report): FunctionTable {
+  const section = sectionByName(elf, SECTION.funcs);
+  if (section === null) return { version: null, functions: [] };
+  if ((section.flags & SHF.ALLOC) === 0n) {
+    report({
+      code: 'section-not-loaded',
+      severity: 'error',
+      section: section.name,
+      message: `${section.name} is not marked to be loaded (SHF_ALLOC), but Xen reads it from memory: some releases crash`,
+      hint: 'Rebuild the payload: the section has to be allocated.',
+    });
+  }
+  const bytes = readable(elf, section, 'bad-functions', report);
+  if (bytes === null) return { version: null, functions: [] };
+  const version = layoutOf(bytes);
+  const entrySize = LIVEPATCH_FUNC.sizeBytes[version ?? 2];
+  if (bytes.length === 0 || bytes.length % entrySize !== 0) {
+    report({
+      code: 'bad-functions',
+      severity: 'error',
+      section: section.name,
+      message: `${section.name} has ${bytes.length} bytes, which is not one or more entries of ${entrySize}`,
+      expected: `a multiple of ${entrySize}`,
+      actual: String(bytes.length),
+      hint: 'Rebuild the payload against the headers of its Xen.',
+    });
+  }
+  const reader = new ByteReader(bytes, `section ${section.name}`);
+  const count = Math.floor(bytes.length / entrySize);
+  const functions = Array.from({ length: count }, (_, index): PayloadFunction => {
+    const at = index * entrySize;
+    const pointer = (field: number) => links.pointerAt(section, reader, at + field);
+    const name = links.stringAt(pointer(LIVEPATCH_FUNC.name));
+    const newAddress = pointer(LIVEPATCH_FUNC.new_addr).pointer;
+    const entryVersion = reader.u8(at + LIVEPATCH_FUNC.version, 'version');
+    if (name === null) {
+      report({
+        code: 'no-function-name',
+        severity: 'error',
+        section: section.name,
+        offset: BigInt(at),
+        message: `Function ${index} has no name: its pointer leads to no string in the payload`,
+        hint: 'Xen reads the name without asking, and crashes: rebuild the payload.',
+      });
+    }
+    if (entryVersion !== (version ?? 2)) {
+      report({
+        code: 'wrong-version',
+        severity: 'error',
+        section: section.name,
+        offset: BigInt(at + LIVEPATCH_FUNC.version),
+        message: `Function ${index} has version ${entryVersion}, expected ${version ?? '1 (Xen up to 4.13) or 2 (since 4.14)'}`,
+        expected: String(version ?? '1 or 2'),
+        actual: String(entryVersion),
+      });
+    }
+    return {
+      name,
+      oldAddress: pointer(LIVEPATCH_FUNC.old_addr).pointer,
+      newAddress,
+      oldSize: reader.u32(at + LIVEPATCH_FUNC.old_size, 'old_size'),
+      newSize: reader.u32(at + LIVEPATCH_FUNC.new_size, 'new_size'),
+      version: entryVersion,
+      expectation: version === 1 ? null : expectationAt(reader, at + LIVEPATCH_FUNC.expect),
+      isNop: newAddress.kind === 'null',
+    };
+  });
+  return { version, functions };
+}
+
+/** Null where the first entry has neither version, and the size does not decide. */
+function layoutOf(bytes: Uint8Array): 1 | 2 | null {
+  const stated = bytes[LIVEPATCH_FUNC.version];
+  if (stated === 1 || stated === 2) return stated;
+  const fits = ([1, 2] as const).filter((v) => bytes.length % LIVEPATCH_FUNC.sizeBytes[v] === 0);
+  const [only, ...others] = fits;
+  return bytes.length < 4 * POINTER_SIZE || others.length > 0 ? null : (only ?? null);
+}
+
+function expectationAt(reader: ByteReader, at: number): Expectation {
+  const first = reader.u8(at, 'expect');
+  return {
+    enabled: (first & 1) === 1,
+    len: (first >> 1) & 0x1f,
+    rsv: first >> 6,
+    data: reader.slice(at + 1, 31, 'expect.data'),
+  };
+}

@@ -1,0 +1,199 @@
+import {
+  type ByteReader,
+  ElfError,
+  type ElfFile,
+  type ElfRelocation,
+  type ElfSection,
+  type ElfSymbol,
+  MAX_RELOCATIONS,
+  type RelocationTable,
+  readRelocationTable,
+  readSymbols,
+  relocationTypeName,
+  SHN,
+  SHT,
+  STT,
+  StringTable,
+  sectionBytes,
+} from '../elf/index.js';
+import type { Pointer, RelocationCount } from './payload.js';
+import type { Report } from './report.js';
+
+/** Bytes of a pointer, on both machines. */
+export const POINTER_SIZE = 8;
+
+/** A pointer, and the place in the payload it leads to if that is known. */
+export interface Target {
+  readonly pointer: Pointer;
+  /** Null where the pointer leads out of the payload, or is no relocation. */
+  readonly place: { readonly section: ElfSection; readonly offset: bigint } | null;
+}
+
+const NOWHERE: Target = { pointer: { kind: 'null' }, place: null };
+
+/** The symbols and relocations of a payload, and what its pointers become by them. */
+export class Links {
+  readonly symbols: readonly ElfSymbol[];
+  readonly relocationCounts: readonly RelocationCount[];
+  readonly #elf: ElfFile;
+  /** By index of the section they change, then by offset: the last one wins, NONE (0) is none. */
+  readonly #relocations = new Map<number, Map<bigint, ElfRelocation>>();
+  /** By section index and value: the symbols with a name, functions before others. */
+  readonly #definitions = new Map<string, ElfSymbol>();
+  readonly #strings = new Map<number, StringTable | null>();
+
+  /** Reports `no-symbols`, `bad-symbols`, `bad-relocations`. What can be read is kept. */
+  constructor(elf: ElfFile, report: Report) {
+    this.#elf = elf;
+    this.symbols = symbolsOf(elf, report);
+    for (const symbol of this.symbols) this.#define(symbol);
+    const tables = relocationsOf(elf, report);
+    for (const { target, entries } of tables) {
+      if (target === null) continue;
+      const known = this.#relocations.get(target.index) ?? new Map<bigint, ElfRelocation>();
+      for (const entry of entries) if (entry.type !== 0) known.set(entry.offset, entry);
+      this.#relocations.set(target.index, known);
+    }
+    this.relocationCounts = countTypes(elf, tables);
+  }
+
+  /** What the eight bytes at `offset` of a section will be; `bytes` are the section's. */
+  pointerAt(section: ElfSection, bytes: ByteReader, offset: number): Target {
+    const inFile = bytes.u64(offset, `pointer at ${offset} of ${section.name}`);
+    const relocation = this.#relocations.get(section.index)?.get(BigInt(offset));
+    if (relocation === undefined) {
+      if (inFile === 0n) return NOWHERE;
+      return { pointer: { kind: 'value', value: inFile }, place: null };
+    }
+    const symbol = this.symbols[relocation.symbolIndex];
+    const addend = relocation.addend ?? BigInt.asIntN(64, inFile);
+    if (symbol === undefined || relocation.symbolIndex === 0) {
+      const value = BigInt.asUintN(64, addend);
+      return value === 0n ? NOWHERE : { pointer: { kind: 'value', value }, place: null };
+    }
+    const home = this.#homeOf(symbol);
+    if (home === null) {
+      return { pointer: { kind: 'symbol', symbol: symbol.name, addend }, place: null };
+    }
+    const place = { section: home, offset: BigInt.asUintN(64, symbol.value + addend) };
+    if (symbol.type !== STT.SECTION && symbol.name !== '') {
+      return { pointer: { kind: 'symbol', symbol: symbol.name, addend }, place };
+    }
+    const there = this.#definitions.get(placeKey(home.index, place.offset));
+    const pointer: Pointer = there
+      ? { kind: 'symbol', symbol: there.name, addend: 0n }
+      : { kind: 'symbol', symbol: home.name, addend: symbol.value + addend };
+    return { pointer, place };
+  }
+
+  /** The NUL-terminated string a pointer leads to; null where it leads to none. */
+  stringAt(target: Target): string | null {
+    if (target.place === null) return null;
+    const { section, offset } = target.place;
+    if (offset >= section.size) return null;
+    try {
+      const table = this.#stringsOf(section);
+      return table === null ? null : table.at(Number(offset), `string in ${section.name}`);
+    } catch (error) {
+      if (error instanceof ElfError) return null;
+      throw error;
+    }
+  }
+
+  #define(symbol: ElfSymbol): void {
+    if (symbol.name === '' || symbol.type === STT.SECTION || symbol.type === STT.FILE) return;
+    if (symbol.sectionIndex === SHN.UNDEF || symbol.sectionIndex >= SHN.LORESERVE) return;
+    const key = placeKey(symbol.sectionIndex, symbol.value);
+    const known = this.#definitions.get(key);
+    if (known === undefined || (known.type !== STT.FUNC && symbol.type === STT.FUNC)) {
+      this.#definitions.set(key, symbol);
+    }
+  }
+
+  #homeOf(symbol: ElfSymbol): ElfSection | null {
+    if (symbol.sectionIndex === SHN.UNDEF || symbol.sectionIndex >= SHN.LORESERVE) return null;
+    return this.#elf.sections[symbol.sectionIndex] ?? null;
+  }
+
+  #stringsOf(section: ElfSection): StringTable | null {
+    const known = this.#strings.get(section.index);
+    if (known !== undefined) return known;
+    const table =
+      section.type === SHT.NOBITS
+        ? null
+        : new StringTable(sectionBytes(this.#elf, section), section.name);
+    this.#strings.set(section.index, table);
+    return table;
+  }
+}
+
+function placeKey(section: number, offset: bigint): string {
+  return `${section}:${offset}`;
+}
+
+function symbolsOf(elf: ElfFile, report: Report): readonly ElfSymbol[] {
+  try {
+    const symbols = readSymbols(elf);
+    if (symbols !== null) return symbols;
+    report({
+      code: 'no-symbols',
+      severity: 'error',
+      message: 'There is no symbol table, without which Xen loads nothing',
+      hint: 'Do not strip payloads of their symbols; strip --strip-debug is fine.',
+    });
+  } catch (error) {
+    if (!(error instanceof ElfError)) throw error;
+    report({
+      code: 'bad-symbols',
+      severity: 'error',
+      message: `The symbols cannot be read: ${error.message}`,
+      expected: error.expected,
+      actual: error.actual,
+    });
+  }
+  return [];
+}
+
+function relocationsOf(elf: ElfFile, report: Report): readonly RelocationTable[] {
+  const tables: RelocationTable[] = [];
+  let total = 0;
+  for (const section of elf.sections) {
+    if (section.type !== SHT.RELA && section.type !== SHT.REL) continue;
+    try {
+      const table = readRelocationTable(elf, section);
+      total += table.entries.length;
+      tables.push(table);
+    } catch (error) {
+      if (!(error instanceof ElfError)) throw error;
+      report({
+        code: 'bad-relocations',
+        severity: 'error',
+        section: section.name,
+        message: `The relocations in ${section.name} cannot be read: ${error.message}`,
+        expected: error.expected,
+        actual: error.actual,
+      });
+    }
+    // Tables may overlap in the file: it is their sum that has to be bounded.
+    if (total > MAX_RELOCATIONS) {
+      report({
+        code: 'bad-relocations',
+        severity: 'error',
+        section: section.name,
+        message: `There are ${total} relocations up to ${section.name}, more than the ${MAX_RELOCATIONS} that are read`,
+      });
+      break;
+    }
+  }
+  return tables;
+}
+
+function countTypes(elf: ElfFile, tables: readonly RelocationTable[]): readonly RelocationCount[] {
+  const counts = new Map<number, number>();
+  for (const { entries } of tables) {
+    for (const { type } of entries) counts.set(type, (counts.get(type) ?? 0) + 1);
+  }
+  return [...counts]
+    .sort(([typeA, a], [typeB, b]) => b - a || typeA - typeB)
+    .map(([type, count]) => ({ type: relocationTypeName(elf.header.machine, type), count }));
+}

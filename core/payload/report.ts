@@ -1,0 +1,18 @@
+import type { Finding } from '../errors.js';
+
+/** Takes a finding about the file being read, and returns it with the file's name in it. */
+export type Report = (finding: Finding) => Finding;
+
+/** A report that collects, and the findings collected so far. */
+export function collectFindings(file: string): {
+  readonly report: Report;
+  readonly findings: readonly Finding[];
+} {
+  const findings: Finding[] = [];
+  const report: Report = (finding) => {
+    const located = { ...finding, file };
+    findings.push(located);
+    return located;
+  };
+  return { report, findings };
+}
