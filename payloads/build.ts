@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
 import { EXIT, XspliceError } from '../core/errors.js';
-import { buildFamily, selectMembers } from './builder/build-family.js';
+import { buildFamily, selectMembers, writeManifest } from './builder/build-family.js';
 import { familyMembers, MAX_CHAIN_LENGTH } from './builder/family.js';
 import { type ImageFacts, readElfFacts, readJsonFacts } from './builder/image-facts.js';
 import { payloadSources } from './builder/locate.js';
@@ -47,6 +47,7 @@ async function main(argv: readonly string[]): Promise<void> {
     payloadVersion: wholeNumber('--payload-version', values['payload-version'], 1, 2) === 1 ? 1 : 2,
     tools: X86_64,
   });
+  writeManifest(values.out, manifest);
   for (const { name, why } of manifest.leftOut) process.stderr.write(`Left out ${name}: ${why}\n`);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   process.stderr.write(`${manifest.payloads.length} payloads in ${values.out}, ${seconds} s\n`);

@@ -15,7 +15,7 @@ import { ARM64, type Toolchain, toolVersions } from './toolchain.js';
 export interface FamilyRequest {
   readonly image: ImageFacts;
   readonly members: readonly Member[];
-  /** Folder for the payloads and manifest.json; made where it does not exist. */
+  /** Folder for the payloads; made where it does not exist. */
   readonly out: string;
   /** Folder with the C sources. */
   readonly sources: string;
@@ -27,7 +27,7 @@ export interface FamilyRequest {
 const PARALLEL = 2;
 
 /**
- * Builds members against an image and writes their manifest. Parents have to come before their
+ * Builds members against an image and returns their manifest. Parents have to come before their
  * children. The same sources, image and tools give the same bytes.
  */
 export async function buildFamily(request: FamilyRequest): Promise<Manifest> {
@@ -48,7 +48,7 @@ export async function buildFamily(request: FamilyRequest): Promise<Manifest> {
       }
       payloads.push(await linkMember(object, ids, request));
     }
-    const manifest: Manifest = {
+    return {
       formatVersion: MANIFEST_FORMAT,
       hypervisor: { buildId: request.image.buildId },
       ...(await toolVersions(request.tools)),
@@ -56,8 +56,6 @@ export async function buildFamily(request: FamilyRequest): Promise<Manifest> {
       payloads,
       leftOut,
     };
-    writeManifest(request.out, manifest);
-    return manifest;
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }

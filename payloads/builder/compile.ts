@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { LIVEPATCH_OPAQUE_SIZE } from '../../core/abi/livepatch.js';
+import { ENDBR64_LEN, LIVEPATCH_OPAQUE_SIZE } from '../../core/abi/livepatch.js';
 import { InternalError } from '../../core/errors.js';
 import type { Member } from './family.js';
 import type { ImageFacts } from './image-facts.js';
@@ -87,8 +87,9 @@ async function imageDefines(
     const symbol = image.symbol(name);
     if (symbol === undefined) return `the hypervisor has no ${name}`;
     if (symbol.sizeBytes === 0) return `the size of ${name} is not known`;
-    defines.push(`OLD_SIZE_${name}=${symbol.sizeBytes}`);
-    defines.push(`OLD_ADDR_${name}=0x${symbol.address.toString(16)}`);
+    const bareName = name.slice(name.indexOf('#') + 1);
+    defines.push(`OLD_SIZE_${bareName}=${symbol.sizeBytes}`);
+    defines.push(`OLD_ADDR_${bareName}=0x${symbol.address.toString(16)}`);
   }
   const [target] = member.replaces;
   if (member.oldCode === undefined || target === undefined) return defines;
@@ -98,6 +99,9 @@ async function imageDefines(
   if (member.oldCode === 'nop-misaligned') {
     const cutsJump = await endsInLongJump(image, target);
     return cutsJump ? defines : `${target} does not end in a five-byte jump that could be cut`;
+  }
+  if (member.oldCode === 'expect' && startsWithEndbr(straight.bytes)) {
+    return `${target} starts with ENDBR64, which Xen may overwrite while it boots`;
   }
   const whole = wholeInstructions(straight.lengths);
   const bytes = [...straight.bytes.subarray(0, whole)];
@@ -109,6 +113,10 @@ async function imageDefines(
     `EXPECT_BYTES=${bytes.join(',')}`,
     `EXPECT_OTHER_BYTES=${others.join(',')}`,
   ];
+}
+
+function startsWithEndbr(code: Uint8Array): boolean {
+  return Buffer.from(code.subarray(0, ENDBR64_LEN)).toString('hex') === 'f30f1efa';
 }
 
 /** Bytes of as many whole instructions as Xen can keep or compare. */

@@ -58,6 +58,7 @@ const SINGLE_MEMBERS: readonly Member[] = [
   member('caller-fix', { replaces: ['demo_total'], imports: { demo_rate: ['demo_rate'] } }),
   member('callee-fix', { replaces: ['demo_rate'] }),
   member('old-address'),
+  member('endbr', { replaces: ['common/keyhandler.c#show_handlers'] }),
   member('nop', { replaces: ['xen_minor_version'], oldCode: 'nop' }),
   member('metadata', { sinceVersion2: true }),
   member('data'),

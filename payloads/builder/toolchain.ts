@@ -23,7 +23,7 @@ export const ARM64: Toolchain = {
   gcc: 'aarch64-linux-gnu-gcc',
   ld: 'aarch64-linux-gnu-ld',
   objcopy: 'aarch64-linux-gnu-objcopy',
-  machineFlags: ['-mno-outline-atomics'],
+  machineFlags: ['-mno-outline-atomics', '-fno-unwind-tables'],
 };
 
 /** Flags that keep a payload to what Xen's loader knows: PC32, PLT32 and 64 relocations. */
@@ -40,6 +40,7 @@ export const COMPILE_FLAGS: readonly string[] = [
   '-fno-stack-protector',
   '-fno-asynchronous-unwind-tables',
   '-fno-jump-tables',
+  '-fno-toplevel-reorder',
   '-fno-ident',
   '-mgeneral-regs-only',
 ];

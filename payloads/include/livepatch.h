@@ -69,7 +69,7 @@ _Static_assert(sizeof(struct livepatch_func) == 104, "version 2 has 104 bytes");
 _Static_assert(__builtin_offsetof(struct livepatch_func, expect) == 72, "expect is at 72");
 #endif
 
-/* One entry of .livepatch.funcs; the dots are further initialisers, later ones win. */
+/* One entry of .livepatch.funcs; the dots are further initialisers, later ones win: .name too. */
 #define LIVEPATCH_FUNC(old, ...)                                                  \
     static struct livepatch_func SECTION(".livepatch.funcs") OWN(entry_##old) = { \
         .name = #old,                                                             \
