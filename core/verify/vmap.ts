@@ -13,9 +13,8 @@ export function pageAlign(sizeBytes: bigint): bigint {
   return wrap64(sizeBytes + PAGE_SIZE - 1n) & ~(PAGE_SIZE - 1n);
 }
 
-/** XEN_VIRT_START and the end of the range in which Xen, and so its payloads, live (asm/config.h). */
-export const XEN_VIRT_START = 0xffff82d040000000n;
-export const XEN_VIRT_END = 0xffff82d080000000n;
+/** Size of the range in which Xen, and so its payloads, live (XEN_VIRT_END - XEN_VIRT_START, asm/config.h). */
+const XEN_VIRT_BYTES = 1n << 30n;
 
 /**
  * Pages at the start of the VMAP_XEN range that hold its allocation bitmap (vm_init_type): one bit a
@@ -44,5 +43,6 @@ export function placeInVmap(
     if (candidate + pages * PAGE_SIZE < base) break;
     candidate = base + (used + 1n) * PAGE_SIZE;
   }
-  return candidate + pages * PAGE_SIZE <= XEN_VIRT_END ? candidate : null;
+  const end = (areaStart / XEN_VIRT_BYTES + 1n) * XEN_VIRT_BYTES;
+  return candidate + pages * PAGE_SIZE <= end ? candidate : null;
 }
