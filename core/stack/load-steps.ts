@@ -44,7 +44,8 @@ export function loadSteps(snapshot: Snapshot, order: readonly PlanPayload[]): Lo
       continue;
     }
     const { name, buildId, depends } = loaded;
-    unloads.push({ action: 'unload', name, buildId, depends, reason: why });
+    const { file, sha256 } = payload;
+    unloads.push({ action: 'unload', name, buildId, depends, file, sha256, reason: why });
     gone.add(loaded);
     uploads.push([payload, 'is uploaded anew']);
     lastBelow = Number.MAX_SAFE_INTEGER;

@@ -44,9 +44,12 @@ export interface Step {
   readonly name: string;
   readonly buildId: BuildId | null;
   readonly depends: BuildId | null;
-  /** The file it comes from, as the caller named it. Always there for `upload`. */
+  /**
+   * The file it comes from, as the caller named it. Always there for `upload`; there for an `unload`
+   * that makes room for a new upload, which can be taken back with it.
+   */
   readonly file?: string;
-  /** Digest of the bytes to be uploaded. Always there for `upload`. */
+  /** Digest of the file's bytes. There whenever `file` is, but for `apply` and `replace`. */
   readonly sha256?: string;
   /** Why, in words: starts in lower case, follows "NAME: ". */
   readonly reason: string;
