@@ -1,0 +1,34 @@
+/**
+ * Text of Xen's console ring. A line of Xen's own begins with `(XEN) `, and with a time in brackets
+ * where Xen runs with console_timestamps. Everything here is untrusted: names and metadata in it may
+ * hold any bytes.
+ */
+
+const XEN_LINE = /^\(XEN\) (?:\[[^\]\n]{1,40}\] )?(.*)$/s;
+/** In debug builds a message may name its source line first (dprintk). */
+const LIVEPATCH_LINE = /^(?:[\w./-]+:\d+: )?livepatch: (.*)$/s;
+/** The two lines below `build-id mismatch:` (check_xen_buildid, 4.20): both ids. */
+const MISMATCH_LINE = /^ +(?:livepatch|xen): [0-9a-f]*$/;
+
+/** The lines that Xen itself printed, without their `(XEN) ` and time; others are left out. */
+export function xenLines(text: string): readonly string[] {
+  return text.split('\n').flatMap((line) => {
+    const match = XEN_LINE.exec(line.replace(/\r$/, ''));
+    return match?.[1] === undefined ? [] : [match[1]];
+  });
+}
+
+/** What the live-patching code printed, without its `livepatch: `; other console text is left out. */
+export function livepatchLines(text: string): readonly string[] {
+  const kept: string[] = [];
+  let inMismatch = false;
+  for (const line of xenLines(text)) {
+    const message = LIVEPATCH_LINE.exec(line)?.[1];
+    if (message !== undefined) {
+      kept.push(message);
+      inMismatch = message.endsWith('build-id mismatch:');
+    } else if (inMismatch && MISMATCH_LINE.test(line)) kept.push(line);
+    else inMismatch = false;
+  }
+  return kept;
+}

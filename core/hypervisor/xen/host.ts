@@ -1,0 +1,66 @@
+import { constants } from 'node:fs';
+import { access, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { XspliceError } from '../../errors.js';
+
+/** Where a dom0 shows that it is one; tests name other folders. */
+export interface HostPaths {
+  /** xenfs, usually /proc/xen. */
+  readonly procXen: string;
+  /** Xen's device nodes, usually /dev/xen. */
+  readonly devXen: string;
+}
+
+export const HOST_PATHS: HostPaths = { procXen: '/proc/xen', devXen: '/dev/xen' };
+
+async function readOrNull(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch {
+    return null;
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+}
+
+/** True when this machine is the control domain of a Xen: what --host defaults to depends on it. */
+export async function isDom0(paths: HostPaths = HOST_PATHS): Promise<boolean> {
+  return (await readOrNull(join(paths.procXen, 'capabilities')))?.includes('control_d') ?? false;
+}
+
+/**
+ * Makes sure that this is a dom0 that may do hypercalls.
+ *
+ * @throws XspliceError `xen-not-dom0`, `xen-no-device` or `xen-not-root`, each with what to do.
+ */
+export async function requireDom0(paths: HostPaths = HOST_PATHS): Promise<void> {
+  const file = join(paths.procXen, 'capabilities');
+  const capabilities = await readOrNull(file);
+  if (capabilities === null) {
+    throw new XspliceError('xen-not-dom0', `This is no dom0: there is no ${file}.`, {
+      hint: `Use --host embedded:DIR, or run this in dom0. If this is one: mount -t xenfs xenfs ${paths.procXen}`,
+    });
+  }
+  if (!capabilities.includes('control_d')) {
+    throw new XspliceError('xen-not-dom0', `This is no dom0: ${file} lacks control_d.`, {
+      hint: 'A guest cannot manage its hypervisor. Run this in dom0, or use --host embedded:DIR.',
+    });
+  }
+  const device = join(paths.devXen, 'privcmd');
+  try {
+    await access(device, constants.R_OK | constants.W_OK);
+  } catch (cause) {
+    if (codeOf(cause) === 'ENOENT') {
+      throw new XspliceError('xen-no-device', `There is no ${device}.`, {
+        hint: 'Load its module: modprobe xen-privcmd',
+        cause,
+      });
+    }
+    throw new XspliceError('xen-not-root', `${device} may not be opened: ${codeOf(cause)}.`, {
+      hint: 'Hypercalls need root: run this as root, or with sudo.',
+      cause,
+    });
+  }
+}

@@ -1,0 +1,33 @@
+import { XenHandle } from './handle.js';
+import { HOST_PATHS, type HostPaths, requireDom0 } from './host.js';
+import { openXenCall } from './library.js';
+import { negotiate } from './negotiate.js';
+import { XenPort } from './port.js';
+
+export { isDom0 } from './host.js';
+export { XenPort } from './port.js';
+
+/** Where things lie, when not in their usual places. */
+export interface XenOptions {
+  readonly paths?: HostPaths;
+  /** The shared library with the hypercalls; default libxencall.so.1. */
+  readonly library?: string;
+}
+
+/**
+ * The hypervisor under this dom0, ready to be asked.
+ *
+ * @throws XspliceError that says what is missing: `xen-not-dom0`, `xen-no-device`, `xen-not-root`,
+ * `xen-no-koffi`, `xen-no-library`, `xen-open-failed`, `xen-no-livepatch`, `xen-not-permitted`,
+ * `xen-unknown-interface`.
+ */
+export async function openXen(options: XenOptions = {}): Promise<XenPort> {
+  await requireDom0(options.paths ?? HOST_PATHS);
+  const handle = new XenHandle(await openXenCall(options.library));
+  try {
+    return new XenPort(handle, negotiate(handle));
+  } catch (error) {
+    handle.close();
+    throw error;
+  }
+}

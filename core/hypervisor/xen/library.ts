@@ -1,0 +1,113 @@
+import { XspliceError } from '../../errors.js';
+
+/** Memory that hypercalls may read and write: locked, and made by libxencall. */
+export interface HypercallBuffer {
+  readonly address: bigint;
+  /** The memory itself, not a copy. Not to be touched after `free`. */
+  readonly bytes: Uint8Array;
+  free(): void;
+}
+
+/** libxencall.so.1 as this project needs it. Tests put a hypervisor of their own behind it. */
+export interface XenCall {
+  /** A hypercall of one argument: its result, 0 or more, or a negative errno. */
+  call1(hypercall: number, argument: bigint): number;
+  call2(hypercall: number, first: bigint, second: bigint): number;
+  /** Zeroed, and at least this big. */
+  allocate(sizeBytes: number): HypercallBuffer;
+  close(): void;
+}
+
+/** The parts of koffi that are used. */
+interface Ffi {
+  load(path: string): { func(definition: string): (...args: unknown[]) => unknown };
+  address(pointer: unknown): bigint;
+  view(pointer: unknown, sizeBytes: number): ArrayBuffer;
+  errno(): number;
+}
+
+const LIBRARY = 'libxencall.so.1';
+const PAGE_SIZE = 4096;
+
+/** koffi is an optional dependency, loaded only here: the rest of the program works without it. */
+async function loadFfi(): Promise<Ffi> {
+  try {
+    const koffi = await import('koffi');
+    return (koffi.default ?? koffi) as Ffi;
+  } catch (cause) {
+    throw new XspliceError(
+      'xen-no-koffi',
+      'The package koffi, which calls libxencall, could not be loaded.',
+      { hint: 'It is an optional dependency: install it with `npm install koffi`.', cause },
+    );
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/**
+ * Opens the hypercall interface.
+ *
+ * @throws XspliceError `xen-no-koffi`, `xen-no-library` or `xen-open-failed`.
+ */
+export async function openXenCall(library = LIBRARY): Promise<XenCall> {
+  const ffi = await loadFfi();
+  let functions: ReturnType<Ffi['load']>;
+  try {
+    functions = ffi.load(library);
+  } catch (cause) {
+    throw new XspliceError(
+      'xen-no-library',
+      `The library ${library} could not be loaded: ${messageOf(cause)}`,
+      { hint: "Install Xen's runtime libraries; Debian's package is libxencall1.", cause },
+    );
+  }
+  const open = functions.func('void *xencall_open(void *logger, unsigned int flags)');
+  const shut = functions.func('int xencall_close(void *call)');
+  const call1 = functions.func('int xencall1(void *call, unsigned int op, uint64_t arg1)');
+  const call2 = functions.func(
+    'int xencall2(void *call, unsigned int op, uint64_t arg1, uint64_t arg2)',
+  );
+  const allocate = functions.func('void *xencall_alloc_buffer(void *call, size_t size)');
+  const free = functions.func('void xencall_free_buffer(void *call, void *buffer)');
+
+  const handle = open(null, 0);
+  if (handle === null) {
+    throw new XspliceError(
+      'xen-open-failed',
+      `The hypercall interface could not be opened: errno ${ffi.errno()}.`,
+      { hint: 'Is the module xen-privcmd loaded, and is this root?' },
+    );
+  }
+  const result = (value: unknown): number => {
+    const rc = Number(value);
+    return rc < 0 ? -ffi.errno() : rc;
+  };
+  let isOpen = true;
+  return {
+    call1: (hypercall, argument) => result(call1(handle, hypercall, argument)),
+    call2: (hypercall, first, second) => result(call2(handle, hypercall, first, second)),
+    allocate: (sizeBytes) => {
+      const size = Math.ceil(Math.max(sizeBytes, 1) / PAGE_SIZE) * PAGE_SIZE;
+      const pointer = allocate(handle, size);
+      if (pointer === null) {
+        throw new XspliceError(
+          'xen-no-memory',
+          `No memory for a hypercall buffer of ${size} bytes.`,
+          {
+            hint: 'Give dom0 more memory.',
+          },
+        );
+      }
+      const bytes = new Uint8Array(ffi.view(pointer, size));
+      bytes.fill(0);
+      return { address: ffi.address(pointer), bytes, free: () => void free(handle, pointer) };
+    },
+    close: () => {
+      if (isOpen) shut(handle);
+      isOpen = false;
+    },
+  };
+}

@@ -1,0 +1,153 @@
+import { errnoName, formatRc, XEN_ERRNO } from '../../abi/errno.js';
+import { LIVEPATCH_MAX_SIZE, XEN_LIVEPATCH_NAME_SIZE } from '../../abi/livepatch.js';
+import {
+  decodeList,
+  decodeListEntries,
+  encodeList,
+  type InterfaceVersion,
+  type ListAnswer,
+  type ListEntry,
+  type ListRequest,
+  listHasMetadata,
+} from '../../abi/sysctl.js';
+import { EXIT, XspliceError } from '../../errors.js';
+import type { XenHandle } from './handle.js';
+
+/** Payloads asked for with one hypercall; Xen's limit is 1024 and it may give fewer. */
+const PAGE_ENTRIES = 128;
+/** How often the whole list is read again because it changed meanwhile. */
+const MAX_TRIES = 8;
+/** More payloads than any host has: the list is not read further. */
+const MAX_PAYLOADS = 65_536;
+
+/** The whole list at one moment. */
+export interface PayloadList {
+  /** Equal stamps mean that nothing was uploaded or unloaded in between. */
+  readonly stamp: number;
+  /** In the order of upload. */
+  readonly entries: readonly ListEntry[];
+}
+
+/** Why one attempt ended early: the list is no longer the one it began with. */
+const CHANGED = Symbol('changed');
+
+const SIZES_ONLY: ListRequest = {
+  index: 0,
+  count: 0,
+  nameSizeBytes: 0,
+  metadataSizeBytes: 0,
+  status: 0n,
+  name: 0n,
+  nameLength: 0n,
+  metadata: 0n,
+  metadataLength: 0n,
+};
+
+function failed(rc: number): XspliceError {
+  return new XspliceError('xen-list-failed', `Xen did not list its payloads: ${formatRc(rc)}.`, {
+    hint: 'See its console: xl dmesg',
+  });
+}
+
+function readSizes(handle: XenHandle, version: InterfaceVersion): ListAnswer {
+  const { rc, bytes } = handle.sysctl(encodeList(version, SIZES_ONLY));
+  if (rc < 0) throw failed(rc);
+  return decodeList(version, bytes);
+}
+
+/** Reads one page into the big buffer, laid out as status, lengths, names, metadata. */
+function readPage(
+  handle: XenHandle,
+  version: InterfaceVersion,
+  index: number,
+  sizes: ListAnswer,
+): { readonly entries: readonly ListEntry[]; readonly answer: ListAnswer } | typeof CHANGED {
+  const count = PAGE_ENTRIES;
+  const statusSize = 8 * count;
+  const lengthSize = 4 * count;
+  const nameSize = XEN_LIVEPATCH_NAME_SIZE * count;
+  // Before 4.21 Xen does not ask how big the buffer is: a payload that takes another's place while
+  // this runs must find room, and no payload's metadata is bigger than a payload.
+  const metadataSize = listHasMetadata(version)
+    ? (sizes.metadataSizeBytes ?? 0) + LIVEPATCH_MAX_SIZE
+    : 0;
+  const buffer = handle.data(statusSize + 2 * lengthSize + nameSize + metadataSize);
+  let offset = 0;
+  const part = (sizeBytes: number): { address: bigint; bytes: Uint8Array } => {
+    const start = offset;
+    offset += sizeBytes;
+    return {
+      address: buffer.address + BigInt(start),
+      bytes: buffer.bytes.subarray(start, start + sizeBytes),
+    };
+  };
+  const status = part(statusSize);
+  const nameLength = part(lengthSize);
+  const metadataLength = part(lengthSize);
+  const name = part(nameSize);
+  const metadata = part(metadataSize);
+  const { rc, bytes } = handle.sysctl(
+    encodeList(version, {
+      index,
+      count,
+      nameSizeBytes: nameSize,
+      metadataSizeBytes: metadataSize,
+      status: status.address,
+      name: name.address,
+      nameLength: nameLength.address,
+      metadata: metadata.address,
+      metadataLength: metadataLength.address,
+    }),
+  );
+  // EINVAL: the list became shorter than the index. ENOBUFS: its metadata outgrew the buffer.
+  if (rc === -XEN_ERRNO.EINVAL || rc === -XEN_ERRNO.ENOBUFS) return CHANGED;
+  if (rc < 0) throw failed(rc);
+  const arrays = {
+    status: status.bytes,
+    name: name.bytes,
+    nameLength: nameLength.bytes,
+    metadata: metadata.bytes,
+    metadataLength: metadataLength.bytes,
+  };
+  return {
+    entries: decodeListEntries(version, Math.min(rc, count), arrays),
+    answer: decodeList(version, bytes),
+  };
+}
+
+function tryRead(handle: XenHandle, version: InterfaceVersion): PayloadList | typeof CHANGED {
+  const sizes = readSizes(handle, version);
+  if (sizes.remaining > MAX_PAYLOADS) {
+    throw new XspliceError(
+      'xen-bad-answer',
+      `Xen says that it holds ${sizes.remaining} payloads; ${MAX_PAYLOADS} is the most that is read.`,
+    );
+  }
+  const entries: ListEntry[] = [];
+  while (entries.length < sizes.remaining) {
+    const page = readPage(handle, version, entries.length, sizes);
+    if (page === CHANGED || page.answer.stamp !== sizes.stamp) return CHANGED;
+    // Xen gives none only when it was interrupted before the first; asking again costs a try.
+    if (page.entries.length === 0) return CHANGED;
+    entries.push(...page.entries);
+  }
+  return { stamp: sizes.stamp, entries };
+}
+
+/**
+ * All payloads, page by page. When the list changes between two pages it is read again from the
+ * start, a bounded number of times.
+ *
+ * @throws XspliceError `xen-list-changing` (exit: busy) or `xen-list-failed`.
+ */
+export function readPayloadList(handle: XenHandle, version: InterfaceVersion): PayloadList {
+  for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
+    const list = tryRead(handle, version);
+    if (list !== CHANGED) return list;
+  }
+  throw new XspliceError(
+    'xen-list-changing',
+    `The list of payloads changed during each of ${MAX_TRIES} attempts to read it (${errnoName(XEN_ERRNO.EBUSY)}).`,
+    { hint: 'Another tool is loading payloads. Try again when it is done.', exitCode: EXIT.busy },
+  );
+}

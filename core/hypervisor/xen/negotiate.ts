@@ -1,0 +1,79 @@
+import { errnoName, XEN_ERRNO } from '../../abi/errno.js';
+import {
+  encodeList,
+  type InterfaceVersion,
+  RELEASES_OF_INTERFACE,
+  SYSCTL_INTERFACE_VERSIONS,
+} from '../../abi/sysctl.js';
+import { XspliceError } from '../../errors.js';
+import type { XenHandle } from './handle.js';
+
+/** A LIST that asks for nothing but the number of payloads: every Xen answers it, nothing changes. */
+function probe(version: InterfaceVersion): Uint8Array {
+  return encodeList(version, {
+    index: 0,
+    count: 0,
+    nameSizeBytes: 0,
+    metadataSizeBytes: 0,
+    status: 0n,
+    name: 0n,
+    nameLength: 0n,
+    metadata: 0n,
+    metadataLength: 0n,
+  });
+}
+
+function hex(version: number): string {
+  return `0x${version.toString(16)}`;
+}
+
+/**
+ * The sysctl interface version that the running hypervisor speaks. A wrong one is answered with
+ * EACCES before anything else is looked at (do_sysctl), so the known ones are tried newest first.
+ *
+ * @throws XspliceError `xen-unknown-interface`, `xen-no-livepatch`, `xen-not-permitted` or
+ * `xen-probe-failed`.
+ */
+export function negotiate(
+  handle: XenHandle,
+  versions: readonly InterfaceVersion[] = SYSCTL_INTERFACE_VERSIONS,
+): InterfaceVersion {
+  for (const version of versions) {
+    const { rc } = handle.sysctl(probe(version));
+    if (rc >= 0) return version;
+    if (rc !== -XEN_ERRNO.EACCES) throw refusal(rc, runningRelease(handle));
+  }
+  const known = versions.map((v) => `${hex(v)} (Xen ${RELEASES_OF_INTERFACE[v]})`).join(', ');
+  throw new XspliceError(
+    'xen-unknown-interface',
+    `Xen ${runningRelease(handle)} runs here, and speaks none of the sysctl interface versions this build knows: ${known}.`,
+    { hint: 'Use a version of xsplice-ts that knows this Xen.' },
+  );
+}
+
+function runningRelease(handle: XenHandle): string {
+  const { major, minor, extra } = handle.readVersion();
+  return JSON.stringify(`${major}.${minor}${extra}`).slice(1, -1);
+}
+
+function refusal(rc: number, release: string): XspliceError {
+  if (rc === -XEN_ERRNO.ENOSYS || rc === -XEN_ERRNO.EOPNOTSUPP) {
+    return new XspliceError(
+      'xen-no-livepatch',
+      `Xen ${release} was built without live patching (${errnoName(rc)}).`,
+      { hint: 'It has to be built with CONFIG_LIVEPATCH.' },
+    );
+  }
+  if (rc === -XEN_ERRNO.EPERM) {
+    return new XspliceError(
+      'xen-not-permitted',
+      `Xen ${release} does not let this domain manage live patches (${errnoName(rc)}).`,
+      { hint: 'Run this in dom0; with XSM, its policy has to allow the livepatch operations.' },
+    );
+  }
+  return new XspliceError(
+    'xen-probe-failed',
+    `Xen ${release} answered a question for its payloads with ${errnoName(rc)}.`,
+    { hint: 'See its console: xl dmesg' },
+  );
+}

@@ -1,0 +1,225 @@
+import { livepatchLines } from '../../abi/console.js';
+import { formatRc, XEN_ERRNO } from '../../abi/errno.js';
+import { DEFAULT_TIMEOUT_NS, LIVEPATCH_MAX_SIZE } from '../../abi/livepatch.js';
+import { parseRelease } from '../../abi/release.js';
+import {
+  decodeGet,
+  encodeAction,
+  encodeGet,
+  encodeName,
+  encodeUpload,
+  type InterfaceVersion,
+  type PayloadStatus,
+} from '../../abi/sysctl.js';
+import { EXIT, XspliceError } from '../../errors.js';
+import type { LoadedPayload, Snapshot } from '../../stack/snapshot.js';
+import type {
+  Action,
+  ActionOptions,
+  HostDescription,
+  HypervisorPort,
+  OperationResult,
+} from '../port.js';
+import { readDump } from './debug-key.js';
+import type { DumpedPayload } from './dump.js';
+import type { XenHandle } from './handle.js';
+import { type PayloadList, readPayloadList } from './list.js';
+import { positionsOf } from './positions.js';
+import { ConsoleRing } from './ring.js';
+
+/** Polls without a pause first: most actions are over by then. */
+const EAGER_POLLS = 3;
+/** Longest pause between two polls. */
+const MAX_PAUSE_MS = 10;
+/** Beyond the timeout, CPUs need time to stop, to patch and to report. */
+const SLACK_MS = 10_000;
+/** A payload whose rc is EAGAIN though nothing runs stays so: it is not waited for longer. */
+const LEFT_BEHIND_MS = 100;
+/** How often the payloads are looked at again because they changed while they were. */
+const MAX_OBSERVATIONS = 5;
+
+const EAGAIN = -XEN_ERRNO.EAGAIN;
+const OVERWRITTEN = "(the console ring was overwritten: earlier lines of Xen's are lost)";
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+/** Payloads of a list, with what the dump told about them when it was made for this very list. */
+interface KnownDump {
+  readonly stamp: number;
+  readonly payloads: readonly (DumpedPayload | null)[];
+}
+
+/** The hypervisor under this dom0. */
+export class XenPort implements HypervisorPort {
+  readonly host: HostDescription = { kind: 'xen', spec: 'xen' };
+  /** The sysctl interface version that was agreed on. */
+  readonly interfaceVersion: InterfaceVersion;
+  readonly #handle: XenHandle;
+  readonly #ring: ConsoleRing;
+  #dump: KnownDump | null = null;
+
+  constructor(handle: XenHandle, interfaceVersion: InterfaceVersion) {
+    this.#handle = handle;
+    this.interfaceVersion = interfaceVersion;
+    this.#ring = new ConsoleRing(handle, interfaceVersion);
+  }
+
+  async observe(): Promise<Snapshot> {
+    const version = this.#handle.readVersion();
+    const text = `${version.major}.${version.minor}${version.extra}`;
+    const buildId = this.#handle.readBuildId();
+    const { list, dump } = await this.#readPayloads();
+    const payloads = list.entries.map((entry, index): LoadedPayload => {
+      const known = dump[index] ?? null;
+      return {
+        ...entry,
+        buildId: known?.buildId ?? null,
+        depends: known?.depends ?? null,
+        position: null,
+        functions: known?.functions ?? null,
+        reverted: null,
+      };
+    });
+    const applied = payloads.filter((payload) => payload.state === 'APPLIED');
+    const positions = positionsOf(buildId, applied);
+    const places = new Map(applied.map((payload, index) => [payload, positions[index] ?? null]));
+    return {
+      hypervisor: {
+        buildId,
+        release: parseRelease(text) ?? {
+          major: version.major,
+          minor: version.minor,
+          patch: null,
+        },
+        version: text,
+      },
+      payloads: payloads.map((payload) => ({ ...payload, position: places.get(payload) ?? null })),
+    };
+  }
+
+  /** List and dump that belong together: nothing was uploaded or unloaded in between. */
+  async #readPayloads(): Promise<{
+    readonly list: PayloadList;
+    readonly dump: readonly (DumpedPayload | null)[];
+  }> {
+    for (let attempt = 0; attempt < MAX_OBSERVATIONS; attempt++) {
+      const list = readPayloadList(this.#handle, this.interfaceVersion);
+      if (list.entries.length === 0) return { list, dump: [] };
+      if (this.#dump?.stamp === list.stamp) return { list, dump: this.#dump.payloads };
+      const names = list.entries.map((entry) => entry.name);
+      const payloads = await readDump(this.#handle, this.interfaceVersion, this.#ring, names);
+      const after = readPayloadList(this.#handle, this.interfaceVersion);
+      if (after.stamp !== list.stamp) continue;
+      // What could not be read this time may be readable the next.
+      if (!payloads.includes(null)) this.#dump = { stamp: list.stamp, payloads };
+      return { list: after, dump: payloads };
+    }
+    throw new XspliceError(
+      'xen-list-changing',
+      `The payloads changed during each of ${MAX_OBSERVATIONS} attempts to look at them.`,
+      { hint: 'Another tool is loading payloads. Try again when it is done.', exitCode: EXIT.busy },
+    );
+  }
+
+  async upload(name: string, bytes: Uint8Array): Promise<OperationResult> {
+    const encoded = encodeName(name);
+    if (bytes.length > LIVEPATCH_MAX_SIZE) {
+      throw new XspliceError(
+        'payload-too-big',
+        `The payload has ${bytes.length} bytes; Xen takes ${LIVEPATCH_MAX_SIZE} at most.`,
+        { hint: 'Strip its debug sections: strip --strip-debug' },
+      );
+    }
+    return this.#withLog(async () => {
+      const data = this.#handle.data();
+      data.bytes.set(bytes, 0);
+      const { rc } = this.#handle.sysctl(
+        encodeUpload(this.interfaceVersion, this.#handle.argument(encoded), {
+          address: data.address,
+          sizeBytes: bytes.length,
+        }),
+      );
+      return { hypercallRc: Math.min(rc, 0), payloadRc: this.#get(encoded)?.rc ?? null };
+    });
+  }
+
+  async act(name: string, action: Action, options: ActionOptions): Promise<OperationResult> {
+    const encoded = encodeName(name);
+    return this.#withLog(async () => {
+      const before = this.#get(encoded);
+      const { rc } = this.#handle.sysctl(
+        encodeAction(this.interfaceVersion, {
+          name: this.#handle.argument(encoded),
+          action,
+          ...options,
+        }),
+      );
+      const hypercallRc = Math.min(rc, 0);
+      const waitMs =
+        hypercallRc === 0 && isScheduled(action, before)
+          ? (options.timeoutNs || DEFAULT_TIMEOUT_NS) / 1e6 + SLACK_MS
+          : LEFT_BEHIND_MS;
+      const after = await this.#settle(encoded, waitMs);
+      return { hypercallRc, payloadRc: after?.rc ?? null };
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#handle.close();
+  }
+
+  /** State and rc of one payload; null when Xen has none of that name. */
+  #get(encodedName: Uint8Array): PayloadStatus | null {
+    const { rc, bytes } = this.#handle.sysctl(
+      encodeGet(this.interfaceVersion, this.#handle.argument(encodedName)),
+    );
+    if (rc === -XEN_ERRNO.ENOENT) return null;
+    if (rc < 0) {
+      throw new XspliceError(
+        'xen-get-failed',
+        `Xen did not tell a payload's state: ${formatRc(rc)}.`,
+        {
+          hint: 'Its last action may still be in progress. See its console: xl dmesg',
+        },
+      );
+    }
+    return decodeGet(bytes);
+  }
+
+  /** Polls until the payload's rc is no longer EAGAIN, or this time is over. */
+  async #settle(encodedName: Uint8Array, waitMs: number): Promise<PayloadStatus | null> {
+    const deadline = performance.now() + waitMs;
+    let pauseMs = 1;
+    for (let poll = 0; ; poll++) {
+      const status = this.#get(encodedName);
+      if (status?.rc !== EAGAIN || performance.now() > deadline) return status;
+      if (poll < EAGER_POLLS) continue;
+      await pause(pauseMs);
+      pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS);
+    }
+  }
+
+  /** Attaches the time an operation took, and what Xen printed about live patches meanwhile. */
+  async #withLog(
+    operation: () => Promise<Pick<OperationResult, 'hypercallRc' | 'payloadRc'>>,
+  ): Promise<OperationResult> {
+    this.#ring.readNew();
+    const started = performance.now();
+    const answers = await operation();
+    const elapsedMs = performance.now() - started;
+    const { text, overwritten } = this.#ring.readNew();
+    const lines = livepatchLines(text);
+    return { ...answers, elapsedMs, log: overwritten ? [OVERWRITTEN, ...lines] : lines };
+  }
+}
+
+/**
+ * True when Xen hands this action to its CPUs, so that its outcome comes later. Otherwise it is over
+ * when the hypercall returns, and an rc of EAGAIN was left behind by someone else (livepatch_action).
+ */
+function isScheduled(action: Action, before: PayloadStatus | null): boolean {
+  if (action === 'UNLOAD') return false;
+  return before?.state === (action === 'REVERT' ? 'APPLIED' : 'CHECKED');
+}
