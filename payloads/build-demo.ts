@@ -24,7 +24,7 @@ async function main(argv: readonly string[]): Promise<void> {
   await buildDemoImage(sources, join(out, file), X86_64);
   const request = {
     image: await readElfFacts(join(out, file)),
-    members: familyMembers(DEMO_CHAIN_LENGTH),
+    members: familyMembers(DEMO_CHAIN_LENGTH).filter((member) => member.onRequest !== true),
     out,
     sources,
     payloadVersion: 2,

@@ -13,6 +13,7 @@ const USAGE = `Builds the family of sample payloads against a hypervisor, with g
            [--payload-version 1|2]   1 for Xen up to 4.13, 2 (default) since 4.14
            [--chain N]               length of the chain, default 30
            [--only NAME,NAME…]       these members and the parents they need
+                                     ("big" is built only where it is named)
            [--with-dangerous]        also those that kill a real hypervisor, in FOLDER/dangerous
 `;
 
@@ -38,7 +39,10 @@ async function main(argv: readonly string[]): Promise<void> {
   const started = performance.now();
   const chainLength = wholeNumber('--chain', values.chain, 0, MAX_CHAIN_LENGTH);
   const family = familyMembers(chainLength);
-  const chosen = values.only === undefined ? family : selectMembers(family, values.only.split(','));
+  const chosen =
+    values.only === undefined
+      ? family.filter((member) => member.onRequest !== true)
+      : selectMembers(family, values.only.split(','));
   const manifest = await buildFamily({
     image: await readFacts(values.image, values.symbols),
     members: chosen.filter((member) => values['with-dangerous'] || member.dangerous !== true),

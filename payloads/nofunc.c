@@ -1,4 +1,4 @@
-/* Hooks of every kind and no function at all: allowed since 4.14. */
+/* All six hooks around apply and revert and no function at all: allowed since 4.14. */
 #include "include/livepatch.h"
 
 #define VOID_HOOK(kind)                                              \

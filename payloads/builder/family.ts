@@ -24,6 +24,8 @@ export interface Member {
   /** Xen accepts it and dies of it. */
   readonly dangerous?: boolean;
   readonly shape?: 'build-tools';
+  /** Built only where it is named. */
+  readonly onRequest?: boolean;
   readonly note?: string;
 }
 
@@ -92,6 +94,7 @@ const SINGLE_MEMBERS: readonly Member[] = [
     },
     note: 'its read-only .livepatch.funcs needs 4.19, 4.18.1 or 4.17.3',
   }),
+  member('big', { onRequest: true }),
   member('nop-misaligned', {
     replaces: ['xen_minor_version'],
     oldCode: 'nop-misaligned',

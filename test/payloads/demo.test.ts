@@ -18,7 +18,7 @@ const sources = payloadSources();
 const demo = join(sources, 'demo');
 const manifest = JSON.parse(readFileSync(join(demo, 'manifest.json'), 'utf8')) as Manifest;
 const imageFile = join(demo, manifest.hypervisor.file ?? '');
-const demoFamily = [...familyMembers(5), ARM64_MEMBER];
+const demoFamily = [...familyMembers(5), ARM64_MEMBER].filter((m) => m.onRequest !== true);
 
 async function unavailable(...tools: readonly string[]): Promise<string | false> {
   for (const tool of tools) {
