@@ -43,7 +43,7 @@ asm(".pushsection .text.xen_extra_version, \"ax\", @progbits\n"
     ".long 667b - .\n"
     ".popsection");
 
-static const struct livepatch_func SECTION(".livepatch.funcs") OWN(entry) = {
+static const TABLE_ENTRY struct livepatch_func SECTION(".livepatch.funcs") OWN(entry) = {
     .name = OWN(name),
     .new_addr = (const void *)OWN(extra_version),
     .new_size = NEW_SIZE(extra_version),

@@ -69,13 +69,17 @@ _Static_assert(sizeof(struct livepatch_func) == 104, "version 2 has 104 bytes");
 _Static_assert(__builtin_offsetof(struct livepatch_func, expect) == 72, "expect is at 72");
 #endif
 
+/* Entries of a table lie without gaps: left alone, gcc aligns objects of this size to 32 bytes. */
+#define TABLE_ENTRY __attribute__((aligned(8)))
+
 /* One entry of .livepatch.funcs; the dots are further initialisers, later ones win: .name too. */
 #define LIVEPATCH_FUNC(old, ...)                                                  \
-    static struct livepatch_func SECTION(".livepatch.funcs") OWN(entry_##old) = { \
-        .name = #old,                                                             \
-        .old_size = OLD_SIZE_##old,                                               \
-        .version = LIVEPATCH_PAYLOAD_VERSION,                                     \
-        __VA_ARGS__                                                               \
+    static TABLE_ENTRY struct livepatch_func SECTION(".livepatch.funcs")          \
+        OWN(entry_##old) = {                                                      \
+            .name = #old,                                                         \
+            .old_size = OLD_SIZE_##old,                                           \
+            .version = LIVEPATCH_PAYLOAD_VERSION,                                 \
+            __VA_ARGS__                                                           \
     }
 
 /* Replaces Xen's function `old`, found by its name, with this payload's OWN(replacement). */
@@ -99,7 +103,7 @@ typedef void livepatch_hook_postrevert(struct payload *payload);
 
 /* Makes OWN(function) a hook of the kind given: load, unload, preapply, apply, … */
 #define LIVEPATCH_HOOK(kind, function)                                              \
-    static livepatch_hook_##kind *const SECTION(".livepatch.hooks." #kind)          \
+    static TABLE_ENTRY livepatch_hook_##kind *const SECTION(".livepatch.hooks." #kind) \
         OWN(hook_##kind##_##function) = OWN(function)
 
 /* `key=value` strings, each ended by a NUL: LIVEPATCH_MODINFO("a=1\0b=2"). */

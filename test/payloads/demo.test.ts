@@ -31,6 +31,18 @@ async function unavailable(...tools: readonly string[]): Promise<string | false>
   return false;
 }
 
+/** Sizes of a payload's allocated sections, by readelf. */
+async function sectionSizes(file: string): Promise<ReadonlyMap<string, number>> {
+  const headers = await runTool('readelf', ['-SW', file]);
+  const row = /\] (\S+) +\S+ +[0-9a-f]{16} [0-9a-f]+ ([0-9a-f]+) [0-9a-f]{2} +\S*A/;
+  return new Map(
+    headers.split('\n').flatMap((line): [string, number][] => {
+      const [, name, size] = row.exec(line) ?? [];
+      return name === undefined || size === undefined ? [] : [[name, Number.parseInt(size, 16)]];
+    }),
+  );
+}
+
 describe('the committed demo', () => {
   test('is small, and its files are those of the manifest', () => {
     const files = readdirSync(demo, { recursive: true })
@@ -89,6 +101,26 @@ describe('the committed demo', () => {
     assert.equal(byName.get('bye')?.depends, byName.get('hello')?.buildId);
     assert.equal(byName.get('wrong-depends')?.depends, NOWHERE_ID);
     assert.equal(byName.get('no-xen-depends')?.xenDepends, null);
+  });
+
+  test('gives every payload an id of its own', () => {
+    const ids = manifest.payloads.map((entry) => entry.buildId);
+    assert.equal(new Set(ids).size, ids.length);
+  });
+
+  test('has one entry of 104 bytes for each function, and one pointer for each hook', async (t) => {
+    const reason = await unavailable('readelf');
+    if (reason !== false) return t.skip(reason);
+    for (const entry of manifest.payloads) {
+      const sizes = await sectionSizes(join(demo, entry.file));
+      const functions = entry.name === 'unknown-function' ? 1 : entry.replaces.length;
+      assert.equal(sizes.get('.livepatch.funcs') ?? 0, 104 * functions, entry.file);
+      for (const [name, size] of sizes) {
+        if (!name.startsWith('.livepatch.hooks.')) continue;
+        const pointers = entry.name === 'hook-load' ? 2 : 1;
+        assert.equal(size, 8 * pointers, `${entry.file} ${name}`);
+      }
+    }
   });
 
   test('ends the build-tools-shaped payload in a module signature', () => {
