@@ -1,6 +1,6 @@
 import { LIVEPATCH_FUNC, SECTION } from '../abi/livepatch.js';
 import { ByteReader, type ElfFile, SHF, sectionByName } from '../elf/index.js';
-import { type Links, POINTER_SIZE } from './links.js';
+import type { Links } from './links.js';
 import type { Expectation, PayloadFunction } from './payload.js';
 import { readable } from './readable.js';
 import type { Report } from './report.js';
@@ -53,40 +53,57 @@ export function readFunctions(elf: ElfFile, links: Links, report: Report): Funct
     const pointer = (field: number) => links.pointerAt(section, reader, at + field);
     const name = links.stringAt(pointer(LIVEPATCH_FUNC.name));
     const newAddress = pointer(LIVEPATCH_FUNC.new_addr).pointer;
-    const entryVersion = reader.u8(at + LIVEPATCH_FUNC.version, 'version');
-    if (name === null) {
-      report({
-        code: 'no-function-name',
-        severity: 'error',
-        section: section.name,
-        offset: BigInt(at),
-        message: `Function ${index} has no name: its pointer leads to no string in the payload`,
-        hint: 'Xen reads the name without asking, and crashes: rebuild the payload.',
-      });
-    }
-    if (entryVersion !== (version ?? 2)) {
-      report({
-        code: 'wrong-version',
-        severity: 'error',
-        section: section.name,
-        offset: BigInt(at + LIVEPATCH_FUNC.version),
-        message: `Function ${index} has version ${entryVersion}, expected ${version ?? '1 (Xen up to 4.13) or 2 (since 4.14)'}`,
-        expected: String(version ?? '1 or 2'),
-        actual: String(entryVersion),
-      });
-    }
     return {
       name,
       oldAddress: pointer(LIVEPATCH_FUNC.old_addr).pointer,
       newAddress,
       oldSize: reader.u32(at + LIVEPATCH_FUNC.old_size, 'old_size'),
       newSize: reader.u32(at + LIVEPATCH_FUNC.new_size, 'new_size'),
-      version: entryVersion,
+      version: reader.u8(at + LIVEPATCH_FUNC.version, 'version'),
       expectation: version === 1 ? null : expectationAt(reader, at + LIVEPATCH_FUNC.expect),
       isNop: newAddress.kind === 'null',
     };
   });
+  const place = (index: number, field: number) => ({
+    section: section.name,
+    offset: BigInt(index * entrySize + field),
+  });
+  const nameless = indexesOf(functions, (f) => f.name === null);
+  if (nameless !== null) {
+    report({
+      code: 'no-function-name',
+      severity: 'error',
+      ...place(nameless.first, LIVEPATCH_FUNC.name),
+      message: `Function ${nameless.text} has no name: its pointer leads to no string in the payload`,
+      hint: 'Xen reads the name without asking, and crashes: rebuild the payload.',
+    });
+  }
+  const expected = version === null ? '1 (Xen up to 4.13) or 2 (since 4.14)' : String(version);
+  const foreign = indexesOf(functions, (f) => f.version !== version);
+  if (foreign !== null) {
+    const actual = String(functions[foreign.first]?.version);
+    report({
+      code: 'wrong-version',
+      severity: 'error',
+      ...place(foreign.first, LIVEPATCH_FUNC.version),
+      message: `Function ${foreign.text} has version ${actual}, expected ${expected}`,
+      expected,
+      actual,
+      hint: 'Rebuild the payload against the headers of its Xen.',
+    });
+  }
   return { version, functions };
+}
+
+/** The first entry with a fault, and how many more have it; null where none has. */
+function indexesOf(
+  functions: readonly PayloadFunction[],
+  isFaulty: (f: PayloadFunction) => boolean,
+): { readonly first: number; readonly text: string } | null {
+  const first = functions.findIndex(isFaulty);
+  if (first < 0) return null;
+  const more = functions.filter(isFaulty).length - 1;
+  return { first, text: more === 0 ? String(first) : `${first} (and ${more} more)` };
 }
 
 /** Null where the first entry has neither version, and the size does not decide. */
@@ -95,7 +112,7 @@ function layoutOf(bytes: Uint8Array): 1 | 2 | null {
   if (stated === 1 || stated === 2) return stated;
   const fits = ([1, 2] as const).filter((v) => bytes.length % LIVEPATCH_FUNC.sizeBytes[v] === 0);
   const [only, ...others] = fits;
-  return bytes.length < 4 * POINTER_SIZE || others.length > 0 ? null : (only ?? null);
+  return others.length > 0 ? null : (only ?? null);
 }
 
 function expectationAt(reader: ByteReader, at: number): Expectation {

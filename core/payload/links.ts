@@ -1,3 +1,4 @@
+import { KSYM_NAME_LEN } from '../abi/livepatch.js';
 import {
   type ByteReader,
   ElfError,
@@ -13,7 +14,6 @@ import {
   SHN,
   SHT,
   STT,
-  StringTable,
   sectionBytes,
 } from '../elf/index.js';
 import type { Pointer, RelocationCount } from './payload.js';
@@ -21,6 +21,9 @@ import type { Report } from './report.js';
 
 /** Bytes of a pointer, on both machines. */
 export const POINTER_SIZE = 8;
+
+/** Ours, in bytes: four times what Xen's symbol table can hold (KSYM_NAME_LEN). */
+const LONGEST_STRING = 4 * KSYM_NAME_LEN;
 
 /** A pointer, and the place in the payload it leads to if that is known. */
 export interface Target {
@@ -40,7 +43,7 @@ export class Links {
   readonly #relocations = new Map<number, Map<bigint, ElfRelocation>>();
   /** By section index and value: the symbols with a name, functions before others. */
   readonly #definitions = new Map<string, ElfSymbol>();
-  readonly #strings = new Map<number, StringTable | null>();
+  readonly #contents = new Map<number, Uint8Array>();
 
   /** Reports `no-symbols`, `bad-symbols`, `bad-relocations`. What can be read is kept. */
   constructor(elf: ElfFile, report: Report) {
@@ -86,18 +89,19 @@ export class Links {
     return { pointer, place };
   }
 
-  /** The NUL-terminated string a pointer leads to; null where it leads to none. */
+  /**
+   * The NUL-terminated string a pointer leads to, latin1-decoded; null where it leads to none of at
+   * most {@link LONGEST_STRING} bytes.
+   */
   stringAt(target: Target): string | null {
     if (target.place === null) return null;
     const { section, offset } = target.place;
-    if (offset >= section.size) return null;
-    try {
-      const table = this.#stringsOf(section);
-      return table === null ? null : table.at(Number(offset), `string in ${section.name}`);
-    } catch (error) {
-      if (error instanceof ElfError) return null;
-      throw error;
-    }
+    const bytes = this.#contentsOf(section);
+    if (offset >= BigInt(bytes.length)) return null;
+    const start = Number(offset);
+    const tail = bytes.subarray(start, start + LONGEST_STRING + 1);
+    const end = tail.indexOf(0);
+    return end < 0 ? null : Buffer.from(tail.subarray(0, end)).toString('latin1');
   }
 
   #define(symbol: ElfSymbol): void {
@@ -115,15 +119,22 @@ export class Links {
     return this.#elf.sections[symbol.sectionIndex] ?? null;
   }
 
-  #stringsOf(section: ElfSection): StringTable | null {
-    const known = this.#strings.get(section.index);
+  /** Empty where the section has no contents in the file. */
+  #contentsOf(section: ElfSection): Uint8Array {
+    const known = this.#contents.get(section.index);
     if (known !== undefined) return known;
-    const table =
-      section.type === SHT.NOBITS
-        ? null
-        : new StringTable(sectionBytes(this.#elf, section), section.name);
-    this.#strings.set(section.index, table);
-    return table;
+    const bytes = contentsOf(this.#elf, section);
+    this.#contents.set(section.index, bytes);
+    return bytes;
+  }
+}
+
+function contentsOf(elf: ElfFile, section: ElfSection): Uint8Array {
+  try {
+    return sectionBytes(elf, section);
+  } catch (error) {
+    if (error instanceof ElfError) return new Uint8Array();
+    throw error;
   }
 }
 

@@ -29,7 +29,7 @@ import type { Payload, PayloadHook, PayloadId } from './payload.js';
 import { collectFindings, type Report } from './report.js';
 
 /** Ours: files above this are not even looked at. A payload with debug information is far below. */
-export const MAX_READABLE_SIZE = 16 * LIVEPATCH_MAX_SIZE;
+export const MAX_READABLE_SIZE = 8 * LIVEPATCH_MAX_SIZE;
 
 const SIGNATURE_MARK = Buffer.from('~Module signature appended~\n', 'latin1');
 
