@@ -8,7 +8,7 @@ import { ElfError } from './errors.js';
  */
 export class ByteReader {
   readonly bytes: Uint8Array;
-  /** What the bytes are, for messages: `file`, `section .symtab`. */
+  /** What the bytes are, for messages: `the file`, `section .symtab`. */
   readonly what: string;
   readonly #view: DataView;
 
@@ -70,7 +70,7 @@ export class ByteReader {
     return new ElfError('elf-truncated', {
       field,
       offset: start,
-      expected: `an end within the ${this.bytes.length} bytes of the ${this.what}`,
+      expected: `an end within the ${this.bytes.length} bytes of ${this.what}`,
       actual: `an end at ${end}`,
       hint: 'The file is cut short or was damaged: compare its size and checksum with the original.',
     });

@@ -22,6 +22,10 @@ export const SHT = {
   PREINIT_ARRAY: 16,
   GROUP: 17,
   SYMTAB_SHNDX: 18,
+  GNU_HASH: 0x6ffffff6,
+  VERDEF: 0x6ffffffd,
+  VERNEED: 0x6ffffffe,
+  VERSYM: 0x6fffffff,
 } as const;
 
 export const SHF = {

@@ -20,12 +20,12 @@ export function sectionBytes(elf: ElfFile, section: ElfSection): Uint8Array {
       actual: `${SHT.NOBITS} (NOBITS)`,
     });
   }
-  return new ByteReader(elf.bytes, 'file').slice(section.offset, section.size, what);
+  return new ByteReader(elf.bytes, 'the file').slice(section.offset, section.size, what);
 }
 
 /** The bytes of a segment that are in the file; memory beyond them, up to memorySize, is zero. */
 export function segmentBytes(elf: ElfFile, segment: ElfSegment): Uint8Array {
-  return new ByteReader(elf.bytes, 'file').slice(
+  return new ByteReader(elf.bytes, 'the file').slice(
     segment.offset,
     segment.fileSize,
     `segment ${segment.index}`,

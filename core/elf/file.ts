@@ -82,7 +82,7 @@ const MAGIC = 0x464c457f;
 
 /** True for bytes that begin as an ELF file does, whatever follows. */
 export function looksLikeElf(bytes: Uint8Array): boolean {
-  return bytes.length >= 4 && new ByteReader(bytes, 'file').u32(0, 'e_ident') === MAGIC;
+  return bytes.length >= 4 && new ByteReader(bytes, 'the file').u32(0, 'e_ident') === MAGIC;
 }
 
 /**
@@ -94,7 +94,7 @@ export function looksLikeElf(bytes: Uint8Array): boolean {
  * more than 65,279 sections).
  */
 export function readElf(bytes: Uint8Array): ElfFile {
-  const file = new ByteReader(bytes, 'file');
+  const file = new ByteReader(bytes, 'the file');
   const elfClass = checkIdent(file);
   const { header, tables } = readHeader(file, elfClass);
   const sections = nameSections(

@@ -2,6 +2,7 @@ import { gunzipSync } from 'node:zlib';
 import { type BuildId, buildIdFromBytes } from '../abi/ids.js';
 import { SECTION } from '../abi/livepatch.js';
 import type { XenRelease } from '../abi/release.js';
+import { ByteReader } from '../elf/bytes.js';
 import {
   EM,
   ET,
@@ -333,7 +334,10 @@ function readEfiImage(pe: PeFile, file: string): HypervisorImage {
   });
 }
 
-/** The note between the symbols that Xen's own code finds it by (xen_build_init). */
+/**
+ * The note between the symbols that Xen's own code finds it by. They may enclose the debug directory
+ * instead: xen_build_id_check takes the bytes for a note only where the type says so.
+ */
 function efiNoteIds(
   memory: readonly MemoryRange[],
   symbols: SymbolTable | null,
@@ -342,10 +346,13 @@ function efiNoteIds(
 ): readonly ImageBuildId[] {
   const start = symbols?.lookup('__note_gnu_build_id_start') ?? null;
   const end = symbols?.lookup('__note_gnu_build_id_end') ?? null;
-  if (start === null || end === null || end <= start || end - start > BigInt(MAX_IMAGE_SIZE))
-    return [];
-  const bytes = readMemory(memory, start, Number(end - start));
-  return bytes === null ? [] : idsIn(() => bytes, 'build-id note', file, findings);
+  if (start === null || end === null) return [];
+  const size = end - start;
+  if (size < 12n || size > BigInt(MAX_IMAGE_SIZE)) return [];
+  const bytes = readMemory(memory, start, Number(size));
+  if (bytes === null) return [];
+  const type = new ByteReader(bytes, 'the build-id note').u32(8, 'type');
+  return type === NT_GNU_BUILD_ID ? idsIn(() => bytes, 'the build-id note', file, findings) : [];
 }
 
 interface Parts extends Linked {

@@ -42,7 +42,7 @@ export function looksLikePe(bytes: Uint8Array): boolean {
 
 /** Reads the headers of a PE32+ file. Fails with an ElfError (of PE fields) on any other bytes. */
 export function readPe(bytes: Uint8Array): PeFile {
-  const file = new ByteReader(bytes, 'file');
+  const file = new ByteReader(bytes, 'the file');
   const peAt = file.u32(0x3c, 'e_lfanew');
   expectValue('PE signature', peAt, file.u32(peAt, 'PE signature'), PE_SIGNATURE);
   const coffAt = peAt + 4;

@@ -77,12 +77,17 @@ export interface ReadelfSymbol {
 export function readelfSymbols(file: string): readonly ReadelfSymbol[] {
   const pattern =
     /^ *(\d+): ([0-9a-f]+) +(0x[0-9a-f]+|\d+) (\S+) +(\S+) +(\S+) +(?:\[.*\] +)?(\S+) ?(.*)$/;
-  return run('-sW', '--sym-base=0', file).flatMap((line) => {
+  return run('-sW', file).flatMap((line) => {
     const match = pattern.exec(line);
     if (!match) return [];
     const text = (group: number) => match[group] ?? '';
-    // readelf gives section symbols their section's name; the table has none.
-    const name = text(4) === 'SECTION' ? '' : text(8).trimEnd();
+    // readelf gives section symbols their section's name and dynamic ones a version; the table has neither.
+    const name =
+      text(4) === 'SECTION'
+        ? ''
+        : text(8)
+            .trimEnd()
+            .replace(/@{1,2}[A-Z][\w.]*(?: \(\d+\))?$/, '');
     return [
       {
         index: Number(text(1)),
