@@ -3,13 +3,13 @@ import { parseArgs } from 'node:util';
 import { EXIT, XspliceError } from '../core/errors.js';
 import { buildFamily, selectMembers, writeManifest } from './builder/build-family.js';
 import { familyMembers, MAX_CHAIN_LENGTH } from './builder/family.js';
-import { type ImageFacts, readElfFacts, readJsonFacts } from './builder/image-facts.js';
+import { type ImageFacts, readImageFacts, readJsonFacts } from './builder/image-facts.js';
 import { payloadSources } from './builder/locate.js';
 import { X86_64 } from './builder/toolchain.js';
 
 const USAGE = `Builds the family of sample payloads against a hypervisor, with gcc and binutils.
 
-  build.js (--image XEN-SYMS | --symbols FILE.json) --out FOLDER
+  build.js (--image XEN-SYMS-OR-GZ | --symbols FILE.json) --out FOLDER
            [--payload-version 1|2]   1 for Xen up to 4.13, 2 (default) since 4.14
            [--chain N]               length of the chain, default 30
            [--only NAME,NAME…]       these members and the parents they need
@@ -58,7 +58,7 @@ async function main(argv: readonly string[]): Promise<void> {
 }
 
 async function readFacts(image?: string, symbols?: string): Promise<ImageFacts> {
-  if (image !== undefined && symbols === undefined) return readElfFacts(image);
+  if (image !== undefined && symbols === undefined) return readImageFacts(image);
   if (symbols !== undefined && image === undefined) return readJsonFacts(symbols);
   throw usage('give either --image or --symbols');
 }

@@ -1,5 +1,7 @@
-import { openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { XspliceError } from '../../core/errors.js';
+import { readImage } from '../../core/image/image.js';
+import { readMemory } from '../../core/image/memory.js';
 import { runTool } from './toolchain.js';
 
 /** Where a function or an object of the hypervisor is. */
@@ -95,6 +97,51 @@ function parseSymbols(text: string): ReadonlyMap<string, ImageSymbol> {
   return table;
 }
 
+/** Facts from any hypervisor image: readelf for an ELF64, this project's reader for xen.gz and the like. */
+export async function readImageFacts(path: string): Promise<ImageFacts> {
+  const start = new Uint8Array(5);
+  const file = openSync(path, 'r');
+  try {
+    readSync(file, start, 0, start.length, 0);
+  } finally {
+    closeSync(file);
+  }
+  const isElf64 = Buffer.from(start).toString('latin1') === '\x7fELF\x02';
+  return isElf64 ? readElfFacts(path) : readBootFacts(path);
+}
+
+/**
+ * Facts from an image that has only Xen's own symbol table, for a hypervisor whose xen-syms is not
+ * packaged. That table has no sizes before 4.21: they are distances to the next symbol.
+ */
+function readBootFacts(path: string): ImageFacts {
+  const image = readImage(readFileSync(path), path);
+  const [buildId] = image.buildIds;
+  if (buildId === undefined || image.symbols === null) {
+    throw new XspliceError('no-symbols', `${path} has no build-id or no symbols that were found`, {
+      hint: 'Give its xen-syms, or a list of symbols with --symbols.',
+    });
+  }
+  const entries = image.symbols.entries.map(({ name, address, size }) => ({ name, address, size }));
+  const nextAfter = nextAddresses(entries.map((entry) => entry.address));
+  const table = new Map<string, ImageSymbol>();
+  for (const { name, address, size } of entries) {
+    const derived = (nextAfter.get(address) ?? address) - address;
+    table.set(name, { address, sizeBytes: Number(size > 0n ? size : derived) });
+  }
+  return {
+    buildId: buildId.id,
+    symbol: (name) => table.get(name),
+    bytes: (address, count) => readMemory(image.memory, address, count),
+  };
+}
+
+/** For each address the next higher one; the highest has none. */
+function nextAddresses(addresses: readonly bigint[]): ReadonlyMap<bigint, bigint | undefined> {
+  const ascending = [...new Set(addresses)].sort((a, b) => (a < b ? -1 : 1));
+  return new Map(ascending.map((address, i) => [address, ascending[i + 1]]));
+}
+
 /**
  * Facts from a JSON file, for a hypervisor that has no xen-syms:
  * `{"buildId": "…", "symbols": {"xen_extra_version": {"address": "0x…", "size": 12, "bytes": "488d…"}}}`.
@@ -123,8 +170,7 @@ export function readJsonFacts(path: string): ImageFacts {
     }
     return { name, row, address: BigInt(address) };
   });
-  const ends = [...new Set(rows.map((row) => row.address))].sort((a, b) => (a < b ? -1 : 1));
-  const nextAfter = new Map(ends.map((address, i) => [address, ends[i + 1]]));
+  const nextAfter = nextAddresses(rows.map((row) => row.address));
   for (const { name, row, address } of rows) {
     const next = nextAfter.get(address);
     const size = row['size'];

@@ -157,3 +157,9 @@ test('facts from an image tell local symbols of one name apart by their file', a
   assert.deepEqual(moveSeventeen, new Uint8Array([0xb8, 17, 0, 0, 0]));
   assert.equal(facts.bytes(0x1000n, 1), null);
 });
+
+test('facts from an image are refused in words where the file is none', async () => {
+  const file = join(folder, 'not-an-image');
+  writeFileSync(file, 'root:x:0:0');
+  await assert.rejects(readImageFacts(file), { code: 'not-an-image' });
+});
