@@ -9,6 +9,7 @@ import { familyMembers } from '../../payloads/builder/family.js';
 import {
   type ImageFacts,
   readElfFacts,
+  readImageFacts,
   readJsonFacts,
 } from '../../payloads/builder/image-facts.js';
 import { payloadSources } from '../../payloads/builder/locate.js';
