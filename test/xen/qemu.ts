@@ -72,7 +72,8 @@ export interface BootOutcome {
   readonly totalMs: number;
 }
 
-async function writeInitramfs(target: string, request: BootRequest): Promise<void> {
+/** The initramfs of one machine: the dom0, the files under test, and the command. */
+export async function writeInitramfs(target: string, request: BootRequest): Promise<void> {
   const command: ArchiveEntry = {
     path: 'rig/command',
     kind: 'file',
@@ -82,17 +83,22 @@ async function writeInitramfs(target: string, request: BootRequest): Promise<voi
   writeFileSync(target, cpioArchive([...request.files, command]), { flag: 'a' });
 }
 
-function qemuArguments(request: BootRequest, folder: string): string[] {
+/** QEMU's words for a machine with this Xen and dom0; its serial ports are the caller's. */
+export function xenArguments(request: BootRequest, folder: string): string[] {
   const xen = `console=com1 com1=115200,8n1 dom0_mem=2048M loglvl=all guest_loglvl=all ${request.xenOptions ?? ''}`;
   const kernel = `${request.dom0.kernel} console=hvc0 earlyprintk=xen`;
   // `-cpu max` has features that Xen under TCG does not survive; qemu64 has not.
   return [
     ...['-machine', 'q35', '-cpu', 'qemu64', '-accel', 'tcg,thread=multi'],
     ...['-smp', '2', '-m', '3072', '-nographic', '-nodefaults', '-no-reboot'],
-    ...['-serial', 'stdio', '-serial', `file:${join(folder, 'result')}`],
     ...['-kernel', join(folder, 'xen'), '-append', xen.trim()],
     ...['-initrd', `${kernel},${join(folder, 'initramfs')}`],
   ];
+}
+
+function qemuArguments(request: BootRequest, folder: string): string[] {
+  const result = join(folder, 'result');
+  return [...xenArguments(request, folder), '-serial', 'stdio', '-serial', `file:${result}`];
 }
 
 /** Reads what was added to a growing file since the last call. */
@@ -121,7 +127,8 @@ class Tail {
   }
 }
 
-function signOfDeath(text: string): string | null {
+/** The line of a console that says that Xen or dom0's kernel is dead; null while they live. */
+export function signOfDeath(text: string): string | null {
   for (const pattern of DEATH) {
     const match = pattern.exec(text);
     if (!match) continue;
