@@ -82,25 +82,28 @@ export function refuseTakenNames(
   loaded: readonly LoadedPayload[],
   uploads: readonly PlanPayload[],
 ): void {
-  const holders = new Map<string, string>();
+  const holders = new Map<string, { readonly text: string; readonly hint: string }>();
   for (const payload of loaded) {
     const id = payload.buildId ?? 'not known';
-    holders.set(payload.name, `a loaded payload (state ${payload.state}, build-id ${id})`);
+    const remedy = payload.state === 'APPLIED' ? 'revert and unload' : 'unload';
+    holders.set(payload.name, {
+      text: `a loaded payload (state ${payload.state}, build-id ${id})`,
+      hint: `Rename the file, or ${remedy} ${nameText(payload.name)} first.`,
+    });
   }
   const findings: Finding[] = [];
   for (const payload of uploads) {
     const holder = holders.get(payload.name);
     if (holder === undefined) {
-      holders.set(payload.name, payload.file);
+      holders.set(payload.name, { text: payload.file, hint: 'Rename one of the two files.' });
       continue;
     }
-    const name = nameText(payload.name);
     findings.push({
       code: 'name-taken',
       severity: 'error',
       file: payload.file,
-      message: `${payload.file} (build-id ${payload.buildId ?? 'not known'}) would be uploaded as ${name}, but that is the name of ${holder}`,
-      hint: `Rename the file, or unload ${name} first.`,
+      message: `${payload.file} (build-id ${payload.buildId ?? 'not known'}) would be uploaded as ${nameText(payload.name)}, but that is the name of ${holder.text}`,
+      hint: holder.hint,
     });
   }
   const [first] = findings;

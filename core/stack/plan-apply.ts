@@ -27,7 +27,7 @@ import { type LoadedPayload, type Snapshot, stackOf } from './snapshot.js';
  * With the guard `old-code` or `nodeps` the files need not build on the top, and not on one another:
  * linked ones keep their order, the others come in the order given, and APPLY gets NODEPS.
  *
- * Fails with `no-hypervisor-id`, `unknown-stack` (the top's id or the order is not known),
+ * Fails with `nothing-to-apply`, `no-hypervisor-id`, `unknown-stack` (the top's id or the order is not known),
  * `does-not-attach` (nothing to be applied builds on the top: with the id expected and the one
  * found), `not-a-chain` (with the findings of the chain check), `name-taken`, `wrong-hypervisor`.
  */
@@ -52,6 +52,11 @@ function planFiles(
 ): Plan {
   const guard = options.guard ?? 'build-id';
   const files = [...new Map(payloads.map((payload) => [payload.file, payload])).values()];
+  if (files.length === 0) {
+    throw new XspliceError('nothing-to-apply', 'No payload file was given or found', {
+      hint: 'Give payload files, or directories that hold some.',
+    });
+  }
   const done: Step[] = [];
   const open: PlanPayload[] = [];
   for (const payload of files) {
@@ -64,7 +69,7 @@ function planFiles(
   const findings: Finding[] = [];
   const order = comparesBuildIds(guard)
     ? orderOnTop(snapshot, open, findings)
-    : orderByLinks(snapshot, open, findings);
+    : orderByLinks(snapshot, open, guard, findings);
   const loads = loadSteps(snapshot, order);
   const applies = order.map((payload, index): Step => {
     const name = loads.names.get(payload) ?? payload.name;
@@ -222,6 +227,7 @@ function orderOnTop(
 function orderByLinks(
   snapshot: Snapshot,
   open: readonly PlanPayload[],
+  guard: Guard,
   findings: Finding[],
 ): readonly PlanPayload[] {
   const ids = new Set(open.map((payload) => payload.buildId));
@@ -240,7 +246,9 @@ function orderByLinks(
     code: 'parents-not-compared',
     severity: 'warning',
     message:
-      'Xen is told not to compare parents (NODEPS): the order of application is taken on trust',
+      guard === 'old-code'
+        ? 'Xen is told not to compare parents (NODEPS): the code that is replaced is compared instead'
+        : 'Xen is told not to compare parents (NODEPS), and nothing else is compared instead',
   });
   const byId = new Map(open.map((payload) => [payload.buildId, payload]));
   const order = new Set<PlanPayload>();

@@ -73,7 +73,10 @@ function assertFit(snapshot: Snapshot, plan: Plan, chain: readonly PlanPayload[]
 
 describe('plans, whatever is loaded', () => {
   it('apply: the stack becomes the chain, from fit payloads, and a second plan does nothing', () => {
-    const files = fc.shuffledSubarray(Array.from({ length: LENGTH }, (_, i) => i));
+    const files = fc.shuffledSubarray(
+      Array.from({ length: LENGTH }, (_, i) => i),
+      { minLength: 1 },
+    );
     fc.assert(
       fc.property(situations, files, ({ chain, snapshot, depth }, picks) => {
         const wanted = picks.map((i) => chain[i]).filter((p) => p !== undefined);
@@ -123,6 +126,7 @@ describe('plans, whatever is loaded', () => {
   it('revert to base and apply again: the same stack, nothing dirty, nothing stale', () => {
     fc.assert(
       fc.property(situations, ({ chain, snapshot, depth }) => {
+        fc.pre(depth > 0);
         const down = applySteps(snapshot, planRevert(snapshot, { to: 'base' }, on).steps);
         const wanted = chain.slice(0, depth);
         const plan = planApply(down, wanted, on);

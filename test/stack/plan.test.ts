@@ -161,6 +161,10 @@ describe('planApply', () => {
     const twice = refusal(() => planApply(empty, [p1, { ...p2, name: 'p01' }], on));
     assert.equal(twice.code, 'name-taken');
     assert.ok(twice.message.includes('p02.livepatch') && twice.message.includes('p01.livepatch'));
+    assert.equal(twice.hint, 'Rename one of the two files.');
+    const below = snapshotOf([loaded(p1, 1, { name: 'p02' })]);
+    const applied = refusal(() => planApply(below, [p2], on));
+    assert.equal(applied.hint, 'Rename the file, or revert and unload p02 first.');
   });
 
   it('refuses on a stack it does not know, but for the guards that need no ids', () => {
@@ -196,6 +200,10 @@ describe('planApply', () => {
     assert.deepEqual(after(plan), ['p01', 'p02', 'p03', 'stray']);
     const ring = planApply(empty, [payloadFile('x', 'y'), payloadFile('y', 'x')], guard);
     assert.equal(ring.after.length, 2);
+  });
+
+  it('refuses to apply nothing', () => {
+    assert.equal(refusal(() => planApply(empty, [], on)).code, 'nothing-to-apply');
   });
 
   it('names the verb that was used', () => {
