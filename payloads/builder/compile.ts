@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ENDBR64_LEN, LIVEPATCH_OPAQUE_SIZE } from '../../core/abi/livepatch.js';
+import { LIVEPATCH_OPAQUE_SIZE } from '../../core/abi/livepatch.js';
 import { InternalError } from '../../core/errors.js';
 import type { Member } from './family.js';
 import type { ImageFacts } from './image-facts.js';
@@ -100,9 +100,6 @@ async function imageDefines(
     const cutsJump = await endsInLongJump(image, target);
     return cutsJump ? defines : `${target} does not end in a five-byte jump that could be cut`;
   }
-  if (member.oldCode === 'expect' && startsWithEndbr(straight.bytes)) {
-    return `${target} starts with ENDBR64, which Xen may overwrite while it boots`;
-  }
   const whole = wholeInstructions(straight.lengths);
   const bytes = [...straight.bytes.subarray(0, whole)];
   const others = bytes.map((byte, i) => (i === bytes.length - 1 ? byte ^ 0xff : byte));
@@ -113,10 +110,6 @@ async function imageDefines(
     `EXPECT_BYTES=${bytes.join(',')}`,
     `EXPECT_OTHER_BYTES=${others.join(',')}`,
   ];
-}
-
-function startsWithEndbr(code: Uint8Array): boolean {
-  return Buffer.from(code.subarray(0, ENDBR64_LEN)).toString('hex') === 'f30f1efa';
 }
 
 /** Bytes of as many whole instructions as Xen can keep or compare. */
