@@ -1,0 +1,8 @@
+export { type Disassembler, loadDisassembler, MAX_DECODED_BYTES } from './disassembler.js';
+export {
+  type AddressField,
+  branchesInto,
+  type Flow,
+  type Instruction,
+  instructionAt,
+} from './instruction.js';
