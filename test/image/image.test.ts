@@ -4,6 +4,7 @@ import { describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { ET, SHF, SHT } from '../../core/elf/constants.js';
 import { ElfError } from '../../core/elf/errors.js';
+import { looksLikeElf } from '../../core/elf/file.js';
 import { XspliceError } from '../../core/errors.js';
 import { MAX_IMAGE_SIZE, readImage } from '../../core/image/image.js';
 import { readMemory } from '../../core/image/memory.js';
@@ -219,6 +220,30 @@ describe('real images agree with the map their build wrote', () => {
       assert.ok(image.symbols);
       assert.deepEqual(lines(image.symbols.entries), lines(map.entries));
       assert.notEqual(image.version, null);
+    }
+  });
+});
+
+describe('real images of one build', () => {
+  const images = realInputs().flatMap((file) => {
+    const bytes = readFileSync(file);
+    return looksLikeElf(bytes) || /\.(gz|efi)$/.test(file) ? [readImage(bytes, file)] : [];
+  });
+  const whole = images.filter((image) => image.symbolSource === 'symtab');
+  const stripped = images.filter((image) => image.symbolSource === 'embedded');
+  const pairs = whole.flatMap((a) =>
+    stripped.filter((b) => b.buildIds[0]?.id === a.buildIds[0]?.id).map((b) => [a, b] as const),
+  );
+  const skip = pairs.length === 0 && 'XSPLICE_REAL_INPUTS names no xen-syms with its xen.gz';
+  test("have the same symbols, out of .symtab and out of Xen's own table", { skip }, () => {
+    for (const [a, b] of pairs) {
+      const names = (image: typeof a) =>
+        image.symbols?.entries.map((e) => `${e.address.toString(16)} ${e.type} ${e.name}`).sort();
+      assert.deepEqual(names(a), names(b), `${a.file} and ${b.file}`);
+      assert.equal(a.version, b.version);
+      for (const { name } of a.symbols?.entries ?? []) {
+        assert.equal(a.symbols?.lookup(name), b.symbols?.lookup(name), name);
+      }
     }
   });
 });
