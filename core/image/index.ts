@@ -1,3 +1,4 @@
+export { formatXensyms } from './format-xensyms.js';
 export {
   type HypervisorImage,
   type ImageBuildId,

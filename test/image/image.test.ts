@@ -6,6 +6,7 @@ import { ET, SHF, SHT } from '../../core/elf/constants.js';
 import { ElfError } from '../../core/elf/errors.js';
 import { looksLikeElf } from '../../core/elf/file.js';
 import { XspliceError } from '../../core/errors.js';
+import { findEmbeddedTable } from '../../core/image/embedded-table.js';
 import { MAX_IMAGE_SIZE, readImage } from '../../core/image/image.js';
 import { readMemory } from '../../core/image/memory.js';
 import { readXensyms } from '../../core/image/xensyms.js';
@@ -206,6 +207,14 @@ describe('files that are no images', () => {
       );
     }
   });
+});
+
+test('bytes that look like the start of a table everywhere end the search', () => {
+  const words = new Uint32Array(1 << 21);
+  for (let i = 0; i < words.length; i++) words[i] = 256 + (i >> 4);
+  const start = performance.now();
+  assert.equal(findEmbeddedTable(new Uint8Array(words.buffer), 0n), null);
+  assert.ok(performance.now() - start < 1000);
 });
 
 describe('real images agree with the map their build wrote', () => {
