@@ -317,8 +317,11 @@ function idsIn(
 
 function readEfiImage(pe: PeFile, file: string): HypervisorImage {
   const findings: Finding[] = [];
+  // .pad only makes the image 16 MiB large (xen/arch/x86/xen.lds.S).
   const memory = pe.sections
-    .filter(({ name, range }) => range.sizeBytes > 0n && name !== '.reloc' && name !== '.pad')
+    .filter(
+      ({ name, range, discardable }) => range.sizeBytes > 0n && !discardable && name !== '.pad',
+    )
     .map(({ range }) => range)
     .sort(byAddress);
   const embedded = embeddedSymbols(memory, pe.imageBase);

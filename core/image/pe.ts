@@ -23,6 +23,8 @@ const MAX_DEBUG_ENTRIES = 64;
 export interface PeSection {
   readonly name: string;
   readonly range: MemoryRange;
+  /** For the loader only: relocations, debug information. */
+  readonly discardable: boolean;
 }
 
 /** A PE32+ file as far as xen.efi needs it. */
@@ -86,8 +88,9 @@ function readSection(file: ByteReader, at: number, imageBase: bigint): PeSection
       sizeBytes: BigInt(size),
       writable: (flags & IMAGE_SCN_MEM_WRITE) !== 0,
       executable: (flags & IMAGE_SCN_MEM_EXECUTE) !== 0,
-      init: name.startsWith('.init') || (flags & IMAGE_SCN_MEM_DISCARDABLE) !== 0,
+      init: name.startsWith('.init'),
     },
+    discardable: (flags & IMAGE_SCN_MEM_DISCARDABLE) !== 0,
   };
 }
 

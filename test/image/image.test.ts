@@ -64,6 +64,14 @@ describe('stripped images tell ids, version, symbols and memory', () => {
     });
   }
 
+  test('sections that only a loader reads are no memory', () => {
+    const { memory } = readImage(efiImage(loaded, hexBytes(GUID)), 'xen.efi');
+    assert.deepEqual(
+      memory.map(({ address }) => address - VIRT_START),
+      [BigInt(LOAD_BASE), BigInt(LOAD_BASE + 0x200000)],
+    );
+  });
+
   test('the entries of 4.21 that end functions become sizes', () => {
     const image = readImage(elf32Image(compact, NOTE_SIZE), 'xen');
     assert.equal(image.symbols?.entries.find((e) => e.name === 'xen_major_version')?.size, 10n);

@@ -146,7 +146,7 @@ export function gzImage(loaded: Uint8Array, noteSize: number): Uint8Array {
   return gzipSync(elf32Image(loaded, noteSize));
 }
 
-/** A PE32+ with a section .text at LOAD_BASE and a section .buildid with a CodeView record. */
+/** A PE32+: .text at LOAD_BASE, .buildid with a CodeView record, and .reloc, which is not kept. */
 export function efiImage(loaded: Uint8Array, guid: Uint8Array): Uint8Array {
   const peAt = 0x80;
   const optionalAt = peAt + 24;
@@ -160,7 +160,7 @@ export function efiImage(loaded: Uint8Array, guid: Uint8Array): Uint8Array {
   view.setUint32(0x3c, peAt, true);
   bytes.set(Buffer.from('PE\0\0'), peAt);
   view.setUint16(peAt + 4, 0x8664, true);
-  view.setUint16(peAt + 6, 2, true);
+  view.setUint16(peAt + 6, 3, true);
   view.setUint16(peAt + 20, 240, true);
   view.setUint16(optionalAt, 0x20b, true);
   view.setBigUint64(optionalAt + 24, VIRT_START, true);
@@ -177,6 +177,7 @@ export function efiImage(loaded: Uint8Array, guid: Uint8Array): Uint8Array {
   };
   section(0, '.text', [loaded.length, LOAD_BASE, loaded.length, textAt], 0x60000020);
   section(1, '.buildid', [53, debugRva, 64, debugAt], 0x40000040);
+  section(2, '.reloc', [64, debugRva + 0x1000, 64, debugAt], 0x42000040);
   bytes.set(loaded, textAt);
   view.setUint32(debugAt + 12, 2, true);
   view.setUint32(debugAt + 16, 25, true);
