@@ -38,6 +38,12 @@ const LEFT_BEHIND_MS = 100;
 /** How often the payloads are looked at again because they changed while they were. */
 const MAX_OBSERVATIONS = 5;
 
+/** Longest wait for the line that ends an action; it follows the result within microseconds. */
+const LAST_WORDS_MS = 500;
+const FIRST_WORDS =
+  /: (?:Applying \d+ functions|Reverting|Calling [a-z-]+ (?:action )?hook function)/;
+const LAST_WORDS = / finished (?:APPLY|REVERT|REPLACE) with rc=-?\d+$/;
+
 const EAGAIN = -XEN_ERRNO.EAGAIN;
 const OVERWRITTEN = "(the console ring was overwritten: earlier lines of Xen's are lost)";
 
@@ -147,7 +153,7 @@ export class XenPort implements HypervisorPort {
 
   async act(name: string, action: Action, options: ActionOptions): Promise<OperationResult> {
     const encoded = encodeName(name);
-    return this.#withLog(async () => {
+    return this.#withLog(async (log) => {
       const before = this.#get(encoded);
       const { rc } = this.#handle.sysctl(
         encodeAction(this.interfaceVersion, {
@@ -157,11 +163,10 @@ export class XenPort implements HypervisorPort {
         }),
       );
       const hypercallRc = Math.min(rc, 0);
-      const waitMs =
-        hypercallRc === 0 && isScheduled(action, before)
-          ? (options.timeoutNs || DEFAULT_TIMEOUT_NS) / 1e6 + SLACK_MS
-          : LEFT_BEHIND_MS;
-      const after = await this.#settle(encoded, waitMs);
+      const scheduled = hypercallRc === 0 && isScheduled(action, before);
+      const timeoutMs = (options.timeoutNs || DEFAULT_TIMEOUT_NS) / 1e6;
+      const after = await this.#settle(encoded, scheduled ? timeoutMs + SLACK_MS : LEFT_BEHIND_MS);
+      if (scheduled) await waitForLastWords(log);
       return { hypercallRc, payloadRc: after?.rc ?? null };
     });
   }
@@ -203,15 +208,50 @@ export class XenPort implements HypervisorPort {
 
   /** Attaches the time an operation took, and what Xen printed about live patches meanwhile. */
   async #withLog(
-    operation: () => Promise<Pick<OperationResult, 'hypercallRc' | 'payloadRc'>>,
+    operation: (log: OperationLog) => Promise<Pick<OperationResult, 'hypercallRc' | 'payloadRc'>>,
   ): Promise<OperationResult> {
     this.#ring.readNew();
+    const log = new OperationLog(this.#ring);
     const started = performance.now();
-    const answers = await operation();
+    const answers = await operation(log);
     const elapsedMs = performance.now() - started;
+    return { ...answers, elapsedMs, log: log.read() };
+  }
+}
+
+/** What Xen prints about live patches while one operation runs. */
+class OperationLog {
+  readonly #ring: ConsoleRing;
+  #text = '';
+  #overwritten = false;
+
+  constructor(ring: ConsoleRing) {
+    this.#ring = ring;
+  }
+
+  /** All lines until now. */
+  read(): readonly string[] {
     const { text, overwritten } = this.#ring.readNew();
-    const lines = livepatchLines(text);
-    return { ...answers, elapsedMs, log: overwritten ? [OVERWRITTEN, ...lines] : lines };
+    this.#text += text;
+    this.#overwritten ||= overwritten;
+    const lines = livepatchLines(this.#text);
+    return this.#overwritten ? [OVERWRITTEN, ...lines] : lines;
+  }
+}
+
+/**
+ * Waits until Xen has let go of the payload. It sets rc and allows the next action before it calls
+ * the post hooks and prints the payload's name a last time (check_for_livepatch_work, all releases):
+ * an UNLOAD in between frees what is still in use. That last line shows that it is over; where Xen
+ * does not print such lines (loglvl below info), a pause has to do.
+ */
+async function waitForLastWords(log: OperationLog): Promise<void> {
+  const deadline = performance.now() + LAST_WORDS_MS;
+  while (performance.now() < deadline) {
+    const lines = log.read();
+    if (lines.some((line) => LAST_WORDS.test(line))) return;
+    await pause(1);
+    if (!lines.some((line) => FIRST_WORDS.test(line))) return;
   }
 }
 

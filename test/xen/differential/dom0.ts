@@ -34,8 +34,6 @@ async function runVariant(seed: number, index: number): Promise<void> {
   const variant = variantOf(bases, seed, index);
   const base = bases.find(({ name }) => name === variant.base) ?? first;
   if (variant.onTopOfBase && base) await xen.upload('base', base.bytes);
-  // Said before it is tried: what follows may be this hypervisor's last moment.
-  say(`try ${index}`);
   const result = await xen.upload('variant', variant.bytes);
   say(record(index, result));
   if (result.hypercallRc === 0) await xen.act('variant', 'UNLOAD', OPTIONS);

@@ -1,6 +1,6 @@
 /** Runs the differential test alone: `node main.js --xen 4.17 --variants N --seed S`. */
 import { randomInt } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { gunzipSync } from 'node:zlib';

@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { parseArgs } from 'node:util';
+import { prepareFamily } from './family.js';
+import { prepareHypervisor, type RigHypervisor } from './hypervisor.js';
+import { type Dom0, folderEntries, prepareDom0 } from './initramfs.js';
+import { requirePrograms } from './packages.js';
+import { type BootOutcome, boot } from './qemu.js';
+import { RIG_RELEASES, type RigRelease } from './releases.js';
+import { parseReport, type Report } from './report.js';
+import { RigUnavailable } from './run.js';
+import { APP_FOLDER, projectEntries } from './under-test.js';
+
+const USAGE = `Boots real Xens under QEMU and runs the project in their dom0.
+
+  npm run test:xen -- [--releases 4.14,4.17,4.20] [--only TEXT]   scenarios whose names hold TEXT
+`;
+
+/** A machine that has not ended by then is stopped. */
+const BOOT_LIMIT_MS = 240_000;
+/** A scenario may take the hypervisor down: the rest runs on a new one, so many times. */
+const MAX_BOOTS = 5;
+/** Lines of the console that are shown when a hypervisor dies. */
+const CONSOLE_TAIL_LINES = 25;
+
+type Finished = Extract<Report, { kind: 'finished' }>;
+
+/** What came of all scenarios on one release. */
+interface ReleaseOutcome {
+  readonly planned: readonly string[];
+  readonly finished: ReadonlyMap<string, Finished>;
+  /** Scenarios during which the machine was lost, with what it said last. */
+  readonly lost: ReadonlyMap<string, string>;
+  readonly boots: readonly BootOutcome[];
+}
+
+function lastWords(outcome: BootOutcome): string {
+  const { end } = outcome;
+  const what = 'reason' in end ? `${end.kind}: ${end.reason}` : end.kind;
+  const tail = outcome.console.trimEnd().split('\n').slice(-CONSOLE_TAIL_LINES).join('\n');
+  return `the machine was lost (${what})\n${outcome.lines.slice(-20).join('\n')}\n${tail}`;
+}
+
+async function runScenarios(
+  hypervisor: RigHypervisor,
+  dom0: Dom0,
+  only: string,
+): Promise<ReleaseOutcome> {
+  const family = await prepareFamily(hypervisor);
+  const files = [...projectEntries(), ...folderEntries(family, `${APP_FOLDER}/family`)];
+  const finished = new Map<string, Finished>();
+  const lost = new Map<string, string>();
+  const boots: BootOutcome[] = [];
+  let planned: readonly string[] = [];
+  let after = '';
+  for (let machine = 0; machine < MAX_BOOTS; machine++) {
+    let running = '';
+    const outcome = await boot({
+      hypervisor: hypervisor.image,
+      dom0,
+      files,
+      command: [
+        `cd /${APP_FOLDER} && NO_COLOR=1 exec node --enable-source-maps dist/test/xen/dom0/main.js`,
+        `--release ${hypervisor.release.xen} --family /${APP_FOLDER}/family`,
+        `--only '${only.replaceAll("'", '')}'`,
+        after === '' ? '' : `--after '${after}'`,
+      ].join(' '),
+      timeoutMs: BOOT_LIMIT_MS,
+      onLine: (line) => {
+        const report = parseReport(line);
+        if (report?.kind === 'planned') planned = report.names;
+        if (report?.kind === 'started') running = report.name;
+        if (report?.kind === 'finished') {
+          finished.set(report.name, report);
+          running = '';
+        }
+      },
+    });
+    boots.push(outcome);
+    if (outcome.end.kind === 'ended' && outcome.end.status === 0) break;
+    if (running === '') throw new Error(lastWords(outcome));
+    lost.set(running, lastWords(outcome));
+    after = running;
+  }
+  return { planned, finished, lost, boots };
+}
+
+function testRelease(release: RigRelease, dom0: () => Promise<Dom0>, only: string): void {
+  it(`Xen ${release.xen}`, { timeout: BOOT_LIMIT_MS * MAX_BOOTS }, async (test) => {
+    const hypervisor = await prepareHypervisor(release);
+    const outcome = await runScenarios(hypervisor, await dom0(), only);
+    const [first] = outcome.boots;
+    test.diagnostic(
+      `Xen ${hypervisor.version}: dom0 after ${seconds(first?.bootMs)}, all after ${seconds(first?.totalMs)}, ${outcome.boots.length} boot(s)`,
+    );
+    assert.ok(outcome.planned.length > 0, 'no scenario has such a name');
+    for (const name of outcome.planned) {
+      await test.test(name, (scenario) => {
+        const lost = outcome.lost.get(name);
+        assert.equal(lost, undefined, lost);
+        const result = outcome.finished.get(name);
+        assert.ok(result, 'it did not run');
+        for (const note of result.notes) scenario.diagnostic(note);
+        if (result.skipped !== undefined) scenario.skip(result.skipped);
+        else assert.equal(result.error, undefined, result.error);
+      });
+    }
+  });
+}
+
+function seconds(ms: number | undefined): string {
+  return ms === undefined ? 'never' : `${(ms / 1000).toFixed(1)} s`;
+}
+
+function main(): void {
+  const { values } = parseArgs({
+    options: {
+      releases: { type: 'string', default: RIG_RELEASES.map(({ xen }) => xen).join(',') },
+      only: { type: 'string', default: '' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const wanted = values.releases.split(',');
+  const releases = RIG_RELEASES.filter(({ xen }) => wanted.includes(xen));
+  if (values.help || releases.length !== wanted.length) {
+    process.stderr.write(USAGE);
+    process.exitCode = values.help ? 0 : 64;
+    return;
+  }
+  try {
+    requirePrograms();
+  } catch (error) {
+    if (!(error instanceof RigUnavailable)) throw error;
+    process.stderr.write(`The rig cannot run here: ${error.message}\n`);
+    process.exitCode = 1;
+    return;
+  }
+  let dom0: Promise<Dom0> | undefined;
+  const sharedDom0 = (): Promise<Dom0> => {
+    dom0 ??= prepareDom0();
+    return dom0;
+  };
+  describe('real Xen', { concurrency: 1 }, () => {
+    for (const release of releases) testRelease(release, sharedDom0, values.only);
+  });
+}
+
+main();

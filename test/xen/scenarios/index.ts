@@ -1,0 +1,17 @@
+import { BASIC_SCENARIOS } from './basic.js';
+import { HOOK_SCENARIOS } from './hooks.js';
+import { HOST_SCENARIOS } from './host.js';
+import { IDENTITY_SCENARIOS } from './identity.js';
+import { REFUSAL_SCENARIOS } from './refusals.js';
+import type { Scenario } from './scenario.js';
+import { STACK_SCENARIOS } from './stack.js';
+
+/** All scenarios, in the order in which they run. */
+export const SCENARIOS: readonly Scenario[] = [
+  ...HOST_SCENARIOS,
+  ...BASIC_SCENARIOS,
+  ...STACK_SCENARIOS,
+  ...HOOK_SCENARIOS,
+  ...REFUSAL_SCENARIOS,
+  ...IDENTITY_SCENARIOS,
+];

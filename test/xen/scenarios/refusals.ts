@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { type Answers, needs, type Scenario } from './scenario.js';
+
+/** Members that upload refuses, with Xen's errno and words. */
+const AT_UPLOAD: readonly (readonly [member: string, rc: number, line: RegExp])[] = [
+  ['no-xen-depends', -22, /\.livepatch\.xen_depends is missing$/],
+  ['wrong-xen-depends', -22, /build-id/],
+  ['wrong-version', -95, /: Wrong version \(\d+\)\. Expected 2$/],
+  ['too-small', -22, /too small|smaller|size/i],
+  ['unknown-function', -2, /Could not resolve old address of /],
+  ['unknown-import', -2, /Unknown symbol: /],
+  ['nothing-to-patch', -22, /Nothing to patch\. Aborting\.\.\.$/],
+];
+
+const REFUSED: Answers = [-22, 0];
+
+/** What Xen does not take, and what it says. */
+export const REFUSAL_SCENARIOS: readonly Scenario[] = [
+  ...AT_UPLOAD.map(
+    ([member, rc, line]): Scenario => ({
+      name: `refusals: ${member}`,
+      notFor: needs(member),
+      run: async (dom0) => {
+        const refused = await dom0.upload(member);
+        dom0.expect(refused, [rc, null]);
+        dom0.expectLog(refused, line);
+        assert.deepEqual((await dom0.port.observe()).payloads, []);
+      },
+    }),
+  ),
+  {
+    name: 'refusals: wrong-depends',
+    notFor: needs('wrong-depends'),
+    run: async (dom0) => {
+      dom0.expect(await dom0.upload('wrong-depends'), [0, 0]);
+      const refused = await dom0.act('wrong-depends', 'APPLY');
+      dom0.expect(refused, REFUSED);
+      dom0.expectLog(refused, /check against hypervisor build-id failed/);
+      dom0.expect(await dom0.act('wrong-depends', 'REPLACE'), REFUSED);
+      dom0.expect(await dom0.act('wrong-depends', 'APPLY', { nodeps: true }), [0, 0]);
+    },
+  },
+  {
+    name: 'refusals: expectations, right',
+    notFor: needs('expect-right'),
+    run: async (dom0) => {
+      await dom0.load('expect-right');
+      assert.match(dom0.extraVersion(), /^-expect/);
+    },
+  },
+  {
+    name: 'refusals: expectations, wrong',
+    notFor: needs('expect-wrong'),
+    run: async (dom0) => {
+      const original = dom0.extraVersion();
+      dom0.expect(await dom0.upload('expect-wrong'), [0, 0]);
+      const refused = await dom0.act('expect-wrong', 'APPLY');
+      dom0.expect(refused, REFUSED);
+      dom0.expectLog(refused, /expectations of .* failed/);
+      assert.equal(dom0.extraVersion(), original);
+    },
+  },
+];
