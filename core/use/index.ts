@@ -1,0 +1,22 @@
+export { adviceFor } from './advice.js';
+export { type CheckReport, type CheckTarget, checkPayloads, type FileVerdict } from './check.js';
+export { type BootedImage, modelFromImage } from './image-model.js';
+export { contentsOf, type InputFile, inputFile } from './input-file.js';
+export {
+  type HostSpec,
+  hostText,
+  isControlDomain,
+  modelForSnapshot,
+  type OpenHost,
+  openHost,
+  type PreflightModel,
+  parseHostSpec,
+} from './open-host.js';
+export { type Prediction, type Preflight, preflightPlan, refusalOf } from './preflight.js';
+export {
+  findingsOf,
+  type PayloadInput,
+  type ReadInputs,
+  readInputs,
+  readPayloadInputs,
+} from './read-inputs.js';
