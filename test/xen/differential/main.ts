@@ -57,9 +57,12 @@ const bytes = readFileSync(symbols);
 const image = readImage(symbols.endsWith('.gz') ? gunzipSync(bytes) : bytes, symbols);
 const bases = [...BASES]
   .sort()
-  .map((name) =>
-    baseOf(name, readFileSync(join(family, `${name}.livepatch`))),
-  ) as unknown as readonly [Base, ...Base[]];
+  .map((name) => ({ name, file: join(family, `${name}.livepatch`) }))
+  .filter(({ file }) => existsSync(file))
+  .map(({ name, file }) => baseOf(name, readFileSync(file))) as unknown as readonly [
+  Base,
+  ...Base[],
+];
 
 const root = repositoryRoot();
 const report = await runDifferential(
