@@ -7,8 +7,11 @@
 const XEN_LINE = /^\(XEN\) (?:\[[^\]\n]{1,40}\] )?(.*)$/s;
 /** In debug builds a message may name its source line first (dprintk). */
 const LIVEPATCH_LINE = /^(?:[\w./-]+:\d+: )?livepatch: (.*)$/s;
-/** The two lines below `build-id mismatch:` (check_xen_buildid, 4.20): both ids. */
-const MISMATCH_LINE = /^ +(?:livepatch|xen): [0-9a-f]*$/;
+/**
+ * The two lines below `build-id mismatch:`: both ids (check_xen_buildid; 4.20, 4.19.1, 4.18.4). Xen's
+ * source indents them with UTF-8's no-break spaces, which are the bytes C2 A0.
+ */
+const MISMATCH_LINE = /^[ \u00c2\u00a0]+((?:livepatch|xen): [0-9a-f]*)$/;
 
 /** The lines that Xen itself printed, without their `(XEN) ` and time; others are left out. */
 export function xenLines(text: string): readonly string[] {
@@ -27,8 +30,11 @@ export function livepatchLines(text: string): readonly string[] {
     if (message !== undefined) {
       kept.push(message);
       inMismatch = message.endsWith('build-id mismatch:');
-    } else if (inMismatch && MISMATCH_LINE.test(line)) kept.push(line);
-    else inMismatch = false;
+      continue;
+    }
+    const mismatch = inMismatch ? MISMATCH_LINE.exec(line)?.[1] : undefined;
+    if (mismatch === undefined) inMismatch = false;
+    else kept.push(`  ${mismatch}`);
   }
   return kept;
 }

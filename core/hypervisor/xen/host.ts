@@ -1,5 +1,4 @@
-import { constants } from 'node:fs';
-import { access, readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { XspliceError } from '../../errors.js';
 
@@ -50,7 +49,8 @@ export async function requireDom0(paths: HostPaths = HOST_PATHS): Promise<void> 
   }
   const device = join(paths.devXen, 'privcmd');
   try {
-    await access(device, constants.R_OK | constants.W_OK);
+    // Opening is the proof: access(2) would ask for the real user, not the effective one.
+    await (await open(device, 'r+')).close();
   } catch (cause) {
     if (codeOf(cause) === 'ENOENT') {
       throw new XspliceError('xen-no-device', `There is no ${device}.`, {

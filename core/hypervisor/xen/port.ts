@@ -147,14 +147,14 @@ export class XenPort implements HypervisorPort {
           sizeBytes: bytes.length,
         }),
       );
-      return { hypercallRc: Math.min(rc, 0), payloadRc: this.#get(encoded)?.rc ?? null };
+      // A new payload's rc is 0. After a refusal there may be an older one of that name.
+      return { hypercallRc: rc, payloadRc: rc === 0 ? 0 : (this.#get(encoded)?.rc ?? null) };
     });
   }
 
   async act(name: string, action: Action, options: ActionOptions): Promise<OperationResult> {
     const encoded = encodeName(name);
     return this.#withLog(async (log) => {
-      const before = this.#get(encoded);
       const { rc } = this.#handle.sysctl(
         encodeAction(this.interfaceVersion, {
           name: this.#handle.argument(encoded),
@@ -163,10 +163,9 @@ export class XenPort implements HypervisorPort {
         }),
       );
       const hypercallRc = Math.min(rc, 0);
-      const scheduled = hypercallRc === 0 && isScheduled(action, before);
-      const timeoutMs = (options.timeoutNs || DEFAULT_TIMEOUT_NS) / 1e6;
-      const after = await this.#settle(encoded, scheduled ? timeoutMs + SLACK_MS : LEFT_BEHIND_MS);
-      if (scheduled) await waitForLastWords(log);
+      const timeoutMs = (options.timeoutNs || DEFAULT_TIMEOUT_NS) / 1e6 + SLACK_MS;
+      const after = await this.#settle(encoded, hypercallRc === 0 ? action : null, timeoutMs);
+      if (hypercallRc === 0 && action !== 'UNLOAD') await waitForLastWords(log);
       return { hypercallRc, payloadRc: after?.rc ?? null };
     });
   }
@@ -193,13 +192,22 @@ export class XenPort implements HypervisorPort {
     return decodeGet(bytes);
   }
 
-  /** Polls until the payload's rc is no longer EAGAIN, or this time is over. */
-  async #settle(encodedName: Uint8Array, waitMs: number): Promise<PayloadStatus | null> {
-    const deadline = performance.now() + waitMs;
+  /**
+   * Polls until the payload's rc is no longer EAGAIN. While this action runs that may take the whole
+   * timeout; otherwise the EAGAIN was left behind, or is another tool's, and is not waited for long.
+   */
+  async #settle(
+    encodedName: Uint8Array,
+    accepted: Action | null,
+    timeoutMs: number,
+  ): Promise<PayloadStatus | null> {
+    const started = performance.now();
     let pauseMs = 1;
     for (let poll = 0; ; poll++) {
       const status = this.#get(encodedName);
-      if (status?.rc !== EAGAIN || performance.now() > deadline) return status;
+      if (status?.rc !== EAGAIN) return status;
+      const limitMs = isRunning(accepted, status) ? timeoutMs : LEFT_BEHIND_MS;
+      if (performance.now() - started > limitMs) return status;
       if (poll < EAGER_POLLS) continue;
       await pause(pauseMs);
       pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS);
@@ -247,19 +255,20 @@ class OperationLog {
  */
 async function waitForLastWords(log: OperationLog): Promise<void> {
   const deadline = performance.now() + LAST_WORDS_MS;
-  while (performance.now() < deadline) {
+  for (let look = 0; performance.now() < deadline; look++) {
     const lines = log.read();
     if (lines.some((line) => LAST_WORDS.test(line))) return;
-    await pause(1);
-    if (!lines.some((line) => FIRST_WORDS.test(line))) return;
+    const isPrinted = lines.some((line) => FIRST_WORDS.test(line));
+    if (!isPrinted || look >= EAGER_POLLS) await pause(1);
+    if (!isPrinted) return;
   }
 }
 
 /**
- * True when Xen hands this action to its CPUs, so that its outcome comes later. Otherwise it is over
- * when the hypercall returns, and an rc of EAGAIN was left behind by someone else (livepatch_action).
+ * True when an rc of EAGAIN can be this action's: the payload is not yet in the state that the action
+ * leads to. Where it was there before, Xen did nothing and left rc as it was (livepatch_action).
  */
-function isScheduled(action: Action, before: PayloadStatus | null): boolean {
-  if (action === 'UNLOAD') return false;
-  return before?.state === (action === 'REVERT' ? 'APPLIED' : 'CHECKED');
+function isRunning(accepted: Action | null, status: PayloadStatus): boolean {
+  if (accepted === null || accepted === 'UNLOAD') return false;
+  return status.state === (accepted === 'REVERT' ? 'APPLIED' : 'CHECKED');
 }

@@ -1,6 +1,6 @@
 /** Runs the differential test alone: `node main.js --xen 4.17 --variants N --seed S`. */
 import { randomInt } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { gunzipSync } from 'node:zlib';
@@ -12,7 +12,7 @@ import { folderEntries, prepareDom0 } from '../initramfs.js';
 import { hypervisorPackages } from '../packages.js';
 import { RIG_RELEASES } from '../releases.js';
 import { describe } from './compare.js';
-import { runDifferential } from './run.js';
+import { runDifferential, runSequences } from './run.js';
 
 /** Payloads that variants are made of. */
 const BASES = [
@@ -33,8 +33,11 @@ const { values } = parseArgs({
   options: {
     xen: { type: 'string', default: '4.17' },
     variants: { type: 'string', default: '1000' },
+    sequences: { type: 'string', default: '0' },
     seed: { type: 'string' },
     family: { type: 'string' },
+    most: { type: 'string', default: '50' },
+    record: { type: 'string' },
     build: { type: 'string', default: 'dist' },
   },
 });
@@ -64,35 +67,76 @@ const bases = [...BASES]
   ...Base[],
 ];
 
-const root = repositoryRoot();
-const report = await runDifferential(
-  {
-    hypervisor,
-    dom0: await prepareDom0(),
-    files: [
-      ...folderEntries(join(root, values.build), 'rig/app/dist', (path) => path.endsWith('.js')),
-      ...folderEntries(join(root, 'node_modules'), 'rig/app/node_modules', (path) =>
-        /^(elfy|endian-reader|koffi|@koromix)\//.test(path),
-      ),
-      { path: 'rig/app/package.json', kind: 'file', bytes: Buffer.from('{"type":"module"}') },
-      ...bases.map(({ name, bytes: content }) => ({
-        path: `rig/bases/${name}.livepatch`,
-        kind: 'file' as const,
-        bytes: Buffer.from(content),
-      })),
-    ],
-    command: 'node /rig/app/dist/test/xen/differential/dom0.js /rig/bases /dev/ttyS1',
-    timeoutMs: 120_000,
-  },
-  modelFromImage(image),
-  bases,
-  {
-    seed,
-    variants: Number(values.variants),
-    mostDisagreements: 50,
-    onProgress: (done, total) => console.error(`${done}/${total}`),
-  },
+/** Payloads of sequences. Hooks that veto are left out: the model takes hooks to succeed. */
+const SEQUENCE_PAYLOADS = [
+  ...['hello', 'bye', 'replace', 'data', 'metadata', 'nofunc', 'nop'],
+  ...['expect-right', 'expect-wrong', 'independent-a', 'independent-b'],
+  ...['cumulative-1', 'cumulative-2', 'chain-01', 'chain-02', 'chain-03'],
+  ...['hook-load', 'hook-apply', 'hook-preapply', 'hook-postrevert', 'wrong-depends'],
+];
+const payloads = new Map(
+  SEQUENCE_PAYLOADS.map((name) => ({ name, file: join(family, `${name}.livepatch`) }))
+    .filter(({ file }) => existsSync(file))
+    .map(({ name, file }) => [name, new Uint8Array(readFileSync(file))]),
 );
+
+const root = repositoryRoot();
+const entries = (folder: string, contents: Iterable<readonly [string, Uint8Array]>) =>
+  [...contents].map(([name, content]) => ({
+    path: `rig/${folder}/${name}.livepatch`,
+    kind: 'file' as const,
+    bytes: Buffer.from(content),
+  }));
+const request = {
+  hypervisor,
+  dom0: await prepareDom0(),
+  files: [
+    ...folderEntries(join(root, values.build), 'rig/app/dist', (path) => path.endsWith('.js')),
+    ...folderEntries(join(root, 'node_modules'), 'rig/app/node_modules', (path) =>
+      /^(elfy|endian-reader|koffi|@koromix)\//.test(path),
+    ),
+    {
+      path: 'rig/app/package.json',
+      kind: 'file' as const,
+      bytes: Buffer.from('{"type":"module"}'),
+    },
+    ...entries(
+      'bases',
+      bases.map(({ name, bytes: content }) => [name, content] as const),
+    ),
+    ...entries('family', payloads),
+  ],
+  command: 'node /rig/app/dist/test/xen/differential/dom0.js /rig/bases /rig/family /dev/ttyS1',
+  timeoutMs: 120_000,
+};
+const model = modelFromImage(image);
+
+if (Number(values.sequences) > 0) {
+  const report = await runSequences(request, model, image.version ?? '', payloads, {
+    seed,
+    sequences: Number(values.sequences),
+  });
+  for (const disagreement of report.disagreements) console.log(disagreement);
+  console.log(
+    JSON.stringify({
+      xen: values.xen,
+      seed,
+      ...report,
+      disagreements: report.disagreements.length,
+    }),
+  );
+}
+const report = await runDifferential(request, model, bases, {
+  seed,
+  variants: Number(values.variants),
+  mostDisagreements: Number(values.most),
+  onSaid: (index, said) => {
+    if (values.record) {
+      appendFileSync(values.record, `${JSON.stringify({ i: index, ...said })}\n`);
+    }
+  },
+  onProgress: (done, total) => console.error(`${done}/${total}`),
+});
 for (const disagreement of report.disagreements) console.log(describe(disagreement));
 const { disagreements, ...figures } = report;
 console.log(

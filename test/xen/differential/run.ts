@@ -1,8 +1,17 @@
 import type { Model } from '../../../core/verify/model.js';
+import { sequenceOf } from '../../differential/sequences.js';
 import { type Base, type Variant, variantOf } from '../../differential/variants.js';
 import { type Answer, Machine } from '../machine.js';
 import type { BootRequest } from '../qemu.js';
-import { agree, type Disagreement, predict, type Said } from './compare.js';
+import {
+  agree,
+  type Disagreement,
+  differenceOf,
+  predict,
+  predictSequence,
+  type Said,
+  type SequenceSaid,
+} from './compare.js';
 
 /** What a run of variants came to. */
 export interface DifferentialReport {
@@ -22,6 +31,8 @@ export interface DifferentialOptions {
   /** Stop after this many disagreements. */
   readonly mostDisagreements: number;
   readonly onProgress?: (done: number, total: number) => void;
+  /** Told what the real Xen said about each variant. */
+  readonly onSaid?: (index: number, said: Said) => void;
 }
 
 /** Variants in one line to dom0. */
@@ -46,6 +57,7 @@ export async function runDifferential(
 
   const judge = (variant: Variant, predicted: Said, seen: Said): void => {
     done++;
+    options.onSaid?.(variant.index, seen);
     if (seen.kind === 'died') counts.fatal++;
     else if (seen.rc === 0) counts.accepted++;
     else counts.refused++;
@@ -106,4 +118,48 @@ function readAnswer(answer: Answer, only: number | null): ReadonlyMap<number, Sa
     said.set(only, { kind: 'died', reason });
   }
   return said;
+}
+
+/** What a run of sequences came to: each disagreement in words. */
+export interface SequenceReport {
+  readonly sequences: number;
+  readonly operations: number;
+  readonly disagreements: readonly string[];
+  readonly elapsedMs: number;
+}
+
+const SEQUENCE_TIMEOUT_MS = 60_000;
+
+/** Runs seeded sequences of operations on a real Xen and compares every answer. */
+export async function runSequences(
+  request: BootRequest,
+  model: Model,
+  version: string,
+  payloads: ReadonlyMap<string, Uint8Array>,
+  { seed, sequences }: { readonly seed: number; readonly sequences: number },
+): Promise<SequenceReport> {
+  const started = performance.now();
+  const [first, ...rest] = [...payloads.keys()].sort();
+  if (first === undefined) throw new Error('no payloads for sequences');
+  const machine = await Machine.start(request);
+  const disagreements: string[] = [];
+  let operations = 0;
+  try {
+    for (let index = 0; index < sequences; index++) {
+      const sequence = sequenceOf([first, ...rest], seed, index);
+      operations += sequence.length;
+      const answer = await machine.ask(`sequences ${seed} ${index}`, SEQUENCE_TIMEOUT_MS);
+      const line = answer.lines.find((text) => text.startsWith('{'));
+      const predicted = predictSequence(model, version, payloads, sequence);
+      const difference =
+        answer.kind === 'answered' && line !== undefined
+          ? differenceOf(sequence, predicted, JSON.parse(line) as SequenceSaid)
+          : `Xen ${answer.kind}: ${JSON.stringify(answer)}`;
+      if (difference !== null) disagreements.push(`sequence ${index}: ${difference}`);
+      if (answer.kind !== 'answered') await machine.reset();
+    }
+  } finally {
+    await machine.stop();
+  }
+  return { sequences, operations, disagreements, elapsedMs: performance.now() - started };
 }
