@@ -14,6 +14,7 @@ export const XEN_ERRNO = {
   EBUSY: 16,
   EEXIST: 17,
   EINVAL: 22,
+  ENOSPC: 28,
   ERANGE: 34,
   ENOSYS: 38,
   ENODATA: 61,

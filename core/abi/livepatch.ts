@@ -23,6 +23,8 @@ export const DEFAULT_TIMEOUT_NS = 30_000_000;
 
 export const LIVEPATCH_ACTION = { UNLOAD: 1, REVERT: 2, APPLY: 3, REPLACE: 4 } as const;
 export const LIVEPATCH_ACTION_APPLY_NODEPS = 1;
+/** livepatch_func_state_t. */
+export const LIVEPATCH_FUNC_APPLIED = 1;
 export const LIVEPATCH_STATE = { CHECKED: 1, APPLIED: 2 } as const;
 
 /** What a loaded payload's state field can say. */
@@ -36,6 +38,11 @@ export const LIVEPATCH_FUNC = {
   new_size: 24,
   old_size: 28,
   version: 32,
+  /** The old bytes, where Xen keeps them here (4.14 up to 4.17.2, 4.18.0). */
+  opaque: 33,
+  applied: 64,
+  /** 4.14.5, 4.15.3, 4.16.1 and later. */
+  patch_offset: 65,
   expect: 72,
   sizeBytes: { 1: 64, 2: 104 },
 } as const;

@@ -1,7 +1,7 @@
 import { XEN_ERRNO } from '../abi/errno.js';
 import { type HookKind, VETOING_HOOKS } from '../abi/livepatch.js';
 import { checkExpectations } from './expectations.js';
-import { type AddressSpace, MemoryFault } from './memory.js';
+import { type AddressSpace, MemoryFault, wrap64 } from './memory.js';
 import {
   findPayload,
   type IdSpan,
@@ -11,13 +11,17 @@ import {
   withPayload,
 } from './model.js';
 import { patchFunctions, restoreFunctions } from './patching.js';
+import type { Rules } from './rules.js';
 import type { Answer } from './upload.js';
 import { type LogLine, type Verdict, type VerdictStage, XenPanic } from './verdict.js';
 import { PAGE_SIZE } from './vmap.js';
 
+const POINTER_BYTES = 8;
+
 /** One action while it is replayed: what was printed and assumed so far. */
 interface Replay {
   readonly memory: AddressSpace;
+  readonly rules: Rules;
   readonly log: LogLine[];
   readonly assumptions: string[];
 }
@@ -119,7 +123,8 @@ type ActionBody = (payload: ModelPayload, replay: Replay) => Result;
 
 function act(model: Model, name: string, body: ActionBody): Answer {
   const payload = findPayload(model, name);
-  const replay: Replay = { memory: model.memory.fork(), log: [], assumptions: [] };
+  const { rules } = model;
+  const replay: Replay = { memory: model.memory.fork(), rules, log: [], assumptions: [] };
   if (!payload) {
     return answer(model, replay, { model, errno: XEN_ERRNO.ENOENT, stage: 'lookup' }, null);
   }
@@ -165,10 +170,13 @@ function checkDependency(
   onTop: ModelPayload | null,
 ): number {
   const { memory } = replay;
-  const found = idText(memory, payload.depends);
   if (!onTop && model.buildId === null) return XEN_ERRNO.ENODATA;
-  const expected = onTop ? idText(memory, onTop.buildId) : model.buildId;
-  if (found === expected) return 0;
+  const expectedBytes = onTop ? onTop.buildId.length : (model.buildId?.length ?? 0) / 2;
+  // memcmp only where the lengths are equal: an id in memory that is gone faults there.
+  if (payload.depends.length === expectedBytes) {
+    const expected = onTop ? idText(memory, onTop.buildId) : model.buildId;
+    if (idText(memory, payload.depends) === expected) return 0;
+  }
   const against = onTop?.name ?? 'hypervisor';
   error(replay, `${payload.name}: check against ${against} build-id failed`);
   return XEN_ERRNO.EINVAL;
@@ -187,7 +195,7 @@ function applyPayload(replay: Replay, model: Model, payload: ModelPayload): Mode
   }
   info(replay, `${payload.name}: Applying ${payload.funcs.count} functions`);
   assumeVoidHooks(replay, payload, 'load');
-  const functionStates = patchFunctions(replay.memory, model.rules, payload);
+  const functionStates = patchFunctions(replay.memory, model.rules, payload, replay.log);
   printMetadata(replay, payload);
   return pushApplied(model, { ...payload, functionStates });
 }
@@ -229,10 +237,18 @@ function rememberRc(
   return { model: withPayload(model, { ...current, rc }), errno, stage };
 }
 
-/** is_hook_enabled: the pointer in the section is not NULL. */
+/**
+ * is_hook_enabled: the section is loaded and the pointer in it not NULL. Before 4.20 (4.18.4, 4.19.1) a
+ * section that is not allocated is at NULL, and its hook silently not there.
+ */
 function hookIsSet(memory: AddressSpace, payload: ModelPayload, kind: HookKind): boolean {
   const hook = payload.hooks[kind];
-  return hook !== undefined && hook.count > 0 && memory.u64(hook.address) !== 0n;
+  return hook !== undefined && hook.address !== 0n && memory.u64(hook.address) !== 0n;
+}
+
+/** A call through a pointer: it faults where there is nothing to execute. */
+function callThrough(memory: AddressSpace, pointer: bigint): void {
+  memory.u8(memory.u64(pointer));
 }
 
 function hasVetoingHook(memory: AddressSpace, payload: ModelPayload): boolean {
@@ -243,12 +259,16 @@ function hasVetoingHook(memory: AddressSpace, payload: ModelPayload): boolean {
 function assumeHook(replay: Replay, payload: ModelPayload, kind: HookKind, printed: string): void {
   if (!hookIsSet(replay.memory, payload, kind)) return;
   info(replay, `${payload.name}: Calling ${printed}`);
+  callThrough(replay.memory, payload.hooks[kind]?.address ?? 0n);
   replay.assumptions.push(`the ${kind} hook of ${payload.name} returns 0`);
 }
 
 function assumeVoidHooks(replay: Replay, payload: ModelPayload, kind: 'load' | 'unload'): void {
   const hook = payload.hooks[kind];
   if (!hook?.count) return;
+  for (let i = 0; i < hook.count; i++) {
+    callThrough(replay.memory, wrap64(hook.address + BigInt(i * POINTER_BYTES)));
+  }
   replay.assumptions.push(`the ${hook.count} ${kind} hook(s) of ${payload.name} do no harm`);
 }
 
@@ -272,6 +292,7 @@ function info({ log }: Replay, text: string): void {
   log.push({ level: 'info', text });
 }
 
-function error({ log }: Replay, text: string): void {
-  log.push({ level: 'error', text });
+/** Refusals of actions are dprintk's up to 4.12, as those of uploads are. */
+function error({ log, rules }: Replay, text: string): void {
+  if (rules.has('errorsPrinted')) log.push({ level: 'error', text });
 }

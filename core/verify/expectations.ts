@@ -28,7 +28,7 @@ export function checkExpectations(
   for (const func of functionsOf(memory, rules, payload)) {
     const { expect } = func;
     if (!expect?.enabled) continue;
-    const nameOf = () => (func.nameAddress === 0n ? null : memory.printed(func.nameAddress));
+    const printedName = () => memory.printed(func.nameAddress);
     const errno = ((): number => {
       if (func.oldAddress === 0n) return XEN_ERRNO.EFAULT;
       if (expect.reserved !== 0) return XEN_ERRNO.EINVAL;
@@ -38,14 +38,14 @@ export function checkExpectations(
       const actual = hex(memory.read(func.oldAddress, expect.length));
       log.push({
         level: 'error',
-        text: `${nameOf() ?? '(null)'}: expectation failed: expected:${expected}, actual:${actual}`,
+        text: `${printedName()}: expectation failed: expected:${expected}, actual:${actual}`,
       });
       return XEN_ERRNO.EINVAL;
     })();
     if (errno) {
       log.push({
         level: 'error',
-        text: `${payload.name}: expectations of ${nameOf() ?? 'unknown'} failed (rc=-${errno}), aborting!`,
+        text: `${payload.name}: expectations of ${func.nameAddress === 0n ? 'unknown' : printedName()} failed (rc=-${errno}), aborting!`,
       });
       return { errno, log };
     }

@@ -165,9 +165,14 @@ export function startLoading(model: Model, name: string, memory: AddressSpace, r
   };
 }
 
-/** Prints an error line and refuses: the pair that ends most of the loader's checks. */
+/**
+ * Prints an error line and refuses: the pair that ends most of the loader's checks. Up to 4.12 these
+ * lines are dprintk's, which a release build leaves out.
+ */
 export function refuse(loading: Loading, errno: number, text: string): StageResult {
-  loading.log.push({ level: 'error', text: `${loading.name}${text}` });
+  if (loading.rules.has('errorsPrinted')) {
+    loading.log.push({ level: 'error', text: `${loading.name}${text}` });
+  }
   return errno;
 }
 

@@ -5,6 +5,7 @@
  */
 
 const MASK_64 = (1n << 64n) - 1n;
+const FIRST_PAGE_END = 4096n;
 
 /** C's unsigned 64-bit result of a sum or product: Xen's arithmetic wraps. */
 export function wrap64(value: bigint): bigint {
@@ -151,8 +152,12 @@ export class AddressSpace {
     return { text: text + rest.text, terminated: rest.terminated };
   }
 
-  /** The string at an address for a printk("%s"), which reads up to the NUL. */
+  /**
+   * The string at an address for a printk("%s"), which reads up to the NUL. A pointer into the first
+   * page is printed as `<NULL>` and not followed (vsnprintf, common/vsprintf.c; all releases).
+   */
   printed(address: bigint): string {
+    if (address < FIRST_PAGE_END) return '<NULL>';
     const { text, terminated } = this.string(address);
     if (!terminated) throw new MemoryFault('read', wrap64(address + BigInt(text.length)));
     return text;

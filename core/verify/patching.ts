@@ -3,6 +3,7 @@ import { functionsOf, type PatchedFunction, startsWithEndbr } from './function.j
 import { type AddressSpace, MemoryFault, wrap64 } from './memory.js';
 import type { FunctionState, ModelPayload } from './model.js';
 import type { Rules } from './rules.js';
+import type { LogLine } from './verdict.js';
 
 /** Xen's longest NOP; longer runs are made of several (add_nops, ASM_NOP_MAX). */
 const LONGEST_NOP = 8;
@@ -45,12 +46,21 @@ export function patchFunctions(
   memory: AddressSpace,
   rules: Rules,
   payload: ModelPayload,
+  log: LogLine[],
 ): readonly FunctionState[] {
   const functions = functionsOf(memory, rules, payload);
-  requireWritableState(memory, rules, payload);
+  if (payload.functionStates.some((state) => !state.applied)) {
+    requireWritableState(memory, rules, payload);
+  }
   return payload.functionStates.map((state, i) => {
     const func = functions[i];
-    if (!func || state.applied) return state;
+    if (!func) return state;
+    if (state.applied) {
+      const name = memory.printed(func.nameAddress);
+      const text = `common_livepatch_apply: ${name} has been already applied before`;
+      log.push({ level: 'warning', text });
+      return state;
+    }
     const patchOffset = startsWithEndbr(memory, rules, func.oldAddress) ? ENDBR64_LEN : 0;
     const length = patchLength(func, patchOffset);
     // `len` is unsigned: a NOP shorter than the ENDBR64 in front of it would wrap. Xen then copies

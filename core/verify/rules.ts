@@ -14,6 +14,8 @@ interface Change {
 }
 
 const CHANGES = {
+  /** "livepatch: always print XENLOG_ERR information": before, a release build says nothing at upload. */
+  errorsPrinted: { since: 13 },
   /** `.livepatch.xen_depends`, payload version 2, expectations, hooks, NODEPS, modinfo. */
   payloadV2: { since: 14 },
   /** "livepatch: resolve old address before function verification". */
@@ -40,6 +42,8 @@ const CHANGES = {
   buildIdFirst: { since: 20, backports: { 18: 4, 19: 1 } },
   /** "x86/alternatives: do not BUG during apply": a bad alternative is an error, no longer a BUG(). */
   alternativeErrors: { since: 20, backports: { 18: 4, 19: 1 } },
+  /** "xen: Drop xen_build_id()": the id and its length are variables. */
+  buildIdVariable: { since: 21 },
   /** `.alt_call_sites`. */
   altCalls: { since: 21 },
 } as const satisfies Record<string, Change>;
@@ -78,16 +82,60 @@ export function rulesFor(release: XenRelease): Rules {
   return {
     release,
     payloadVersion: has('payloadV2') ? 2 : 1,
-    cpuFeatures: cpuFeatureWords(minor) * 32,
+    cpuFeatures: cpuFeatureWords(release) * 32,
     has,
     stages: stageOrder(has),
   };
 }
 
-/** NCAPINTS (asm/cpufeatures.h): the public feature words, Xen's own and one of bugs. */
-function cpuFeatureWords(minor: number): number {
-  if (minor >= 21) return 22;
-  return minor >= 17 ? 21 : 20;
+/**
+ * NCAPINTS (asm/cpufeatures.h): the public feature words, Xen's own and those of bugs. New words came
+ * with security fixes too: minor version → pairs of the first patch level and the number from it on.
+ */
+const FEATURE_WORDS: Readonly<Record<number, readonly (readonly [number, number])[]>> = {
+  12: [[0, 11]],
+  13: [[0, 13]],
+  14: [
+    [0, 13],
+    [5, 16],
+    [6, 19],
+  ],
+  15: [
+    [0, 13],
+    [3, 16],
+    [5, 19],
+  ],
+  16: [
+    [0, 14],
+    [1, 16],
+    [4, 18],
+    [5, 19],
+  ],
+  17: [
+    [0, 16],
+    [1, 18],
+    [2, 19],
+    [6, 21],
+  ],
+  18: [
+    [0, 19],
+    [6, 21],
+  ],
+  19: [
+    [0, 19],
+    [3, 21],
+  ],
+  20: [
+    [0, 19],
+    [1, 21],
+  ],
+  21: [[0, 21]],
+  22: [[0, 22]],
+};
+
+function cpuFeatureWords({ minor, patch }: XenRelease): number {
+  const level = patch ?? Number.MAX_SAFE_INTEGER;
+  return FEATURE_WORDS[minor]?.findLast(([first]) => first <= level)?.[1] ?? 0;
 }
 
 function isIn(change: Change, { minor, patch }: XenRelease): boolean {

@@ -13,19 +13,20 @@ export const altCallSites: Stage = (loading) => {
   const section = sectionByName(loading, SECTION.altCallSites);
   if (!section) return 0;
   if (!isWholeEntries(loading, section, ALT_CALL_BYTES)) return XEN_ERRNO.EINVAL;
-  const count = Number(section.header.size / BigInt(ALT_CALL_BYTES));
-  if (count === 0) return 0;
+  const { size } = section.header;
+  if (size === 0n) return 0;
   const { address, sizeBytes } = draft.text;
   if (sizeBytes === 0n) {
     return refuse(loading, XEN_ERRNO.EINVAL, ' Alternative calls provided, but no .text');
   }
 
   const start = contentsAddress(loading, section);
-  const sites = Array.from({ length: count }, (_, i) => {
-    const at = wrap64(start + BigInt(i * ALT_CALL_BYTES));
-    return wrap64(at + BigInt(memory.i32(at)));
-  });
-  for (const site of sites) {
+  // A pointer loop: an end that wraps below the start is no entry at all. Unmapped entries end it.
+  const end = wrap64(start + size);
+  const sites: bigint[] = [];
+  for (let at = start; at < end; at += BigInt(ALT_CALL_BYTES)) {
+    const site = wrap64(at + BigInt(memory.i32(at)));
+    sites.push(site);
     const outside =
       site < address ||
       CALL_SITE_BYTES > sizeBytes ||
@@ -47,6 +48,8 @@ export const altCallSites: Stage = (loading) => {
       );
     }
     const destination = memory.u64(wrap64(site + 6n + BigInt(memory.i32(wrap64(site + 2n)))));
+    // CONFIG_XEN_IBT, on wherever the compiler can: does the destination begin with ENDBR64?
+    if (destination !== 0n) memory.u32(destination);
     memory.write(site, directCall(site, destination));
   }
   return 0;

@@ -17,7 +17,6 @@ const ALT_INSTR_BYTES = 14;
 /** MAX_PATCH_LEN. */
 const BUFFER_BYTES = 254;
 const ALT_FLAG_NOT = 0x8000;
-const ENOSPC = 28;
 const NOP = 0x90;
 
 /** A struct alt_instr. */
@@ -29,6 +28,8 @@ interface Alternative {
   readonly originalBytes: number;
   readonly replacementBytes: number;
   readonly paddingBytes: number;
+  /** `priv`: Xen takes the site for patched already. */
+  readonly isDone: boolean;
 }
 
 /**
@@ -36,23 +37,26 @@ interface Alternative {
  * (4.17.4): the condition before could never be true. A bad entry BUG()s the host before 4.20
  * (4.18.4, 4.19.1).
  *
- * Which CPU features the host has is not known here, so every feature counts as absent. It changes
- * the payload's own code only, never the verdict.
+ * Which CPU features the host has is not known here, so every feature counts as absent, and the NOPs
+ * of the toolchain as ideal, so that nothing is written then. It changes the payload's own code only;
+ * the verdict too, where ranges are not checked and an entry lies outside: that is then assumed.
  */
 export const alternatives: Stage = (loading) => {
   const { rules, draft } = loading;
   const section = sectionByName(loading, SECTION.altInstructions);
   if (!section) return 0;
   if (!isWholeEntries(loading, section, ALT_INSTR_BYTES)) return XEN_ERRNO.EINVAL;
-  const count = Number(section.header.size / BigInt(ALT_INSTR_BYTES));
+  const { size } = section.header;
   const start = contentsAddress(loading, section);
+  // A pointer loop: an end that wraps below the start is no entry at all. Unmapped entries end it.
+  const end = wrap64(start + size);
   const entries = function* () {
-    for (let i = 0; i < count; i++) {
-      yield readAlternative(loading, wrap64(start + BigInt(i * ALT_INSTR_BYTES)));
+    for (let at = start; at < end; at += BigInt(ALT_INSTR_BYTES)) {
+      yield readAlternative(loading, at);
     }
   };
 
-  if (rules.has('alternativeRanges') && count > 0) {
+  if (rules.has('alternativeRanges') && size > 0n) {
     if (draft.text.sizeBytes === 0n) {
       return refuse(loading, XEN_ERRNO.EINVAL, ' Alternatives provided, but no .text');
     }
@@ -85,6 +89,7 @@ function readAlternative({ memory }: Loading, at: bigint): Alternative {
     originalBytes: memory.u8(at + 10n),
     replacementBytes: memory.u8(at + 11n),
     paddingBytes: memory.u8(at + 12n),
+    isDone: memory.u8(at + 13n) !== 0,
   };
 }
 
@@ -133,17 +138,26 @@ function applyAlternative(loading: Loading, entry: Alternative): StageResult {
     return refuse(loading, errno, ` applying alternatives failed: -${errno}`);
   };
   if (entry.replacementBytes > totalBytes) {
-    return bad(ENOSPC, `replacement size ${entry.replacementBytes} larger than ${totalBytes}`);
+    return bad(
+      XEN_ERRNO.ENOSPC,
+      `replacement size ${entry.replacementBytes} larger than ${totalBytes}`,
+    );
   }
-  if (totalBytes > BUFFER_BYTES) return bad(ENOSPC, `size ${totalBytes} above ${BUFFER_BYTES}`);
+  if (totalBytes > BUFFER_BYTES)
+    return bad(XEN_ERRNO.ENOSPC, `size ${totalBytes} above ${BUFFER_BYTES}`);
   if (feature >= rules.cpuFeatures) {
     return bad(XEN_ERRNO.ERANGE, `feature ${feature} not below ${rules.cpuFeatures}`);
   }
 
+  if (entry.isDone) return 0;
   const inverted = rules.has('alternativeNot') && (entry.feature & ALT_FLAG_NOT) !== 0;
   if (!inverted) {
-    const padding = new Uint8Array(entry.paddingBytes > 1 ? entry.paddingBytes : 0).fill(NOP);
-    memory.write(wrap64(entry.original + BigInt(entry.originalBytes)), padding);
+    const { address, sizeBytes } = loading.draft.text;
+    if (isOutside(entry.original, totalBytes, address, sizeBytes)) {
+      loading.assumptions.push(
+        `the CPU has no feature ${feature}: its alternative is outside the payload's text`,
+      );
+    }
     return 0;
   }
   const code = new Uint8Array(totalBytes).fill(NOP);

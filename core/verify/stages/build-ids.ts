@@ -38,11 +38,12 @@ function parseNote({ memory }: Loading, { header }: LoadingSection, note: bigint
   if (memory.u32(wrap64(note + 8n)) !== NT_GNU_BUILD_ID) return XEN_ERRNO.ENODATA;
   if (total < BigInt(nameBytes)) return XEN_ERRNO.EINVAL;
   if (nameBytes < 4) return XEN_ERRNO.EINVAL;
-  if (total > wrap32(wrap32(header.size) - NOTE_HEADER_BYTES)) return XEN_ERRNO.EINVAL;
+  // The size is passed as an unsigned int, and 12 is subtracted from it as from a size_t.
+  if (total > wrap64(wrap32(header.size) - NOTE_HEADER_BYTES)) return XEN_ERRNO.EINVAL;
   const name = wrap64(note + NOTE_HEADER_BYTES);
   // strncmp with "GNU" ends at the NUL, the fourth byte.
   if (memory.u32(name) !== 0x00554e47) return XEN_ERRNO.ENODATA;
-  return { address: wrap64(name + BigInt((nameBytes + 3) & ~3)), length: descBytes };
+  return { address: wrap64(name + BigInt(((nameBytes + 3) & ~3) >>> 0)), length: descBytes };
 }
 
 /** The payload's own id, which no loaded payload may have. All releases. */
@@ -103,11 +104,9 @@ function compareEarly(loading: Loading): StageResult {
   }
   if (isHypervisorId(loading, id)) return 0;
   if (loading.model.buildId === null) {
-    return refuse(
-      loading,
-      XEN_ERRNO.ENODATA,
-      `: unable to get running Xen build-id: -${XEN_ERRNO.ENODATA}`,
-    );
+    // Since 4.21 the line shows the result of the parse before it, which is 0.
+    const printed = loading.rules.has('buildIdVariable') ? '0' : `-${XEN_ERRNO.ENODATA}`;
+    return refuse(loading, XEN_ERRNO.ENODATA, `: unable to get running Xen build-id: ${printed}`);
   }
   const errno = refuse(loading, XEN_ERRNO.EINVAL, ': build-id mismatch:');
   loading.log.push(

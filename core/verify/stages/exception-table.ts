@@ -1,9 +1,11 @@
 import { XEN_ERRNO } from '../../abi/errno.js';
-import { SECTION } from '../../abi/livepatch.js';
+import { LIVEPATCH_MAX_SIZE, SECTION } from '../../abi/livepatch.js';
 import { contentsAddress, isWholeEntries, type Stage, sectionByName } from '../loading.js';
-import { wrap64 } from '../memory.js';
+import { MemoryFault, wrap64 } from '../memory.js';
 
 const ENTRY_BYTES = 8;
+/** A payload file has no room for more. */
+const MOST_ENTRIES = BigInt(LIVEPATCH_MAX_SIZE / ENTRY_BYTES);
 
 /** `.ex_table` in prepare_payload: whole entries, which are then sorted in place. All releases. */
 export const exceptionTable: Stage = (loading) => {
@@ -12,7 +14,12 @@ export const exceptionTable: Stage = (loading) => {
   if (!section) return 0;
   if (!isWholeEntries(loading, section, ENTRY_BYTES)) return XEN_ERRNO.EINVAL;
   const start = contentsAddress(loading, section);
-  const count = Number(section.header.size / BigInt(ENTRY_BYTES));
+  const entriesInFile = section.header.size / BigInt(ENTRY_BYTES);
+  if (entriesInFile > MOST_ENTRIES) {
+    // sort() begins at the last parent of the heap, far behind everything that is mapped.
+    throw new MemoryFault('read', wrap64(start + (entriesInFile / 2n) * BigInt(ENTRY_BYTES)));
+  }
+  const count = Number(entriesInFile);
 
   // Both fields are relative to themselves (asm/uaccess.h, struct exception_table_entry).
   const entries = Array.from({ length: count }, (_, i) => {

@@ -3,6 +3,7 @@ import {
   ARCH_PATCH_INSN_SIZE,
   ENDBR64_LEN,
   LIVEPATCH_FUNC,
+  LIVEPATCH_FUNC_APPLIED,
   LIVEPATCH_OPAQUE_SIZE,
   SECTION,
 } from '../../abi/livepatch.js';
@@ -16,10 +17,13 @@ import {
   type StageResult,
   sectionByName,
 } from '../loading.js';
-import { signed64, wrap64 } from '../memory.js';
-import { lookupInPayloads } from '../model.js';
+import { signed64, wrap32, wrap64 } from '../memory.js';
+import { type FunctionState, lookupInPayloads } from '../model.js';
 
 const RANGE = 1n << 31n;
+/** sizeof(struct livepatch_fstate). */
+const FSTATE_BYTES = 40;
+const UINT_MAX = 0xffffffff;
 
 /**
  * The functions part of prepare_payload, with arch_livepatch_verify_func and
@@ -34,13 +38,15 @@ export const functions: Stage = (loading) => {
   if (!isWholeEntries(loading, section, entryBytes)) return XEN_ERRNO.EINVAL;
 
   const address = contentsAddress(loading, section);
-  const count = Number(section.header.size / BigInt(entryBytes));
+  // nfuncs is an unsigned int. It can be far more than there are bytes: only a section that is
+  // loaded has its size checked, and the loop then ends at an entry that is not mapped.
+  const count = Number(wrap32(section.header.size / BigInt(entryBytes)));
+  if (rules.has('stateOutside') && count > Math.floor(UINT_MAX / FSTATE_BYTES)) {
+    return XEN_ERRNO.ENOMEM;
+  }
   draft.funcs = { address, count };
-  draft.functionStates = Array.from({ length: count }, () => ({
-    applied: false,
-    patchOffset: 0,
-    savedBytes: new Uint8Array(0),
-  }));
+  const states: FunctionState[] = [];
+  draft.functionStates = states;
 
   for (let i = 0; i < count; i++) {
     const func = wrap64(address + BigInt(i * entryBytes));
@@ -62,9 +68,30 @@ export const functions: Stage = (loading) => {
       const errno = check(loading, func);
       if (errno) return errno;
     }
+    states.push(initialState(loading, func));
   }
   return 0;
 };
+
+/**
+ * Not applied. Where Xen keeps the state in the section itself (4.14 up to 4.17.2, 4.18.0), it is what
+ * the file says: an entry that claims to be applied is skipped by APPLY, and REVERT then writes the
+ * bytes that the file has for it.
+ */
+function initialState({ memory, rules }: Loading, func: bigint): FunctionState {
+  const fresh = { applied: false, patchOffset: 0, savedBytes: new Uint8Array(0) };
+  if (rules.has('stateOutside') || !rules.has('payloadV2')) return fresh;
+  if (memory.u8(func + BigInt(LIVEPATCH_FUNC.applied)) !== LIVEPATCH_FUNC_APPLIED) return fresh;
+  const patchOffset = rules.has('endbr')
+    ? memory.u8(func + BigInt(LIVEPATCH_FUNC.patch_offset))
+    : 0;
+  const isNop = memory.u64(func + BigInt(LIVEPATCH_FUNC.new_addr)) === 0n;
+  const newSize = memory.u32(func + BigInt(LIVEPATCH_FUNC.new_size));
+  const length = isNop ? newSize - patchOffset : ARCH_PATCH_INSN_SIZE;
+  const opaque = func + BigInt(LIVEPATCH_FUNC.opaque);
+  const savedBytes = memory.read(opaque, Math.max(0, length)).slice();
+  return { applied: true, patchOffset, savedBytes };
+}
 
 function resolveOldAddress(loading: Loading, func: bigint): StageResult {
   const { memory, model } = loading;

@@ -1,8 +1,9 @@
 import { XEN_ERRNO } from '../../abi/errno.js';
 import { HOOK_KINDS, hookSection, isHookArray } from '../../abi/livepatch.js';
 import { contentsAddress, isWholeEntries, type Stage, sectionByName } from '../loading.js';
+import { wrap32 } from '../memory.js';
 
-const POINTER_BYTES = 8;
+const POINTER_BYTES = 8n;
 
 /**
  * LIVEPATCH_ASSIGN_MULTI_HOOK and LIVEPATCH_ASSIGN_SINGLE_HOOK in prepare_payload. Up to 4.13 only
@@ -13,9 +14,11 @@ export const hooks: Stage = (loading) => {
   for (const kind of kinds) {
     const section = sectionByName(loading, hookSection(kind));
     if (!section) continue;
-    if (!isWholeEntries(loading, section, POINTER_BYTES)) return XEN_ERRNO.EINVAL;
-    const count = Number(section.header.size / BigInt(POINTER_BYTES));
-    if (!isHookArray(kind) && count !== 1) return XEN_ERRNO.EINVAL;
+    if (!isWholeEntries(loading, section, Number(POINTER_BYTES))) return XEN_ERRNO.EINVAL;
+    const { size } = section.header;
+    if (!isHookArray(kind) && size !== POINTER_BYTES) return XEN_ERRNO.EINVAL;
+    // n_load_funcs and n_unload_funcs are unsigned ints.
+    const count = Number(wrap32(size / POINTER_BYTES));
     loading.draft.hooks[kind] = { address: contentsAddress(loading, section), count };
   }
   return 0;
