@@ -20,3 +20,4 @@ export {
   readInputs,
   readPayloadInputs,
 } from './read-inputs.js';
+export { stalePayloads } from './stale-payloads.js';

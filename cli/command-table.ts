@@ -1,0 +1,158 @@
+import type { Argv } from 'yargs';
+import type { Session } from './session.js';
+
+/** A command's code, which is loaded only when it is the one that was typed. */
+export interface CommandModule {
+  /** Does it, and returns the exit code. */
+  run(session: Session): Promise<number>;
+}
+
+/** A command as the parser needs it. */
+export interface CommandEntry {
+  /** In yargs' form; positional arguments are always called `words`. */
+  readonly usage: string;
+  readonly describe: string;
+  readonly options: (parser: Argv) => Argv;
+  readonly load: () => Promise<CommandModule>;
+}
+
+function texts(parser: Argv, describe: string): Argv {
+  return parser.positional('words', { describe, type: 'string', array: true });
+}
+
+function common(parser: Argv): Argv {
+  return parser
+    .option('json', { type: 'boolean', describe: 'One JSON document on standard output' })
+    .option('quiet', { type: 'boolean', describe: 'Say only what is wrong' })
+    .option('verbose', { type: 'boolean', describe: 'Say everything: full ids, each step, log' })
+    .option('color', { type: 'boolean', describe: 'Colour; --no-color for none', default: true });
+}
+
+function host(parser: Argv): Argv {
+  return common(parser).option('host', {
+    type: 'string',
+    describe: 'xen, or embedded:DIR (default: XSPLICE_HOST, else xen in a dom0, else embedded)',
+  });
+}
+
+function release(parser: Argv): Argv {
+  return parser.option('xen', {
+    type: 'string',
+    describe: 'The release of Xen whose rules count, e.g. 4.17.7 (default: what the image says)',
+  });
+}
+
+function guard(parser: Argv): Argv {
+  return parser
+    .option('check', {
+      choices: ['build-id', 'old-code', 'both'] as const,
+      default: 'build-id',
+      describe: 'What has to fit before a payload is applied',
+    })
+    .option('nodeps', { type: 'boolean', describe: 'Have Xen not compare parents (NODEPS)' })
+    .option('image', {
+      type: 'string',
+      describe: 'The image that the running Xen was booted from, to verify a plan with',
+    });
+}
+
+function changing(parser: Argv): Argv {
+  return host(parser)
+    .option('dry-run', { type: 'boolean', describe: 'Show and verify the plan, change nothing' })
+    .option('yes', { type: 'boolean', alias: 'y', describe: 'Do not ask' })
+    .option('timeout', {
+      type: 'string',
+      describe: 'Milliseconds for all CPUs to meet in one action (default: 30)',
+    })
+    .option('keep-going', {
+      type: 'boolean',
+      describe: 'Leave what was done when a step fails, instead of taking it back',
+    });
+}
+
+/** All commands, in the order of the help. */
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    usage: 'inspect <words..>',
+    describe: 'What is in a payload or hypervisor image',
+    options: (parser) => common(texts(parser, 'Payloads and images')),
+    load: () => import('./commands/inspect.js'),
+  },
+  {
+    usage: 'check <words..>',
+    describe: 'Do these payloads form one valid chain on that hypervisor?',
+    options: (parser) =>
+      release(common(texts(parser, 'Payloads, or directories of *.livepatch files')))
+        .option('image', { type: 'string', describe: 'The hypervisor: xen-syms, xen.gz, xen.efi' })
+        .option('build-id', {
+          type: 'string',
+          describe: 'Only its id: then only the chain is checked',
+        })
+        .conflicts('image', 'build-id'),
+    load: () => import('./commands/check.js'),
+  },
+  {
+    usage: 'init',
+    describe: 'Create an embedded hypervisor from an image',
+    options: (parser) =>
+      release(host(parser))
+        .option('image', { type: 'string', describe: 'xen-syms', demandOption: true })
+        .option('yes', { type: 'boolean', alias: 'y', describe: 'Replace the one that is there' }),
+    load: () => import('./commands/init.js'),
+  },
+  {
+    usage: 'list',
+    describe: 'The stack, base at the bottom',
+    options: host,
+    load: () => import('./commands/list.js'),
+  },
+  {
+    usage: 'plan <words..>',
+    describe: 'What apply would do; or: plan apply|revert|replace|upload|unload|load …',
+    options: (parser) =>
+      guard(
+        host(texts(parser, 'Payloads to apply, or one of these verbs and what it takes')),
+      ).option('to', { type: 'string', describe: 'Of plan revert: NAME, BUILD-ID or base' }),
+    load: () => import('./commands/plan.js'),
+  },
+  {
+    usage: 'apply <words..>',
+    describe: 'Upload and apply payloads, in the right order; or apply an uploaded one by name',
+    options: (parser) => guard(changing(texts(parser, 'Files, directories, or one NAME'))),
+    load: () => import('./commands/apply.js'),
+  },
+  {
+    usage: 'revert',
+    describe: 'Revert the top of the stack; --to: everything above it',
+    options: (parser) =>
+      changing(parser).option('to', {
+        type: 'string',
+        describe: 'What is to be on top: NAME, BUILD-ID, or base for the hypervisor',
+      }),
+    load: () => import('./commands/revert.js'),
+  },
+  {
+    usage: 'replace <words..>',
+    describe: 'Leave only this payload applied, in one go',
+    options: (parser) => guard(changing(texts(parser, 'One payload'))),
+    load: () => import('./commands/replace.js'),
+  },
+  {
+    usage: 'upload <words..>',
+    describe: 'Load payloads without applying them',
+    options: (parser) => guard(changing(texts(parser, 'Payloads or directories'))),
+    load: () => import('./commands/upload.js'),
+  },
+  {
+    usage: 'unload <words..>',
+    describe: 'Remove loaded payloads that are not applied',
+    options: (parser) => changing(texts(parser, 'Names or build-ids')),
+    load: () => import('./commands/unload.js'),
+  },
+  {
+    usage: 'load <words..>',
+    describe: 'Upload and apply one payload, as xen-livepatch load does',
+    options: (parser) => guard(changing(texts(parser, 'One payload'))),
+    load: () => import('./commands/load.js'),
+  },
+];

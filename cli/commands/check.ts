@@ -1,0 +1,65 @@
+import {
+  type BuildId,
+  type CheckTarget,
+  checkPayloads,
+  EXIT,
+  type HypervisorImage,
+  modelFromImage,
+  parseBuildId,
+  XspliceError,
+} from '../../core/index.js';
+import { readPayloadFiles } from '../files.js';
+import { openImage, releaseOf } from '../images.js';
+import { checkFields, renderCheck } from '../render/check.js';
+import { renderFindings } from '../render/findings.js';
+import type { Session } from '../session.js';
+import { type Settings, usage } from '../settings.js';
+
+/** Checks payloads against an image or an id: their chain, and with an image what Xen will answer. */
+export async function run({ settings, output }: Session): Promise<number> {
+  const target = await targetOf(settings);
+  const { inputs, findings } = await readPayloadFiles(settings.words);
+  const report = checkPayloads(inputs, target, findings);
+  output.document(checkFields(report));
+  if (output.quiet) {
+    const errors = report.findings.filter(({ severity }) => severity === 'error');
+    output.data(renderFindings(errors, output.style));
+  } else {
+    output.data(renderCheck(report, output.style, output.verbose));
+  }
+  return report.ok ? EXIT.done : EXIT.rejected;
+}
+
+async function targetOf({ image: file, buildId, xen }: Settings): Promise<CheckTarget> {
+  const release = releaseOf(xen);
+  if (buildId !== null) {
+    const notVerified =
+      "only the hypervisor's build-id was given, so only the chain was checked; with --image, what its loader answers would be too";
+    return { buildId: parseBuildId(buildId), model: null, notVerified };
+  }
+  if (file === null) {
+    throw usage(
+      'check needs to know the hypervisor',
+      'Name its image with --image FILE, or its build-id with --build-id HEX.',
+    );
+  }
+  const image = await openImage(file);
+  const id = idOf(image);
+  try {
+    return { buildId: id, model: modelFromImage(image, release).model, notVerified: null };
+  } catch (error) {
+    // A release that nobody knows is a mistake in what was asked for, whatever the image.
+    if (!(error instanceof XspliceError) || release !== null) throw error;
+    const hint = error.hint === undefined ? '' : `. ${error.hint}`;
+    return { buildId: id, model: null, notVerified: `${error.message}${hint}` };
+  }
+}
+
+function idOf(image: HypervisorImage): BuildId {
+  const [first] = image.buildIds;
+  if (first !== undefined) return first.id;
+  throw new XspliceError('image-no-build-id', `${image.file} has no build-id`, {
+    hint: 'No payload can belong to it. Use the image that the payloads were built against.',
+    findings: image.findings,
+  });
+}

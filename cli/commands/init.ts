@@ -1,0 +1,66 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  createDiskStore,
+  EXIT,
+  hostText,
+  modelFromImage,
+  shortId,
+  XspliceError,
+} from '../../core/index.js';
+import { confirm } from '../confirm.js';
+import { hostOf } from '../host.js';
+import { openImage, releaseOf } from '../images.js';
+import { escapeText } from '../render/escape.js';
+import type { Session } from '../session.js';
+import { usage } from '../settings.js';
+
+/** Creates an embedded hypervisor from an image. */
+export async function run(session: Session): Promise<number> {
+  const { settings, output } = session;
+  const spec = await hostOf(settings);
+  if (spec.kind === 'xen') {
+    throw usage(
+      'init creates an embedded hypervisor, but the host is xen',
+      'Add --host embedded:DIR.',
+    );
+  }
+  const file = settings.image;
+  if (file === null) throw usage('init needs --image FILE');
+  const image = await openImage(file);
+  const { model, version, symbols } = modelFromImage(image, releaseOf(settings.xen));
+  const { directory } = spec;
+  if (await holdsHypervisor(directory)) {
+    await confirm(
+      session,
+      `${escapeText(directory)} holds a hypervisor. Replace it, with all it has loaded?`,
+    );
+  }
+  await createDiskStore(directory, model, version, symbols);
+  const id = model.buildId === null ? 'none' : shortId(model.buildId);
+  output.info(
+    escapeText(`Created ${hostText(spec)} · Xen ${version}, build-id ${id}, from ${file}`),
+  );
+  output.document({
+    ok: true,
+    host: hostText(spec),
+    hypervisor: { buildId: model.buildId, version },
+    image: { file, kind: image.kind },
+    findings: image.findings,
+  });
+  return EXIT.done;
+}
+
+async function holdsHypervisor(directory: string): Promise<boolean> {
+  try {
+    await stat(join(directory, 'hypervisor.json'));
+    return true;
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+    if (code === 'ENOENT') return false;
+    throw new XspliceError('state-not-writable', `${directory} cannot be used: ${code}`, {
+      hint: 'Choose a directory that you may write to with --host embedded:DIR.',
+      cause,
+    });
+  }
+}

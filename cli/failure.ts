@@ -1,0 +1,33 @@
+import { EXIT, XspliceError } from '../core/index.js';
+import { FORMAT_VERSION } from './output.js';
+import { failureFields, renderFailure } from './render/failure.js';
+import { renderJson } from './render/json.js';
+import { createStyle } from './render/style.js';
+import { usage } from './settings.js';
+
+/** Prints why a command ended, in the one form that all have, and returns the exit code. */
+export function reportFailure(thrown: unknown, args: readonly string[]): number {
+  const error = classify(thrown);
+  if (args.includes('--json')) {
+    const document = { formatVersion: FORMAT_VERSION, ok: false, ...failureFields(error) };
+    process.stdout.write(`${renderJson(document)}\n`);
+  }
+  const style = createStyle(process.stderr, !args.includes('--no-color'));
+  process.stderr.write(`${renderFailure(error, style)}\n`);
+  if (error.code === 'internal-error' && args.includes('--verbose') && thrown instanceof Error) {
+    process.stderr.write(`${thrown.stack ?? thrown.message}\n`);
+  }
+  return error.exitCode;
+}
+
+function classify(thrown: unknown): XspliceError {
+  if (thrown instanceof XspliceError) return thrown;
+  // What yargs throws when a command line does not fit the commands.
+  if (thrown instanceof Error && thrown.name === 'YError') return usage(thrown.message);
+  const text = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
+  return new XspliceError('internal-error', `Internal error, please report: ${text}`, {
+    hint: 'Run it again with --verbose, which adds the place in the code, and report that.',
+    exitCode: EXIT.failed,
+    cause: thrown,
+  });
+}

@@ -1,0 +1,191 @@
+import { constants, type Stats } from 'node:fs';
+import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type Finding,
+  type InputFile,
+  inputFile,
+  LIVEPATCH_MAX_SIZE,
+  MAX_IMAGE_SIZE,
+  XspliceError,
+} from '../core/index.js';
+
+/** Payload files that were read, and findings on those that were not because of their size. */
+export interface PayloadFiles {
+  readonly inputs: readonly InputFile[];
+  readonly findings: readonly Finding[];
+}
+
+const PAYLOAD_SUFFIX = '.livepatch';
+/** Ours: more than a hypervisor could ever hold. */
+const MAX_FILES = 4096;
+
+/**
+ * Reads payloads, each once. A directory stands for its `*.livepatch` files, in the order of their
+ * names; those in its directories do not count. A file above Xen's limit of 2 MiB is not read but
+ * becomes the finding `payload-too-large`.
+ *
+ * Fails with `file-not-found`, `file-not-readable`, `not-a-file`, `no-payloads` (an empty directory),
+ * `too-many-files`, `file-changed`.
+ */
+export async function readPayloadFiles(paths: readonly string[]): Promise<PayloadFiles> {
+  const files = new Set<string>();
+  for (const path of paths) {
+    for (const file of await expand(path)) files.add(file);
+    if (files.size > MAX_FILES) {
+      throw new XspliceError('too-many-files', `More than ${MAX_FILES} payloads were given`, {
+        hint: 'Name the files, or a directory with only those that are meant.',
+      });
+    }
+  }
+  const inputs: InputFile[] = [];
+  const findings: Finding[] = [];
+  for (const file of files) {
+    const { bytes, sizeBytes } = await readRegularFile(file, LIVEPATCH_MAX_SIZE);
+    if (bytes !== null) inputs.push(inputFile(file, bytes));
+    else findings.push(tooLarge(file, sizeBytes));
+  }
+  return { inputs, findings };
+}
+
+/** Reads an image, or a file that may be one. Fails as readPayloadFiles does, or with `file-too-large`. */
+export async function readImageFile(path: string): Promise<Uint8Array> {
+  const { bytes, sizeBytes } = await readRegularFile(path, MAX_IMAGE_SIZE);
+  if (bytes !== null) return bytes;
+  throw new XspliceError(
+    'file-too-large',
+    `${path} has ${sizeBytes} bytes; at most ${MAX_IMAGE_SIZE} are read`,
+    { hint: 'A hypervisor image has some ten MiB. Is this the right file?' },
+  );
+}
+
+/** True where there is something of this name, whatever it is. */
+export async function exists(path: string): Promise<boolean> {
+  return (await statOrNull(path)) !== null;
+}
+
+async function expand(path: string): Promise<readonly string[]> {
+  const stats = await statOf(path);
+  if (!stats.isDirectory()) return [path];
+  const entries = await readdir(path).catch((cause: unknown) => {
+    throw notReadable(path, cause);
+  });
+  const files = entries.filter((name) => name.endsWith(PAYLOAD_SUFFIX)).sort();
+  if (files.length === 0) {
+    throw new XspliceError('no-payloads', `${path} holds no *${PAYLOAD_SUFFIX} file`, {
+      hint: 'Name the files themselves if they are called otherwise.',
+    });
+  }
+  return files.map((name) => join(path, name));
+}
+
+/** The bytes, or null where there are more than `limit`. Nothing that could block is opened. */
+async function readRegularFile(
+  path: string,
+  limit: number,
+): Promise<{ readonly bytes: Uint8Array | null; readonly sizeBytes: number }> {
+  requireFile(path, await statOf(path));
+  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(
+    (cause: unknown) => {
+      throw notReadable(path, cause);
+    },
+  );
+  try {
+    const before = await handle.stat();
+    // What was looked at by name may be another thing by now.
+    requireFile(path, before);
+    if (before.size > limit) return { bytes: null, sizeBytes: before.size };
+    const bytes = await readAll(handle, path, before.size);
+    requireUnchanged(path, before, await handle.stat(), bytes);
+    requireUnchanged(path, before, await statOf(path), bytes);
+    return { bytes, sizeBytes: before.size };
+  } finally {
+    await handle.close();
+  }
+}
+
+/** One byte more than it should have is asked for: that it grew is seen then. */
+async function readAll(handle: FileHandle, path: string, size: number): Promise<Uint8Array> {
+  const buffer = new Uint8Array(size + 1);
+  let filled = 0;
+  while (filled < buffer.length) {
+    const { bytesRead } = await handle
+      .read(buffer, filled, buffer.length - filled, filled)
+      .catch((cause: unknown) => {
+        throw notReadable(path, cause);
+      });
+    if (bytesRead === 0) break;
+    filled += bytesRead;
+  }
+  return buffer.subarray(0, filled);
+}
+
+function requireUnchanged(path: string, before: Stats, after: Stats, bytes: Uint8Array): void {
+  const isSame =
+    before.ino === after.ino &&
+    before.dev === after.dev &&
+    before.size === after.size &&
+    before.mtimeMs === after.mtimeMs &&
+    bytes.length === before.size;
+  if (isSame) return;
+  throw new XspliceError(
+    'file-changed',
+    `${path} changed while it was read: it had ${before.size} bytes, then ${after.size}`,
+    { hint: 'Run the command again once nothing writes to it.' },
+  );
+}
+
+function requireFile(path: string, stats: Stats): void {
+  if (stats.isFile()) return;
+  throw new XspliceError('not-a-file', `${path} is ${kindOf(stats)}, expected a regular file`, {
+    hint: stats.isDirectory()
+      ? 'Name the file in it that is meant.'
+      : 'Write its contents to a file first: files are read in full before anything is done.',
+  });
+}
+
+function kindOf(stats: Stats): string {
+  if (stats.isDirectory()) return 'a directory';
+  if (stats.isFIFO()) return 'a FIFO';
+  if (stats.isSocket()) return 'a socket';
+  return stats.isCharacterDevice() || stats.isBlockDevice() ? 'a device' : 'not a file';
+}
+
+async function statOf(path: string): Promise<Stats> {
+  const stats = await statOrNull(path);
+  if (stats !== null) return stats;
+  throw new XspliceError('file-not-found', `${path} does not exist`, {
+    hint: 'Check the path.',
+  });
+}
+
+async function statOrNull(path: string): Promise<Stats | null> {
+  try {
+    return await stat(path);
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : null;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return null;
+    throw notReadable(path, cause);
+  }
+}
+
+function notReadable(path: string, cause: unknown): XspliceError {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+  const hint =
+    code === 'EACCES' || code === 'EPERM'
+      ? 'Run it as a user who may read the file.'
+      : 'Check the path.';
+  return new XspliceError('file-not-readable', `${path} cannot be read: ${code}`, { hint, cause });
+}
+
+function tooLarge(file: string, sizeBytes: number): Finding {
+  return {
+    code: 'payload-too-large',
+    severity: 'error',
+    file,
+    message: `The file has ${sizeBytes} bytes; Xen takes payloads of at most ${LIVEPATCH_MAX_SIZE}`,
+    hint: 'Remove its debug information with strip --strip-debug. Is it the right file?',
+    expected: `at most ${LIVEPATCH_MAX_SIZE} bytes`,
+    actual: `${sizeBytes} bytes`,
+  };
+}

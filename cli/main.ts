@@ -1,0 +1,74 @@
+#!/usr/bin/env node
+import { existsSync, readFileSync } from 'node:fs';
+import yargs from 'yargs';
+import { COMMANDS, type CommandEntry } from './command-table.js';
+
+/** What was typed, once the parser found it to be well-formed. */
+interface Choice {
+  readonly entry: CommandEntry;
+  readonly argv: Readonly<Record<string, unknown>>;
+}
+
+const args = process.argv.slice(2);
+
+// A reader that went away (`| head`) must not stop what is being done to a hypervisor.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  try {
+    const choice = await parse();
+    if (choice === null) return 0;
+    const [{ openSession }, command] = await Promise.all([
+      import('./session.js'),
+      choice.entry.load(),
+    ]);
+    return await command.run(openSession(choice.argv));
+  } catch (error) {
+    const { reportFailure } = await import('./failure.js');
+    return reportFailure(error, args);
+  }
+}
+
+/** Null where it was --help or --version, which are done then. Usage errors are thrown. */
+async function parse(): Promise<Choice | null> {
+  let choice: Choice | null = null;
+  const parser = yargs(args)
+    .scriptName('xsplice-ts')
+    .locale('en')
+    .usage('$0 COMMAND …\n\nLive-patch payloads for Xen: check, plan, apply, revert.')
+    .parserConfiguration({ 'parse-positional-numbers': false, 'parse-numbers': false })
+    .strict()
+    .demandCommand(1, 'Say what to do: the command is missing')
+    .recommendCommands()
+    .version(packageVersion())
+    .help()
+    .wrap(process.stdout.isTTY ? Math.min(process.stdout.columns, 100) : 100)
+    .exitProcess(false)
+    .fail(false);
+  for (const entry of COMMANDS) {
+    parser.command(entry.usage, entry.describe, entry.options, (argv) => {
+      choice = { entry, argv };
+    });
+  }
+  await parser.parseAsync();
+  return choice;
+}
+
+/** Of the package that this file is part of, wherever it was built to. */
+function packageVersion(): string {
+  for (const up of ['../', '../../', '../../../']) {
+    const path = new URL(`${up}package.json`, import.meta.url);
+    if (!existsSync(path)) continue;
+    const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    if (typeof value === 'object' && value !== null && 'version' in value) {
+      return String(value.version);
+    }
+  }
+  return 'unknown';
+}

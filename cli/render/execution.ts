@@ -1,0 +1,79 @@
+import { type ExecutionReport, errnoName, type StepReport, stackOf } from '../../core/index.js';
+import { escapeName, escapeText } from './escape.js';
+import { stackText } from './plan.js';
+import type { Style } from './style.js';
+import { type Cell, renderTable } from './table.js';
+
+/** What was done, step by step with its time, and what the stack is now. */
+export function renderExecution(report: ExecutionReport, style: Style, verbose: boolean): string {
+  const asked = report.steps.filter(({ status }) => status !== 'none' && status !== 'skipped');
+  const lines = [];
+  if (asked.length > 0) lines.push(renderTable(rowsOf(asked, style, verbose), '  '));
+  if (report.undone.length > 0) {
+    lines.push(style.warn('Taken back:'), renderTable(rowsOf(report.undone, style, true), '  '));
+  }
+  if (verbose) {
+    const log = [...report.steps, ...report.undone].flatMap(({ result }) => result?.log ?? []);
+    lines.push(...log.map((line) => style.dim(`  Xen: ${escapeText(line)}`)));
+  }
+  lines.push(summary(report, style));
+  return lines.join('\n');
+}
+
+/** Under --verbose a row a step, else a row a payload. */
+function rowsOf(
+  reports: readonly StepReport[],
+  style: Style,
+  verbose: boolean,
+): readonly (readonly Cell[])[] {
+  const groups = new Map<string, StepReport[]>();
+  reports.forEach((report, index) => {
+    const key = verbose ? String(index) : report.step.name;
+    groups.set(key, [...(groups.get(key) ?? []), report]);
+  });
+  return [...groups.values()].map((group) => {
+    const bad = group.some(({ status }) => status !== 'done');
+    return [
+      { text: bad ? 'failed' : 'done', paint: bad ? style.bad : style.good },
+      { text: escapeName(group[0]?.step.name ?? ''), paint: style.bold },
+      { text: group.map(stepText).join(', ') },
+    ];
+  });
+}
+
+function stepText({ step, result, attempts, status }: StepReport): string {
+  const time = result === null ? '' : ` ${milliseconds(result.elapsedMs)}`;
+  const tries = attempts > 1 ? ` (${attempts} tries)` : '';
+  const end = status === 'done' ? '' : `: ${answerText(result)}`;
+  return `${step.action}${time}${tries}${end}`;
+}
+
+/** The answer that refused, as an errno name and Xen's last line. */
+export function answerText(result: StepReport['result']): string {
+  if (result === null) return 'not asked';
+  const rc = result.hypercallRc === 0 ? (result.payloadRc ?? 0) : result.hypercallRc;
+  const line = result.log.at(-1);
+  return line === undefined ? errnoName(rc) : `${errnoName(rc)}, "${line}"`;
+}
+
+function summary(report: ExecutionReport, style: Style): string {
+  const now = `Applied now: ${stackText(stackOf(report.after))}`;
+  switch (report.outcome) {
+    case 'done': {
+      const done = report.steps.filter(({ status }) => status === 'done');
+      const total = done.reduce((sum, { result }) => sum + (result?.elapsedMs ?? 0), 0);
+      const steps = done.length === 1 ? '1 step' : `${done.length} steps`;
+      return `${style.good('Done')}: ${steps} in ${milliseconds(total)}. ${now}`;
+    }
+    case 'taken-back':
+      return `${style.bad('Failed')}: what was done is taken back, the host is as it was. ${now}`;
+    case 'stuck':
+      return `${style.bad('Failed')}, and what was done could not be taken back. ${now}`;
+    case 'partial':
+      return `${style.warn('Done in part')}, and left so as asked (--keep-going). ${now}`;
+  }
+}
+
+function milliseconds(value: number): string {
+  return value < 10 ? `${value.toFixed(1)} ms` : `${Math.round(value)} ms`;
+}

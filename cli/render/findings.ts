@@ -1,0 +1,21 @@
+import type { Finding } from '../../core/index.js';
+import { escapeText } from './escape.js';
+import type { Style } from './style.js';
+
+const ORDER = { error: 0, warning: 1, note: 2 } as const;
+
+/** Findings, errors first, each with its hint below. A file is named once per finding. */
+export function renderFindings(findings: readonly Finding[], style: Style): string {
+  return [...findings]
+    .sort((a, b) => ORDER[a.severity] - ORDER[b.severity])
+    .map((finding) => renderFinding(finding, style))
+    .join('\n');
+}
+
+function renderFinding(finding: Finding, style: Style): string {
+  const { severity, code, message, hint, file } = finding;
+  const paint = severity === 'error' ? style.bad : severity === 'warning' ? style.warn : style.dim;
+  const where = file !== undefined && !message.includes(file) ? `${file}: ` : '';
+  const line = `${paint(severity)} ${escapeText(`${where}${message}`)} ${style.dim(`[${code}]`)}`;
+  return hint === undefined ? line : `${line}\n      ${escapeText(hint)}`;
+}

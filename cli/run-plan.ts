@@ -1,0 +1,173 @@
+import {
+  adviceFor,
+  changesSomething,
+  contentsOf,
+  EXIT,
+  type ExecutionReport,
+  errnoName,
+  executePlan,
+  type InputFile,
+  nameText,
+  type OpenHost,
+  openHost,
+  type Plan,
+  preflightPlan,
+  refusalOf,
+  type Snapshot,
+  type Step,
+  XspliceError,
+} from '../core/index.js';
+import { confirm } from './confirm.js';
+import { hostOf } from './host.js';
+import { openImage } from './images.js';
+import { Progress } from './progress.js';
+import { answerText, renderExecution } from './render/execution.js';
+import { failureFields } from './render/failure.js';
+import { renderFindings } from './render/findings.js';
+import { renderHost, renderPlan, type Verification } from './render/plan.js';
+import { executionFields, planFields } from './render/plan-document.js';
+import type { Session } from './session.js';
+
+/** What a verb makes of the host it finds. */
+export interface Planned {
+  readonly plan: Plan;
+  /** The files whose bytes it may upload. */
+  readonly inputs: readonly InputFile[];
+}
+
+/** Plans from what is there. */
+export type Planner = (snapshot: Snapshot, host: OpenHost['port']['host']) => Promise<Planned>;
+
+/** Tries of a step that finds the host busy, some two seconds in all. */
+const RETRIES = 12;
+
+/**
+ * The way of every verb that changes something: observe, plan, verify on a copy, show, confirm, execute.
+ * With `dryRun` it ends after the second last but one.
+ */
+export async function runPlanner(
+  session: Session,
+  dryRun: boolean,
+  planner: Planner,
+): Promise<number> {
+  const { settings, output } = session;
+  const image = settings.image === null ? null : await openImage(settings.image);
+  const host = await openHost(await hostOf(settings), image);
+  try {
+    const snapshot = await host.port.observe();
+    const { plan, inputs } = await planner(snapshot, host.port.host);
+    const contents = contentsOf(inputs);
+    const verification = changesSomething(plan)
+      ? await verify(host, snapshot, plan, contents)
+      : null;
+    const { style, verbose } = output;
+    output.info(renderHost(plan.host.spec, snapshot, style, verbose));
+    output.info(renderPlan(plan, verification, style, verbose));
+    if (plan.findings.length > 0) output.info(renderFindings(plan.findings, style));
+
+    const fields = planFields(plan, snapshot, verification);
+    const refusal =
+      verification !== null && 'predictions' in verification ? refusalOf(verification) : null;
+    if (refusal !== null) {
+      if (!output.json) throw refusal;
+      output.document({ ok: false, ...fields, executed: false, ...failureFields(refusal) });
+      return refusal.exitCode;
+    }
+    if (verification === null) output.info('There is nothing to do.');
+    if (verification === null || dryRun) {
+      if (verification !== null) output.info('Dry run: nothing was changed.');
+      output.document({ ok: true, ...fields, executed: false });
+      return EXIT.done;
+    }
+    await confirm(session, 'Do this?');
+    const report = await execute(session, host, plan, contents);
+    output.info(renderExecution(report, style, verbose));
+    const failure = failureOf(report);
+    if (failure !== null && !output.json) throw failure;
+    output.document({
+      ok: failure === null,
+      ...fields,
+      executed: true,
+      execution: executionFields(report),
+      ...(failure === null ? {} : failureFields(failure)),
+    });
+    return failure?.exitCode ?? EXIT.done;
+  } finally {
+    await host.port.close();
+  }
+}
+
+async function verify(
+  host: OpenHost,
+  snapshot: Snapshot,
+  plan: Plan,
+  contents: ReadonlyMap<string, Uint8Array>,
+): Promise<Verification> {
+  const copy = await host.preflightModel(snapshot);
+  if (copy.model === null) return { notVerified: copy.why };
+  return preflightPlan(plan, contents, copy.model, copy.version);
+}
+
+/** Executes; an interrupt is heard between two steps, and what was done is then taken back. */
+async function execute(
+  { settings, output }: Session,
+  host: OpenHost,
+  plan: Plan,
+  contents: ReadonlyMap<string, Uint8Array>,
+): Promise<ExecutionReport> {
+  const stop = new AbortController();
+  const onSignal = () => stop.abort();
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  const progress = new Progress(output.quiet || output.json);
+  try {
+    return await executePlan(host.port, plan, contents, {
+      timeoutNs: Math.round((settings.timeoutMs ?? 0) * 1_000_000),
+      keepGoing: settings.keepGoing,
+      retries: RETRIES,
+      onProgress: progress.report,
+      signal: stop.signal,
+    });
+  } finally {
+    progress.end();
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  }
+}
+
+/** Why an execution is no success: 2 where the host was busy, else 1. Null where it is one. */
+function failureOf(report: ExecutionReport): XspliceError | null {
+  if (report.outcome === 'done') return null;
+  const state = stateText(report);
+  const bad = report.steps.find(({ status }) => status === 'failed' || status === 'busy');
+  if (bad === undefined) {
+    return new XspliceError('interrupted', `Interrupted: ${state}`, {
+      hint: 'Run the command again: it plans from what is there now.',
+    });
+  }
+  const { step, result, attempts } = bad;
+  const what = `the ${step.action} of ${subjectOf(step)}`;
+  if (bad.status === 'busy') {
+    return new XspliceError(
+      'busy',
+      `Xen stayed busy at ${what} after ${attempts} tries (${errnoName(result?.payloadRc || (result?.hypercallRc ?? 0))}): ${state}`,
+      { hint: 'Try again, with a longer --timeout where CPUs are loaded.', exitCode: EXIT.busy },
+    );
+  }
+  return new XspliceError('refused', `Xen refused ${what} with ${answerText(result)}: ${state}`, {
+    hint: adviceFor(result?.stage),
+  });
+}
+
+function stateText({ outcome }: ExecutionReport): string {
+  switch (outcome) {
+    case 'taken-back':
+      return 'what was done is taken back, the host is as it was';
+    case 'stuck':
+      return 'what was done could not be taken back; see list';
+    default:
+      return 'what was done stays; see list';
+  }
+}
+
+function subjectOf(step: Step): string {
+  return step.file ?? nameText(step.name);
+}

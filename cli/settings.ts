@@ -1,0 +1,79 @@
+import { XspliceError } from '../core/index.js';
+
+/** What was typed, of all commands: an option that a command does not have keeps its default. */
+export interface Settings {
+  /** The positional arguments behind the command. */
+  readonly words: readonly string[];
+  readonly host: string | null;
+  readonly image: string | null;
+  readonly buildId: string | null;
+  /** `--xen`: the release, as typed. */
+  readonly xen: string | null;
+  /** `--to` of revert. */
+  readonly to: string | null;
+  readonly check: string;
+  readonly nodeps: boolean;
+  readonly dryRun: boolean;
+  readonly yes: boolean;
+  readonly keepGoing: boolean;
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+  /** False for --no-color. */
+  readonly color: boolean;
+  /** Milliseconds; null is Xen's own default of 30. */
+  readonly timeoutMs: number | null;
+}
+
+/** Longest timeout: Xen takes nanoseconds in 32 bits. */
+const MAX_TIMEOUT_MS = 4294;
+
+/** Reads what the parser made of the command line. Fails with `usage` (exit code 64). */
+export function settingsFrom(argv: Readonly<Record<string, unknown>>): Settings {
+  const text = (name: string): string | null => {
+    const value = argv[name];
+    if (value === undefined) return null;
+    if (typeof value !== 'string' || value === '') throw usage(`--${name} takes one value`);
+    return value;
+  };
+  const flag = (name: string): boolean => argv[name] === true;
+  const words = argv['words'];
+  return {
+    words: Array.isArray(words) ? words.map(String) : [],
+    host: text('host'),
+    image: text('image'),
+    buildId: text('build-id'),
+    xen: text('xen'),
+    to: text('to'),
+    check: text('check') ?? 'build-id',
+    nodeps: flag('nodeps'),
+    dryRun: flag('dry-run'),
+    yes: flag('yes'),
+    keepGoing: flag('keep-going'),
+    json: flag('json'),
+    quiet: flag('quiet'),
+    verbose: flag('verbose'),
+    color: argv['color'] !== false,
+    timeoutMs: timeoutFrom(text('timeout')),
+  };
+}
+
+/** A mistake in what was typed. */
+export function usage(message: string, hint?: string): XspliceError {
+  return new XspliceError('usage', message, {
+    exitCode: 64,
+    hint: hint ?? 'xsplice-ts --help lists the commands, xsplice-ts COMMAND --help their options.',
+  });
+}
+
+function timeoutFrom(text: string | null): number | null {
+  if (text === null) return null;
+  const value = Number(text);
+  if (!/^\d+(\.\d+)?$/.test(text) || value <= 0 || value > MAX_TIMEOUT_MS) {
+    throw usage(
+      `--timeout takes milliseconds above 0, at most ${MAX_TIMEOUT_MS}; it is ${JSON.stringify(text)}`,
+      'It is the time for all CPUs to meet in one action; without it, Xen takes 30 ms.',
+    );
+  }
+  return value;
+}
