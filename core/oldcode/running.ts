@@ -1,0 +1,154 @@
+import { type BuildId, buildIdFromBytes } from '../abi/ids.js';
+import { rangeAt } from '../image/index.js';
+import { functionsOf } from '../verify/function.js';
+import { findPayload, type Model, type ModelPayload } from '../verify/index.js';
+import { MemoryFault } from '../verify/memory.js';
+import { PAGE_SIZE } from '../verify/vmap.js';
+import { type BaseCode, type CodeExtent, extentAt } from './base.js';
+
+/** One function that an applied payload has replaced, or overwritten with NOPs. */
+export interface AppliedPatch {
+  readonly payload: string;
+  /** As the payload's function entry names it. */
+  readonly name: string;
+  readonly oldAddress: bigint;
+  /** 0 for NOPs. */
+  readonly newAddress: bigint;
+  readonly oldSize: number;
+  readonly newSize: number;
+  /** Where the bytes that were changed begin, from oldAddress: 4 behind an ENDBR64, else 0. */
+  readonly patchOffset: number;
+  /** The bytes that stood there before. */
+  readonly savedBytes: Uint8Array;
+}
+
+/** A loaded payload's code and what it is called. */
+export interface PayloadCode {
+  readonly payload: ModelPayload;
+  readonly buildId: BuildId | null;
+  readonly extents: readonly CodeExtent[];
+}
+
+/** A hypervisor with its payloads, indexed for questions about code. Belongs to one model. */
+export interface RunningCode {
+  readonly base: BaseCode;
+  readonly model: Model;
+  /** In the order in which they were applied. */
+  readonly patches: readonly AppliedPatch[];
+  /** The same by the address they changed, the one on top last. */
+  readonly patchesAt: ReadonlyMap<bigint, readonly AppliedPatch[]>;
+  readonly payloads: readonly PayloadCode[];
+}
+
+/** Indexes a model. The base is the code of the image that the model was made from. */
+export function runningCode(base: BaseCode, model: Model): RunningCode {
+  const patches = model.applied.flatMap((name) => {
+    const payload = findPayload(model, name);
+    return payload === null ? [] : patchesOf(model, payload);
+  });
+  const patchesAt = new Map<bigint, AppliedPatch[]>();
+  for (const patch of patches) {
+    const known = patchesAt.get(patch.oldAddress);
+    if (known === undefined) patchesAt.set(patch.oldAddress, [patch]);
+    else known.push(patch);
+  }
+  const payloads: PayloadCode[] = [];
+  // In the order of upload: what a payload replaces lies in the hypervisor or in an earlier one.
+  for (const payload of model.payloads) payloads.push(payloadCode(base, model, payloads, payload));
+  return { base, model, patches, patchesAt, payloads };
+}
+
+/** The functions of a payload, applied or not, as patches. */
+export function patchesOf(model: Model, payload: ModelPayload): readonly AppliedPatch[] {
+  return functionsOf(model.memory, model.rules, payload).map((func, index) => {
+    const state = payload.functionStates[index];
+    return {
+      payload: payload.name,
+      name: func.nameAddress === 0n ? '' : model.memory.string(func.nameAddress).text,
+      oldAddress: func.oldAddress,
+      newAddress: func.newAddress,
+      oldSize: func.oldSize,
+      newSize: func.newSize,
+      patchOffset: state?.patchOffset ?? 0,
+      savedBytes: state?.savedBytes ?? new Uint8Array(),
+    };
+  });
+}
+
+function payloadCode(
+  base: BaseCode,
+  model: Model,
+  earlier: readonly PayloadCode[],
+  payload: ModelPayload,
+): PayloadCode {
+  const { text } = payload;
+  const end = text.address + text.sizeBytes;
+  const names = new Map<bigint, string>();
+  const note = (address: bigint, name: string) => {
+    if (address >= text.address && address < end && !names.has(address)) names.set(address, name);
+  };
+  // New code goes by the name of what it replaces: callers mean that, wherever it lies.
+  for (const { newAddress, oldAddress, name } of patchesOf(model, payload)) {
+    const known = [base, ...earlier].flatMap((code) => extentAt(code.extents, oldAddress) ?? []);
+    note(newAddress, known.find(({ address }) => address === oldAddress)?.name ?? name);
+  }
+  for (const { value, name } of payload.symbols) note(value, name);
+  if (text.sizeBytes > 0n) note(text.address, '.text');
+  const starts = [...names].sort(([a], [b]) => (a < b ? -1 : 1));
+  const { address, length } = payload.buildId;
+  const id = length > 0 ? readOrNull(model, address, length) : null;
+  return {
+    payload,
+    buildId: id === null ? null : buildIdFromBytes(id),
+    extents: starts.map(([start, name], index) => ({
+      name,
+      address: start,
+      sizeBytes: Number((starts[index + 1]?.[0] ?? end) - start),
+    })),
+  };
+}
+
+/** The bytes as they are in the model's memory; null where not all of it is mapped. */
+export function readOrNull(model: Model, address: bigint, sizeBytes: number): Uint8Array | null {
+  try {
+    return model.memory.read(address, sizeBytes);
+  } catch (error) {
+    if (error instanceof MemoryFault) return null;
+    throw error;
+  }
+}
+
+/** Whose an address is. */
+export interface Owner {
+  /** Null for the hypervisor itself. */
+  readonly payload: PayloadCode | null;
+  /** The code it lies in; null where it is data, or in nothing known. */
+  readonly extent: CodeExtent | null;
+}
+
+/** Null where the address belongs neither to the hypervisor nor to a loaded payload. */
+export function ownerOf(code: RunningCode, address: bigint): Owner | null {
+  for (const payload of code.payloads) {
+    const { allocation } = payload.payload;
+    if (address < allocation.base || address >= allocation.base + allocation.pages * PAGE_SIZE)
+      continue;
+    return { payload, extent: extentAt(payload.extents, address) };
+  }
+  if (rangeAt(code.base.memory, address) === null) return null;
+  return { payload: null, extent: extentAt(code.base.extents, address) };
+}
+
+/**
+ * Where the code is that runs when an address is called: through the trampolines of all applied
+ * payloads, to the new code on top. The address itself where nothing replaced it.
+ */
+export function throughTrampolines(code: RunningCode, address: bigint): bigint {
+  let at = address;
+  // Each trampoline can be passed once: a payload that jumps back in a circle ends here too.
+  for (let turn = 0; turn <= code.patches.length; turn++) {
+    const top = code.patchesAt.get(at)?.at(-1);
+    if (top === undefined || top.newAddress === 0n) return at;
+    at = top.newAddress;
+  }
+  return at;
+}
