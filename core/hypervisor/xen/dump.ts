@@ -66,19 +66,6 @@ function readBody(body: string): DumpedPayload | null {
   return { buildId: idOf(buildId[1]), depends: idOf(depends[1]), functions };
 }
 
-/** The lines of each payload, between its header and the next one; null where it has none. */
-function bodiesOf(text: string, headers: readonly (Span | null)[]): (string | null)[] {
-  let next = text.length;
-  const bodies: (string | null)[] = [];
-  for (const header of headers.toReversed()) {
-    // A header that is not before its successor's is none.
-    const isInOrder = header !== null && header.end <= next;
-    bodies.push(isInOrder ? text.slice(header.end, next) : null);
-    if (isInOrder) next = header.start;
-  }
-  return bodies.reverse();
-}
-
 /**
  * Reads the last dump in this console text. `names` are those that LIST gave, in its order, which is
  * also the dump's. Lines are matched against them, since names and metadata may hold anything, text
@@ -89,16 +76,25 @@ export function parseDump(text: string, names: readonly string[]): DumpResult {
   const start = lines.lastIndexOf(START);
   const dump = `\n${lines.slice(start + 1).join('\n')}`;
   if (start !== -1 && LOCKED.test(dump)) return { kind: 'locked' };
-  const candidates = names.map((name) => headersOf(dump, name));
-  if (candidates.some((spans) => spans.length > 1)) {
-    return { kind: 'complete', payloads: names.map(() => null) };
+  if (names.length === 0) {
+    return start === -1 ? { kind: 'incomplete' } : { kind: 'complete', payloads: [] };
   }
-  const bodies = bodiesOf(
-    dump,
-    candidates.map((spans) => spans[0] ?? null),
+  const unknown = names.map(() => null);
+  const candidates = names.map((name) => headersOf(dump, name));
+  if (candidates.some((spans) => spans.length > 1)) return { kind: 'complete', payloads: unknown };
+  // Headers may be missing only at the start, and only where the ring was overwritten there: were one
+  // missing behind another, the ids of two payloads would be taken for those of one.
+  const headers = candidates.flat();
+  const lost = names.length - headers.length;
+  const isTail = candidates.slice(lost).every((spans) => spans.length === 1);
+  if (headers.length === 0 || !isTail || (lost > 0 && start !== -1)) return { kind: 'incomplete' };
+  if (headers.some((header, index) => header.start < (headers[index - 1]?.end ?? 0))) {
+    return { kind: 'complete', payloads: unknown };
+  }
+  const found = headers.map((header, index) =>
+    readBody(dump.slice(header.end, headers[index + 1]?.start ?? dump.length)),
   );
-  const payloads = bodies.map((body) => (body === null ? null : readBody(body)));
-  // The last payload's ids end the dump. Of a dump whose start was overwritten, the end is of use.
-  const isThere = names.length === 0 ? start !== -1 : payloads.at(-1) !== null;
-  return isThere ? { kind: 'complete', payloads } : { kind: 'incomplete' };
+  // The last payload's ids end the dump.
+  if (found.at(-1) === null) return { kind: 'incomplete' };
+  return { kind: 'complete', payloads: [...unknown.slice(0, lost), ...found] };
 }
