@@ -1,5 +1,6 @@
 import type { Argv } from 'yargs';
 import type { Session } from './session.js';
+import type { Positional } from './settings.js';
 
 /** A command's code, which is loaded only when it is the one that was typed. */
 export interface CommandModule {
@@ -9,15 +10,15 @@ export interface CommandModule {
 
 /** A command as the parser needs it. */
 export interface CommandEntry {
-  /** In yargs' form; positional arguments are always called `words`. */
+  /** In yargs' form; positional arguments have the names of settings.ts. */
   readonly usage: string;
   readonly describe: string;
   readonly options: (parser: Argv) => Argv;
   readonly load: () => Promise<CommandModule>;
 }
 
-function texts(parser: Argv, describe: string): Argv {
-  return parser.positional('words', { describe, type: 'string', array: true });
+function texts(parser: Argv, name: Positional, describe: string): Argv {
+  return parser.positional(name, { describe, type: 'string', array: true });
 }
 
 function common(parser: Argv): Argv {
@@ -73,16 +74,16 @@ function changing(parser: Argv): Argv {
 /** All commands, in the order of the help. */
 export const COMMANDS: readonly CommandEntry[] = [
   {
-    usage: 'inspect <words..>',
+    usage: 'inspect <FILE..>',
     describe: 'What is in a payload or hypervisor image',
-    options: (parser) => common(texts(parser, 'Payloads and images')),
+    options: (parser) => common(texts(parser, 'FILE', 'Payloads and images')),
     load: () => import('./commands/inspect.js'),
   },
   {
-    usage: 'check <words..>',
+    usage: 'check <PATH..>',
     describe: 'Do these payloads form one valid chain on that hypervisor?',
     options: (parser) =>
-      release(common(texts(parser, 'Payloads, or directories of *.livepatch files')))
+      release(common(texts(parser, 'PATH', 'Payloads, or directories of *.livepatch files')))
         .option('image', { type: 'string', describe: 'The hypervisor: xen-syms, xen.gz, xen.efi' })
         .option('build-id', {
           type: 'string',
@@ -107,18 +108,18 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/list.js'),
   },
   {
-    usage: 'plan <words..>',
+    usage: 'plan <WHAT..>',
     describe: 'What apply would do; or: plan apply|revert|replace|upload|unload|load …',
     options: (parser) =>
       guard(
-        host(texts(parser, 'Payloads to apply, or one of these verbs and what it takes')),
+        host(texts(parser, 'WHAT', 'Payloads to apply, or one of these verbs and what it takes')),
       ).option('to', { type: 'string', describe: 'Of plan revert: NAME, BUILD-ID or base' }),
     load: () => import('./commands/plan.js'),
   },
   {
-    usage: 'apply <words..>',
+    usage: 'apply <WHAT..>',
     describe: 'Upload and apply payloads, in the right order; or apply an uploaded one by name',
-    options: (parser) => guard(changing(texts(parser, 'Files, directories, or one NAME'))),
+    options: (parser) => guard(changing(texts(parser, 'WHAT', 'Files, directories, or one NAME'))),
     load: () => import('./commands/apply.js'),
   },
   {
@@ -132,27 +133,27 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/revert.js'),
   },
   {
-    usage: 'replace <words..>',
+    usage: 'replace <FILE..>',
     describe: 'Leave only this payload applied, in one go',
-    options: (parser) => guard(changing(texts(parser, 'One payload'))),
+    options: (parser) => guard(changing(texts(parser, 'FILE', 'One payload'))),
     load: () => import('./commands/replace.js'),
   },
   {
-    usage: 'upload <words..>',
+    usage: 'upload <PATH..>',
     describe: 'Load payloads without applying them',
-    options: (parser) => guard(changing(texts(parser, 'Payloads or directories'))),
+    options: (parser) => guard(changing(texts(parser, 'PATH', 'Payloads or directories'))),
     load: () => import('./commands/upload.js'),
   },
   {
-    usage: 'unload <words..>',
+    usage: 'unload <NAME..>',
     describe: 'Remove loaded payloads that are not applied',
-    options: (parser) => changing(texts(parser, 'Names or build-ids')),
+    options: (parser) => changing(texts(parser, 'NAME', 'Names or build-ids')),
     load: () => import('./commands/unload.js'),
   },
   {
-    usage: 'load <words..>',
+    usage: 'load <FILE..>',
     describe: 'Upload and apply one payload, as xen-livepatch load does',
-    options: (parser) => guard(changing(texts(parser, 'One payload'))),
+    options: (parser) => guard(changing(texts(parser, 'FILE', 'One payload'))),
     load: () => import('./commands/load.js'),
   },
 ];

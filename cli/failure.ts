@@ -3,7 +3,6 @@ import { FORMAT_VERSION } from './output.js';
 import { failureFields, renderFailure } from './render/failure.js';
 import { renderJson } from './render/json.js';
 import { createStyle } from './render/style.js';
-import { usage } from './settings.js';
 
 /** Prints why a command ended, in the one form that all have, and returns the exit code. */
 export function reportFailure(thrown: unknown, args: readonly string[]): number {
@@ -22,8 +21,6 @@ export function reportFailure(thrown: unknown, args: readonly string[]): number 
 
 function classify(thrown: unknown): XspliceError {
   if (thrown instanceof XspliceError) return thrown;
-  // What yargs throws when a command line does not fit the commands.
-  if (thrown instanceof Error && thrown.name === 'YError') return usage(thrown.message);
   const text = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
   return new XspliceError('internal-error', `Internal error, please report: ${text}`, {
     hint: 'Run it again with --verbose, which adds the place in the code, and report that.',

@@ -56,7 +56,18 @@ async function parse(): Promise<Choice | null> {
       choice = { entry, argv };
     });
   }
-  await parser.parseAsync();
+  try {
+    await parser.parseAsync();
+  } catch (error) {
+    // Nothing but parsing is done there, so what fails is what was typed.
+    const { usage } = await import('./settings.js');
+    const message = error instanceof Error ? error.message : String(error);
+    throw usage(
+      message
+        .replace(/\s+/g, ' ')
+        .replace(/^Did you mean/, 'There is no such command; did you mean'),
+    );
+  }
   return choice;
 }
 

@@ -25,6 +25,10 @@ export interface Settings {
   readonly timeoutMs: number | null;
 }
 
+/** What positional arguments are called in the help; a command has one of these, or none. */
+export const POSITIONALS = ['FILE', 'PATH', 'NAME', 'WHAT'] as const;
+export type Positional = (typeof POSITIONALS)[number];
+
 /** Longest timeout: Xen takes nanoseconds in 32 bits. */
 const MAX_TIMEOUT_MS = 4294;
 
@@ -37,9 +41,9 @@ export function settingsFrom(argv: Readonly<Record<string, unknown>>): Settings 
     return value;
   };
   const flag = (name: string): boolean => argv[name] === true;
-  const words = argv['words'];
+  const words = POSITIONALS.map((name) => argv[name]).find(Array.isArray);
   return {
-    words: Array.isArray(words) ? words.map(String) : [],
+    words: (words ?? []).map(String),
     host: text('host'),
     image: text('image'),
     buildId: text('build-id'),

@@ -75,7 +75,10 @@ function verdictCell(verdict: FileVerdict | undefined, style: Style): Cell {
   if (verdict === undefined) return { text: '' };
   switch (verdict.outcome) {
     case 'accepted':
-      return { text: 'accepted', paint: style.good };
+      return {
+        text: verdict.operation === 'apply' ? 'accepted' : 'upload accepted',
+        paint: style.good,
+      };
     case 'refused':
       return {
         text: `refused: ${errnoName(verdict.errno ?? 0)} (${verdict.stage ?? ''})`,

@@ -16,7 +16,7 @@ const ADVICE: Readonly<Record<VerdictStage, string>> = {
   relocation:
     'It has a relocation that Xen cannot do: build it with -fPIC -mcmodel=small and link it with ld -r.',
   'special-sections':
-    'It needs its own build-id and .livepatch.depends, loaded and not empty: link it with --build-id.',
+    'It needs its own build-id, .livepatch.depends and (since 4.14) .livepatch.xen_depends, loaded and not empty: link it with --build-id, and add the two notes.',
   'patching-sections': 'It needs .livepatch.funcs or a hook.',
   functions:
     'A function in .livepatch.funcs does not fit this Xen: build the payload against the headers and the image of this very Xen.',
