@@ -22,7 +22,7 @@ export function createModel({ rules, buildId, symbols, regions }: HypervisorFact
     buildId,
     symbols,
     memory: new AddressSpace(regions),
-    vmapStart: vmapStart(symbols, regions),
+    vmapStart: vmapStart(rules, symbols, regions),
     payloads: [],
     applied: [],
   };
@@ -30,10 +30,10 @@ export function createModel({ rules, buildId, symbols, regions }: HypervisorFact
 
 /**
  * arch_livepatch_init (x86): payloads go behind the hypervisor's own image, at __2M_rwdata_end since
- * 4.16, at xen_virt_end (the end rounded up to 2 MiB) before.
+ * 4.17, before at xen_virt_end, the end rounded up to 2 MiB.
  */
-function vmapStart(symbols: SymbolLookup, regions: readonly Region[]): bigint {
-  const symbol = symbols.lookup('__2M_rwdata_end');
+function vmapStart(rules: Rules, symbols: SymbolLookup, regions: readonly Region[]): bigint {
+  const symbol = rules.has('behindData') ? symbols.lookup('__2M_rwdata_end') : null;
   if (symbol !== null) return alignUp(symbol, PAGE_SIZE);
   const end = regions.reduce((most, { base, bytes }) => {
     const last = base + BigInt(bytes.length);

@@ -24,6 +24,8 @@ const CHANGES = {
   endbr: { since: 17, backports: { 14: 5, 15: 3, 16: 1 } },
   /** The same for functions whose ENDBR64 was poisoned at boot (is_endbr64_poison). */
   endbrPoison: { since: 17 },
+  /** Payloads go right behind Xen's data (__2M_rwdata_end); before, behind the next 2 MiB (xen_virt_end). */
+  behindData: { since: 17 },
   /** "livepatch: do not ignore sections with 0 size". */
   emptySectionsLoaded: { since: 17, backports: { 14: 5, 15: 3, 16: 1 } },
   /** "livepatch: avoid relocations referencing ignored section symbols". */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { readImage } from '../../../core/image/index.js';
-import { modelFromImage } from '../../../core/verify/from-image.js';
+import { modelFromImage } from '../../../core/use/image-model.js';
 import { type Base, baseOf } from '../../differential/variants.js';
 import { repositoryRoot } from '../cache.js';
 import { folderEntries, prepareDom0 } from '../initramfs.js';
@@ -67,12 +67,12 @@ const bases = [...BASES]
   ...Base[],
 ];
 
-/** Payloads of sequences. Hooks that veto are left out: the model takes hooks to succeed. */
+/** Payloads of sequences. Hooks that veto, or print, are left out: the model takes hooks to succeed silently. */
 const SEQUENCE_PAYLOADS = [
   ...['hello', 'bye', 'replace', 'data', 'metadata', 'nofunc', 'nop'],
   ...['expect-right', 'expect-wrong', 'independent-a', 'independent-b'],
   ...['cumulative-1', 'cumulative-2', 'chain-01', 'chain-02', 'chain-03'],
-  ...['hook-load', 'hook-apply', 'hook-preapply', 'hook-postrevert', 'wrong-depends'],
+  ...['hook-load', 'hook-preapply', 'hook-postrevert', 'wrong-depends'],
 ];
 const payloads = new Map(
   SEQUENCE_PAYLOADS.map((name) => ({ name, file: join(family, `${name}.livepatch`) }))
@@ -109,10 +109,10 @@ const request = {
   command: 'node /rig/app/dist/test/xen/differential/dom0.js /rig/bases /rig/family /dev/ttyS1',
   timeoutMs: 120_000,
 };
-const model = modelFromImage(image);
+const { model, version } = modelFromImage(image, null);
 
 if (Number(values.sequences) > 0) {
-  const report = await runSequences(request, model, image.version ?? '', payloads, {
+  const report = await runSequences(request, model, version, payloads, {
     seed,
     sequences: Number(values.sequences),
   });
