@@ -13,7 +13,7 @@ import { buildPayload, type FunctionSpec, idBytes, type PayloadSpec } from './pa
 /** Where the tiny hypervisor's code begins. */
 export const TEXT = 0xffff82d0_40200000n;
 /** Mapped, and further than 2 GiB from the code. */
-export const FAR = 0xffff8300_00000000n;
+export const FAR = 0xffff8200_00000000n;
 /** Nothing is mapped there. */
 export const NOWHERE = 0xffff82d0_7fff0000n;
 /** Its build-id: what `buildPayload` puts into .livepatch.xen_depends. */
