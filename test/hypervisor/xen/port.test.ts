@@ -1,0 +1,268 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { SYSCTL_INTERFACE_VERSIONS } from '../../../core/abi/sysctl.js';
+import { XspliceError } from '../../../core/errors.js';
+import { XenHandle } from '../../../core/hypervisor/xen/handle.js';
+import { negotiate } from '../../../core/hypervisor/xen/negotiate.js';
+import { XenPort } from '../../../core/hypervisor/xen/port.js';
+import { FakeXen } from './fake-xen.js';
+
+const OPTIONS = { timeoutNs: 0, nodeps: false };
+const ID = { a: '0a'.repeat(20), b: '0b'.repeat(20), c: '0c'.repeat(20) };
+
+function portTo(xen: FakeXen): XenPort {
+  const handle = new XenHandle(xen);
+  return new XenPort(handle, negotiate(handle));
+}
+
+function hasCode(code: string, ...words: readonly string[]): (error: unknown) => boolean {
+  return (error) =>
+    error instanceof XspliceError &&
+    error.code === code &&
+    words.every((word) => error.message.includes(word));
+}
+
+/** `ID<PARENT`, which is a payload for the imitation. */
+function payload(own: string, parent: string): Uint8Array {
+  return Buffer.from(`${own}<${parent}`, 'latin1');
+}
+
+describe('negotiation', () => {
+  for (const interfaceVersion of SYSCTL_INTERFACE_VERSIONS) {
+    it(`finds 0x${interfaceVersion.toString(16)}`, () => {
+      assert.equal(negotiate(new XenHandle(new FakeXen({ interfaceVersion }))), interfaceVersion);
+    });
+  }
+  it('names the release and what it knows when it knows none', () => {
+    assert.throws(
+      () => negotiate(new XenHandle(new FakeXen({ interfaceVersion: 0x17 }))),
+      hasCode('xen-unknown-interface', 'Xen 4.17.7', '0x16 (Xen 4.21 and 4.22)', '0x12'),
+    );
+  });
+  const refusals: readonly (readonly [errno: number, code: string])[] = [
+    [38, 'xen-no-livepatch'],
+    [95, 'xen-no-livepatch'],
+    [1, 'xen-not-permitted'],
+    [12, 'xen-probe-failed'],
+  ];
+  for (const [livepatchErrno, code] of refusals) {
+    it(`errno ${livepatchErrno} is ${code}`, () => {
+      const xen = new FakeXen({ livepatchErrno });
+      assert.throws(() => negotiate(new XenHandle(xen)), hasCode(code, '4.17.7'));
+    });
+  }
+});
+
+describe('observe', () => {
+  for (const interfaceVersion of SYSCTL_INTERFACE_VERSIONS) {
+    it(`300 payloads in pages, interface 0x${interfaceVersion.toString(16)}`, async () => {
+      const xen = new FakeXen({ interfaceVersion, listLimit: 100, ringBytes: 1 << 20 });
+      for (let index = 0; index < 300; index++) {
+        const own = index.toString(16).padStart(40, '0');
+        const parent = index === 0 ? xen.buildId : (index - 1).toString(16).padStart(40, '0');
+        xen.add(`payload ${index}`, own, parent, `number=${index}\0`).state = 2;
+      }
+      const { payloads, hypervisor } = await portTo(xen).observe();
+      assert.equal(hypervisor.version, '4.17.7');
+      assert.equal(hypervisor.buildId, xen.buildId);
+      assert.deepEqual(
+        payloads.map((p) => [p.name, p.position, p.metadata.length]),
+        xen.payloads.map((p, index) => [p.name, index + 1, interfaceVersion >= 0x13 ? 1 : 0]),
+      );
+      assert.deepEqual(
+        payloads.map((p) => p.buildId),
+        xen.payloads.map((p) => p.buildId),
+      );
+    });
+  }
+
+  it('reads the list again when it changes between two pages', async () => {
+    let lists = 0;
+    const xen = new FakeXen({
+      listLimit: 2,
+      before: (self, what) => {
+        lists += what === 'list' ? 1 : 0;
+        if (what === 'list' && lists === 3) self.payloads.splice(0, 1, self.add('new', ID.c, ID.b));
+        if (what === 'list' && lists === 3) self.payloads.pop();
+      },
+    });
+    for (const name of ['one', 'two', 'three', 'four']) xen.add(name, ID.a, ID.b);
+    const names = (await portTo(xen).observe()).payloads.map((p) => p.name);
+    assert.deepEqual(names, ['new', 'two', 'three', 'four']);
+  });
+
+  it('gives up in words when the list never stands still', async () => {
+    const xen = new FakeXen({ before: (self) => void self.stamp++ });
+    xen.add('one', ID.a, ID.b);
+    await assert.rejects(portTo(xen).observe(), hasCode('xen-list-changing'));
+  });
+
+  it('looks again when a payload is loaded while the ids are read', async () => {
+    let keys = 0;
+    const xen = new FakeXen({
+      before: (self, what) => {
+        if (what === 'key' && ++keys === 1) self.add('late', ID.b, ID.a);
+      },
+    });
+    xen.add('early', ID.a, xen.buildId);
+    const { payloads } = await portTo(xen).observe();
+    assert.deepEqual(
+      payloads.map((p) => [p.name, p.buildId]),
+      [
+        ['early', ID.a],
+        ['late', ID.b],
+      ],
+    );
+  });
+
+  it('ids that the ring has lost are unknown, and so is the order', async () => {
+    const xen = new FakeXen({ ringBytes: 400 });
+    xen.add('lost', ID.a, xen.buildId).state = 2;
+    xen.add('kept', ID.b, ID.a).state = 2;
+    const { payloads } = await portTo(xen).observe();
+    assert.deepEqual(
+      payloads.map((p) => [p.buildId, p.functions, p.position]),
+      [
+        [null, null, null],
+        [ID.b, ['xen_extra_version'], null],
+      ],
+    );
+  });
+
+  it('presses the key once for a list that stays the same', async () => {
+    const xen = new FakeXen();
+    xen.add('one', ID.a, xen.buildId);
+    const port = portTo(xen);
+    await port.observe();
+    await port.observe();
+    assert.deepEqual(xen.calls, ['key x']);
+  });
+
+  it('does not press the key when nothing is loaded', async () => {
+    const xen = new FakeXen();
+    assert.deepEqual((await portTo(xen).observe()).payloads, []);
+    assert.deepEqual(xen.calls, []);
+  });
+});
+
+describe('upload', () => {
+  it('gives what Xen answered and printed, and nothing else of its console', async () => {
+    const xen = new FakeXen();
+    xen.print('livepatch: earlier: not of this operation');
+    const port = portTo(xen);
+    const refused = await port.upload('p', payload('', ''));
+    assert.deepEqual(
+      [refused.hypercallRc, refused.payloadRc, refused.log],
+      [-22, null, ['p: no build-id']],
+    );
+    const done = await port.upload('p', payload(ID.a, xen.buildId));
+    assert.deepEqual([done.hypercallRc, done.payloadRc, done.log], [0, 0, []]);
+    const again = await port.upload('p', payload(ID.b, xen.buildId));
+    assert.deepEqual([again.hypercallRc, again.payloadRc], [-17, 0]);
+  });
+
+  it('says so when the ring was overwritten meanwhile', async () => {
+    const xen = new FakeXen({ ringBytes: 64, before: (self) => self.print('x'.repeat(100)) });
+    xen.add('p', ID.a, xen.buildId);
+    const { log } = await portTo(xen).upload('p', payload(ID.b, ID.a));
+    assert.match(log[0] ?? '', /overwritten/);
+  });
+
+  it('refuses what cannot be, before any hypercall', async () => {
+    const xen = new FakeXen();
+    const port = portTo(xen);
+    await assert.rejects(port.upload('a\0b', payload(ID.a, ID.b)), hasCode('bad-payload-name'));
+    const big = new Uint8Array(2 * 1024 * 1024 + 1);
+    await assert.rejects(port.upload('big', big), hasCode('payload-too-big'));
+    assert.deepEqual(xen.calls, []);
+  });
+});
+
+describe('actions', () => {
+  it('both answers', async () => {
+    const xen = new FakeXen();
+    xen.add('p', ID.a, xen.buildId);
+    const port = portTo(xen);
+    const answers = async (action: 'APPLY' | 'REVERT' | 'UNLOAD'): Promise<unknown[]> => {
+      const result = await port.act('p', action, OPTIONS);
+      return [result.hypercallRc, result.payloadRc];
+    };
+    assert.deepEqual(await answers('APPLY'), [0, 0]);
+    assert.deepEqual(await answers('UNLOAD'), [-22, 0]);
+    assert.deepEqual(await answers('REVERT'), [0, 0]);
+    assert.deepEqual(await answers('UNLOAD'), [0, null]);
+    assert.deepEqual(await answers('UNLOAD'), [-2, null]);
+  });
+
+  it('polls until it is over', async () => {
+    let polls = 0;
+    const xen = new FakeXen({
+      before: (self, what) => {
+        const [p] = self.payloads;
+        if (what !== 'get' || p === undefined) return;
+        polls++;
+        p.state = polls < 8 ? 1 : 2;
+        p.rc = polls < 8 ? -11 : 0;
+      },
+    });
+    xen.add('p', ID.a, xen.buildId);
+    const result = await portTo(xen).act('p', 'APPLY', OPTIONS);
+    assert.deepEqual([result.hypercallRc, result.payloadRc], [0, 0]);
+    assert.equal(polls, 8);
+  });
+
+  for (const [what, state, errnos] of [
+    ['of an action that was never started', 1, [16]],
+    ['on an action that has nothing to do', 2, []],
+  ] as const) {
+    it(`does not wait long for an EAGAIN left behind: ${what}`, async () => {
+      const xen = new FakeXen();
+      const left = xen.add('p', ID.a, xen.buildId);
+      left.state = state;
+      left.rc = -11;
+      xen.actionErrnos.push(...errnos);
+      const result = await portTo(xen).act('p', 'APPLY', OPTIONS);
+      assert.deepEqual([result.hypercallRc, result.payloadRc], [errnos.length > 0 ? -16 : 0, -11]);
+      assert.ok(result.elapsedMs >= 90 && result.elapsedMs < 2000, `${result.elapsedMs} ms`);
+    });
+  }
+
+  it("waits for Xen's last line before it says that an action is over", async () => {
+    let reads = 0;
+    const xen = new FakeXen({
+      printsInfo: false,
+      before: (self, what) => {
+        if (what === 'get') self.print('livepatch: p: Applying 1 functions');
+      },
+    });
+    xen.add('p', ID.a, xen.buildId);
+    const port = portTo(xen);
+    const late = setInterval(() => {
+      if (++reads === 3) xen.print('livepatch: p finished APPLY with rc=0');
+    }, 5);
+    const result = await port.act('p', 'APPLY', OPTIONS);
+    clearInterval(late);
+    assert.equal(result.log.at(-1), 'p finished APPLY with rc=0');
+  });
+
+  it('does not wait for lines that Xen does not print', async () => {
+    const xen = new FakeXen({ printsInfo: false });
+    xen.add('p', ID.a, xen.buildId);
+    const result = await portTo(xen).act('p', 'APPLY', OPTIONS);
+    assert.deepEqual(result.log, []);
+    assert.ok(result.elapsedMs < 200, `${result.elapsedMs} ms`);
+  });
+});
+
+describe('closing', () => {
+  it('gives every buffer back, once', async () => {
+    const xen = new FakeXen();
+    xen.add('p', ID.a, xen.buildId);
+    const port = portTo(xen);
+    await port.observe();
+    assert.ok(xen.openBuffers > 0);
+    await port.close();
+    await port.close();
+    assert.deepEqual([xen.openBuffers, xen.closed], [0, true]);
+  });
+});
