@@ -191,7 +191,7 @@ async function takeBack(
   // The request to stop has been heard: what is taken back is taken back to the end.
   const { signal: _, ...rest } = options;
   for (const [index, { step }] of done.entries()) {
-    const opposite = undoStep(step);
+    const opposite = undoStep(step, await port.observe());
     if (!opposite) return { undone, complete: false };
     options.onProgress?.({ kind: 'undo', step: opposite, index, total: done.length });
     const report = await runStep(port, opposite, index, done.length, contents, rest);

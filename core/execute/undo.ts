@@ -1,11 +1,17 @@
-import type { Step } from '../stack/plan.js';
+import type { Finding } from '../errors.js';
+import { nameText } from '../stack/name.js';
+import type { Plan, Step } from '../stack/plan.js';
+import { type Snapshot, topOf } from '../stack/snapshot.js';
 
 /**
- * The step that takes another one back, or null where there is none: REPLACE is a point of no return,
- * and what was unloaded is gone unless its bytes are at hand.
+ * The step that takes another one back, on the hypervisor as it is now, or null where there is none:
+ * REPLACE is a point of no return, and what was unloaded is gone unless its bytes are at hand.
+ *
+ * What was reverted had been on top of what is on top now. If it does not name that as its parent, it
+ * was applied with NODEPS, and is applied so again.
  */
-export function undoStep(step: Step): Step | null {
-  const { name, buildId, depends } = step;
+export function undoStep(step: Step, now: Snapshot): Step | null {
+  const { name, buildId, depends, file, sha256 } = step;
   const base = { name, buildId, depends };
   switch (step.action) {
     case 'upload':
@@ -16,13 +22,69 @@ export function undoStep(step: Step): Step | null {
       return {
         ...base,
         action: 'apply',
-        nodeps: step.nodeps ?? false,
+        nodeps: !namesTop(step, now),
         reason: 'it was reverted by this command',
       };
-    case 'replace':
     case 'unload':
-      return null;
+      if (file === undefined || sha256 === undefined) return null;
+      return {
+        ...base,
+        file,
+        sha256,
+        action: 'upload',
+        reason: 'it was unloaded by this command',
+      };
+    case 'replace':
     case 'none':
+      return null;
+  }
+}
+
+/** True where the payload's parent is the top, or cannot be told not to be. */
+function namesTop({ depends }: Step, now: Snapshot): boolean {
+  const top = topOf(now);
+  const id = top ? top.buildId : now.hypervisor.buildId;
+  return depends === null || id === null || depends === id;
+}
+
+/**
+ * What cannot be taken back if a later step of the plan fails, as `cannot-be-taken-back` notes, to be
+ * said before it is begun. `safeToReapply` knows loaded payloads by name; null where it is not known.
+ *
+ * The last step needs no way back: if it fails, it was not done.
+ */
+export function checkTakeBack(
+  plan: Plan,
+  safeToReapply: (name: string) => boolean | null,
+): readonly Finding[] {
+  const changes = plan.steps.filter(({ action }) => action !== 'none');
+  return changes.slice(0, -1).flatMap((step) => {
+    const why = whyFinal(step, safeToReapply);
+    if (why === null) return [];
+    return [
+      {
+        code: 'cannot-be-taken-back',
+        severity: 'note',
+        message: `If a later step fails, the ${step.action} of ${nameText(step.name)} cannot be taken back: ${why}`,
+        hint: 'Keep its file at hand: it has to be uploaded and applied anew then.',
+      },
+    ];
+  });
+}
+
+function whyFinal(step: Step, safeToReapply: (name: string) => boolean | null): string | null {
+  switch (step.action) {
+    case 'replace':
+      return 'Xen has reverted what was there before';
+    case 'unload':
+      return step.sha256 === undefined ? 'its bytes are not at hand' : null;
+    case 'revert': {
+      const safe = safeToReapply(step.name);
+      if (safe === true) return null;
+      const data = 'data of its own, which Xen does not apply a second time';
+      return safe === false ? `it has ${data}` : `it may have ${data}`;
+    }
+    default:
       return null;
   }
 }
