@@ -11,6 +11,11 @@ export interface Disassembler {
   decodeFunction(bytes: Uint8Array, address: bigint): readonly Instruction[];
   /** The instruction in AT&T syntax; RIP-relative operands are shown as the address they refer to. */
   format(instruction: Instruction): string;
+  /**
+   * What is done with the memory that a RIP-relative operand refers to; null without such an operand.
+   * `address`: nothing here, but its address is taken (lea), and anything may be done with that.
+   */
+  ripAccess(instruction: Instruction): 'read' | 'write' | 'address' | null;
 }
 
 /** Ours: as much as the largest payload. The largest function of a Xen 4.17 has 30 KiB. */
@@ -55,18 +60,47 @@ function createDisassembler(iced: Iced): Disassembler {
         decoder.free();
       }
     },
-    format: ({ bytes, address, flow }) => {
+    format: (instruction) => {
+      const { bytes, flow } = instruction;
       if (flow === 'invalid' || flow === 'truncated') return `(${flow}) ${hex(bytes)}`;
-      const decoder = new iced.Decoder(64, bytes, iced.DecoderOptions.None);
-      try {
-        decoder.ip = address;
-        decoder.decodeOut(scratch);
-        return formatter.format(scratch);
-      } finally {
-        decoder.free();
-      }
+      decodeAgain(iced, scratch, instruction);
+      return formatter.format(scratch);
+    },
+    ripAccess: (instruction) => {
+      if (instruction.ripTarget === null) return null;
+      decodeAgain(iced, scratch, instruction);
+      return memoryAccess(iced, scratch);
     },
   };
+}
+
+/** Records are not kept as the decoder's own objects, which would have to be freed. */
+function decodeAgain(iced: Iced, scratch: IcedInstruction, { bytes, address }: Instruction): void {
+  const decoder = new iced.Decoder(64, bytes, iced.DecoderOptions.None);
+  try {
+    decoder.ip = address;
+    decoder.decodeOut(scratch);
+  } finally {
+    decoder.free();
+  }
+}
+
+function memoryAccess(iced: Iced, instruction: IcedInstruction): 'read' | 'write' | 'address' {
+  const { OpAccess, OpKind } = iced;
+  const factory = new iced.InstructionInfoFactory();
+  const info = factory.info(instruction);
+  try {
+    for (let operand = 0; operand < instruction.opCount; operand++) {
+      if (instruction.opKind(operand) !== OpKind.Memory) continue;
+      const access = info.opAccess(operand);
+      if (access === OpAccess.NoMemAccess) return 'address';
+      if (access !== OpAccess.Read && access !== OpAccess.CondRead) return 'write';
+    }
+    return 'read';
+  } finally {
+    info.free();
+    factory.free();
+  }
 }
 
 function sweep(

@@ -123,6 +123,24 @@ describe('the disassembler', () => {
     });
   }
 
+  for (const { code, access } of [
+    { code: '8b 05 72 2f 00 00', access: 'read' },
+    { code: '89 05 72 2f 00 00', access: 'write' },
+    { code: '83 05 72 2f 00 00 01', access: 'write' },
+    { code: 'f0 0f b1 0d 00 01 00 00', access: 'write' },
+    { code: '83 3d 72 2f 00 00 01', access: 'read' },
+    { code: 'ff 35 72 2f 00 00', access: 'read' },
+    { code: 'ff 15 72 2f 00 00', access: 'read' },
+    { code: '48 8d 05 72 2f 00 00', access: 'address' },
+    { code: '8b 00', access: null },
+  ]) {
+    it(`says that ${code} does ${access ?? 'nothing'} with what RIP leads to`, () => {
+      const [instruction] = disassembler.decodeFunction(hexBytes(code), AT);
+      assert.ok(instruction);
+      assert.equal(disassembler.ripAccess(instruction), access);
+    });
+  }
+
   it('goes on behind a byte that begins no instruction, at the right address', () => {
     const code = disassembler.decodeFunction(hexBytes('06 e8 00 00 00 00 c3 48'), AT);
     assert.deepEqual(

@@ -1,0 +1,127 @@
+import type { Disassembler } from '../code/index.js';
+import type { CodeNode } from './analyse.js';
+import { type CodeGraph, closureOf } from './graph.js';
+import { identityOf, variableAt } from './identity.js';
+import { type PayloadCode, patchesOf, readOrNull, throughTrampolines } from './running.js';
+
+/** How a payload touches the hypervisor: what the question of independence is decided by. */
+export interface Footprint {
+  /** Name of the payload. */
+  readonly payload: string;
+  /** Functions that it replaces or overwrites, as callers name them. */
+  readonly replaces: ReadonlySet<string>;
+  /** All that can run because of it: what its new code reaches, and for NOPs the function itself. */
+  readonly reaches: ReadonlyMap<string, readonly string[]>;
+  /** Variables outside of it that its own code uses, and whether it may change them. */
+  readonly variables: ReadonlyMap<string, 'read' | 'write'>;
+}
+
+/** Something that two payloads share. */
+export interface Overlap {
+  readonly kind: /** Both replace the function. */
+    | 'function'
+    /** The first one reaches a function that the second one replaces. */
+    | 'first-reaches-second'
+    | 'second-reaches-first'
+    /** Both use the variable, and one of them may change it. */
+    | 'variable';
+  readonly name: string;
+  /** For the two that reach: from a replaced function to `name`, over calls and jumps. */
+  readonly path: readonly string[];
+}
+
+/**
+ * The footprint of a loaded payload. Its old code counts too where it is not applied yet: the
+ * payload was made for that to be what it is.
+ */
+export function footprintOf(
+  disassembler: Disassembler,
+  graph: CodeGraph,
+  payload: PayloadCode,
+): Footprint {
+  const { code } = graph;
+  const replaces = new Set<string>();
+  const roots: { readonly name: string; readonly node: CodeNode }[] = [];
+  for (const { oldAddress, newAddress, name } of patchesOf(code.model, payload.payload)) {
+    const known = identityOf(code, oldAddress) ?? name;
+    replaces.add(known);
+    const old = graph.node(throughTrampolines(code, oldAddress));
+    const fresh = newAddress === 0n ? null : graph.node(newAddress);
+    for (const node of [old, fresh]) if (node !== null) roots.push({ name: known, node });
+  }
+  const reaches = new Map<string, readonly string[]>();
+  for (const { name, node } of roots) addPaths(graph, name, node, reaches);
+  const variables = new Map<string, 'read' | 'write'>();
+  for (const { node } of roots) {
+    for (const own of closureOf(graph, node).nodes) {
+      if (own.owner === payload.payload.name) addVariables(disassembler, graph, own, variables);
+    }
+  }
+  return { payload: payload.payload.name, replaces, reaches, variables };
+}
+
+function addPaths(
+  graph: CodeGraph,
+  name: string,
+  root: CodeNode,
+  reaches: Map<string, readonly string[]>,
+): void {
+  const paths = new Map<bigint, readonly string[]>([[root.address, [name]]]);
+  // A map yields what is added while it is walked, each function once.
+  for (const [address, path] of paths) {
+    const node = graph.node(address);
+    if (node === null) continue;
+    if (!reaches.has(node.name)) reaches.set(node.name, path);
+    for (const callee of node.callees) {
+      const next = paths.has(callee) ? null : graph.node(callee);
+      if (next !== null) paths.set(callee, [...path, next.name]);
+    }
+  }
+}
+
+function addVariables(
+  disassembler: Disassembler,
+  { code }: CodeGraph,
+  { address, sizeBytes, owner }: CodeNode,
+  variables: Map<string, 'read' | 'write'>,
+): void {
+  const bytes = readOrNull(code.model, address, sizeBytes);
+  if (bytes === null) return;
+  const allocation = code.payloads.find((c) => c.payload.name === owner)?.payload;
+  for (const instruction of disassembler.decodeFunction(bytes, address)) {
+    const { ripTarget } = instruction;
+    if (ripTarget === null) continue;
+    // A payload's own variables are nobody else's until another one imports them.
+    const name = variableAt(code, ripTarget);
+    if (name === null || variables.get(name) === 'write') continue;
+    const isOwn =
+      allocation !== undefined &&
+      ripTarget >= allocation.rw.address &&
+      ripTarget < allocation.rw.address + allocation.rw.sizeBytes;
+    const access = disassembler.ripAccess(instruction);
+    variables.set(name, !isOwn && access === 'read' ? 'read' : 'write');
+  }
+}
+
+/** What two payloads share; empty where they are independent, so that their order is free. */
+export function overlapsOf(first: Footprint, second: Footprint): readonly Overlap[] {
+  const found: Overlap[] = [];
+  for (const name of first.replaces) {
+    if (second.replaces.has(name)) found.push({ kind: 'function', name, path: [name] });
+  }
+  const reaching = (from: Footprint, to: Footprint, kind: Overlap['kind']) => {
+    for (const name of to.replaces) {
+      const path = from.reaches.get(name);
+      if (path !== undefined && !from.replaces.has(name)) found.push({ kind, name, path });
+    }
+  };
+  reaching(first, second, 'first-reaches-second');
+  reaching(second, first, 'second-reaches-first');
+  for (const [name, access] of first.variables) {
+    const other = second.variables.get(name);
+    if (other !== undefined && (access === 'write' || other === 'write')) {
+      found.push({ kind: 'variable', name, path: [] });
+    }
+  }
+  return found;
+}
