@@ -128,11 +128,14 @@ function requireUnchanged(path: string, before: Stats, after: Stats, bytes: Uint
     before.mtimeMs === after.mtimeMs &&
     bytes.length === before.size;
   if (isSame) return;
-  throw new XspliceError(
-    'file-changed',
-    `${path} changed while it was read: it had ${before.size} bytes, then ${after.size}`,
-    { hint: 'Run the command again once nothing writes to it.' },
-  );
+  const found = bytes.length === before.size ? after.size : bytes.length;
+  const what =
+    found === before.size
+      ? `it was written to at ${after.mtime.toISOString()}`
+      : `it had ${before.size} bytes, then ${found}`;
+  throw new XspliceError('file-changed', `${path} changed while it was read: ${what}`, {
+    hint: 'Run the command again once nothing writes to it.',
+  });
 }
 
 function requireFile(path: string, stats: Stats): void {

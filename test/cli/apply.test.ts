@@ -1,0 +1,288 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'node:test';
+import { readPayload } from '../../core/index.js';
+import {
+  CHAIN,
+  CLI,
+  cliEnvironment,
+  DEMO_IMAGE,
+  demo,
+  documentOf,
+  embeddedHost,
+  runCli,
+  temporaryFolder,
+} from '../support/cli.js';
+
+interface Row {
+  readonly name: string;
+  readonly state: string;
+  readonly position: number | null;
+  readonly needsUpload: boolean;
+}
+
+type Host = readonly [string, string];
+
+function listed(host: Host): readonly Row[] {
+  const result = runCli(['list', ...host, '--json']);
+  assert.equal(result.code, 0, result.stderr);
+  return documentOf(result)['payloads'] as readonly Row[];
+}
+
+/** Names from the base up. */
+function stack(host: Host): readonly string[] {
+  return listed(host)
+    .filter(({ state }) => state === 'APPLIED')
+    .sort((a, b) => (a.position ?? 0) - (b.position ?? 0))
+    .map(({ name }) => name);
+}
+
+function succeed(...words: readonly string[]) {
+  const result = runCli(words);
+  assert.equal(result.code, 0, result.stderr + result.stdout);
+  return result;
+}
+
+const NAMES = ['chain-01', 'chain-02', 'chain-03', 'chain-04', 'chain-05'];
+const shuffled = [2, 0, 4, 1, 3].flatMap((index) => CHAIN[index] ?? []);
+
+test('init says what it made, and asks before it replaces one', (t) => {
+  const folder = join(temporaryFolder(t), 'new', 'host');
+  const host = ['--host', `embedded:${folder}`];
+  const words = ['init', '--image', DEMO_IMAGE, ...host];
+  const made = runCli(words);
+  assert.equal(made.code, 0, made.stderr);
+  assert.match(made.stdout, /Created embedded:.*host · Xen 4\.17\.7-demo, build-id [0-9a-f]{12}/);
+  assert.equal(runCli(words).code, 64);
+  assert.equal(runCli([...words, '--yes']).code, 0);
+  assert.equal(runCli(['init', '--image', DEMO_IMAGE, '--host', 'xen']).code, 64);
+  assert.equal(runCli(['init', '--image', demo('hello'), ...host]).code, 1);
+});
+
+test('a chain is applied in one go, listed, reverted in parts and to the base', (t) => {
+  const host = embeddedHost(t);
+  const applied = succeed('apply', ...shuffled, ...host, '--yes');
+  assert.match(applied.stdout, /Verdict {2}Xen 4\.17\.7-demo will accept each/);
+  assert.match(applied.stdout, /Done: 10 steps in .* ms\. Applied now: chain-01, .*chain-05/);
+  assert.deepEqual(stack(host), NAMES);
+
+  const again = succeed('apply', ...shuffled, ...host);
+  assert.match(again.stdout, /There is nothing to do/);
+
+  const table = succeed('list', ...host).stdout.split('\n');
+  assert.match(table[0] ?? '', /^Host +embedded:/);
+  assert.match(table[2] ?? '', /^5 +chain-05 +APPLIED +[0-9a-f]{12} +chain-04 +xen_extra_version/);
+  assert.match(table[7] ?? '', /^0 +the hypervisor +Xen 4\.17\.7-demo +[0-9a-f]{12}/);
+  assert.match(succeed('list', ...host, '--verbose').stdout, /[0-9a-f]{40}/);
+
+  succeed('revert', ...host, '--yes');
+  assert.deepEqual(stack(host), NAMES.slice(0, 4));
+  succeed('revert', '--to', 'chain-02', ...host, '--yes');
+  assert.deepEqual(stack(host), NAMES.slice(0, 2));
+  succeed('apply', 'chain-03', ...host, '--yes');
+  assert.deepEqual(stack(host), NAMES.slice(0, 3));
+  succeed('revert', '--to', 'base', ...host, '--yes');
+  assert.deepEqual(stack(host), []);
+  assert.match(succeed('revert', ...host).stdout, /nothing to do/);
+  succeed('unload', ...NAMES, ...host, '--yes');
+  assert.deepEqual(listed(host), []);
+});
+
+test('list --json has the fields of the contract', (t) => {
+  const host = embeddedHost(t);
+  succeed('load', demo('hello'), ...host, '--yes');
+  const document = documentOf(succeed('list', ...host, '--json'));
+  assert.equal(document['formatVersion'], 1);
+  assert.equal(document['host'], host[1]);
+  const { buildId, version } = document['hypervisor'] as Record<string, unknown>;
+  assert.match(String(buildId), /^[0-9a-f]{40}$/);
+  assert.equal(version, '4.17.7-demo');
+  const own = readPayload(readFileSync(demo('hello')), 'hello').buildId;
+  assert.deepEqual(document['payloads'], [
+    {
+      name: 'hello',
+      state: 'APPLIED',
+      rc: 0,
+      buildId: own.status === 'present' ? own.id : null,
+      depends: buildId,
+      position: 1,
+      functions: ['xen_extra_version'],
+      metadata: [],
+      reverted: false,
+      needsUpload: false,
+    },
+  ]);
+});
+
+test('number two alone is refused with both ids and what is needed first', (t) => {
+  const host = embeddedHost(t);
+  const { code, stderr } = runCli(['apply', demo('chain-02'), ...host, '--yes']);
+  assert.equal(code, 1);
+  assert.match(stderr, /chain-02\.livepatch builds on [0-9a-f]{40}, .* \([0-9a-f]{40}\)/);
+  assert.match(stderr, /Apply the payload with the build-id [0-9a-f]{40} first/);
+  assert.deepEqual(listed(host), []);
+});
+
+test('what Xen would refuse is not tried: its reason, its errno, the fix, and nothing changed', (t) => {
+  const host = embeddedHost(t);
+  const human = runCli(['apply', demo('expect-wrong'), ...host, '--yes']);
+  assert.equal(human.code, 1);
+  assert.match(human.stderr, /EINVAL and prints "expect-wrong: expectations of xen_extra_version/);
+  assert.match(human.stderr, /Nothing was changed/);
+  const json = runCli(['apply', demo('unknown-import'), ...host, '--yes', '--json']);
+  assert.equal(json.code, 1);
+  const document = documentOf(json);
+  assert.equal(document['ok'], false);
+  assert.equal(document['executed'], false);
+  const error = document['error'] as Record<string, unknown>;
+  assert.equal(error['code'], 'would-be-refused');
+  const { predictions } = document['verification'] as { predictions: Record<string, unknown>[] };
+  assert.deepEqual(
+    predictions.map(({ action, outcome, errno }) => [action, outcome, errno]),
+    [
+      ['upload', 'refused', 2],
+      ['apply', 'not-reached', null],
+    ],
+  );
+  assert.deepEqual(listed(host), []);
+});
+
+test('plan and --dry-run show and verify, and change nothing', (t) => {
+  const host = embeddedHost(t);
+  const plan = succeed('plan', ...shuffled, ...host);
+  assert.match(plan.stdout, /1 {2}upload, apply {2}chain-01 {2}builds on the hypervisor/);
+  assert.match(plan.stdout, /5 {2}upload, apply {2}chain-05 {2}builds on chain-04/);
+  assert.ok(plan.stdout.trim().split('\n').length <= 12, plan.stdout);
+  assert.equal(succeed('apply', ...shuffled, ...host, '--dry-run').stdout, plan.stdout);
+  const document = documentOf(succeed('plan', ...shuffled, ...host, '--json'));
+  assert.equal(document['ok'], true);
+  assert.equal(document['executed'], false);
+  assert.equal((document['plan'] as { steps: unknown[] }).steps.length, 10);
+  assert.deepEqual(listed(host), []);
+  succeed('apply', demo('chain-01'), ...host, '--yes');
+  assert.match(succeed('plan', 'revert', '--to', 'base', ...host).stdout, /revert {2}chain-01/);
+  assert.match(succeed('plan', 'replace', demo('replace'), ...host).stdout, /upload, replace/);
+  assert.deepEqual(stack(host), ['chain-01']);
+});
+
+test('replace leaves one applied, and says that the others stay loaded', (t) => {
+  const host = embeddedHost(t);
+  succeed('apply', ...CHAIN, ...host, '--yes');
+  const { stdout } = succeed('replace', demo('replace'), ...host, '--yes');
+  assert.match(stdout, /Reverted but still loaded afterwards: chain-01/);
+  assert.deepEqual(stack(host), ['replace']);
+  assert.equal(listed(host).length, 6);
+});
+
+test('upload loads without applying; load does both', (t) => {
+  const host = embeddedHost(t);
+  succeed('upload', demo('hello'), ...host, '--yes');
+  assert.deepEqual(
+    listed(host).map(({ name, state }) => [name, state]),
+    [['hello', 'CHECKED']],
+  );
+  succeed('load', demo('hello'), ...host, '--yes');
+  assert.deepEqual(stack(host), ['hello']);
+  assert.equal(runCli(['unload', 'hello', ...host, '--yes']).code, 1);
+  assert.equal(runCli(['load', ...CHAIN, ...host, '--yes']).code, 64);
+});
+
+test('a reverted payload with data of its own is marked, refused by name, and uploaded anew', (t) => {
+  const host = embeddedHost(t);
+  succeed('apply', demo('data'), ...host, '--yes');
+  succeed('revert', ...host, '--yes');
+  assert.deepEqual(
+    listed(host).map(({ needsUpload }) => needsUpload),
+    [true],
+  );
+  assert.match(succeed('list', ...host).stdout, /CHECKED, reverted: needs upload/);
+  const refused = runCli(['apply', 'data', ...host, '--yes']);
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /can't revert as payload has \.data/);
+  const { stdout } = succeed('apply', demo('data'), ...host, '--yes');
+  assert.match(stdout, /unload, upload, apply/);
+  assert.deepEqual(stack(host), ['data']);
+});
+
+test('without a terminal a change needs --yes; nothing to do needs none', (t) => {
+  const host = embeddedHost(t);
+  const { code, stdout, stderr } = runCli(['apply', demo('hello'), ...host]);
+  assert.equal(code, 64);
+  assert.match(stdout, /Verdict/);
+  assert.match(stderr, /Add --yes to do it, or --dry-run/);
+  assert.deepEqual(listed(host), []);
+});
+
+const hasScript = spawnSync('script', ['--version']).status === 0;
+for (const [answer, code, expected] of [
+  ['n', 1, []],
+  ['', 1, []],
+  ['y', 0, ['hello']],
+] as const) {
+  test(`on a terminal the answer "${answer}" counts`, {
+    skip: hasScript ? false : 'no script(1)',
+  }, (t) => {
+    const host = embeddedHost(t);
+    const words = [process.execPath, CLI, 'apply', demo('hello'), ...host];
+    const command = words.map((word) => `'${word}'`).join(' ');
+    const { status, stdout } = spawnSync('script', ['-qec', command, '/dev/null'], {
+      input: `${answer}\n`,
+      encoding: 'utf8',
+      timeout: 20_000,
+      env: cliEnvironment(),
+    });
+    assert.match(stdout, /Do this\? \[y\/N\]/);
+    assert.equal(status, code, stdout);
+    assert.deepEqual(stack(host), expected);
+  });
+}
+
+test('the host comes from --host, XSPLICE_HOST, or the state directory, and is always told', (t) => {
+  const state = temporaryFolder(t);
+  const env = { XDG_STATE_HOME: state };
+  const expected = `embedded:${join(state, 'xsplice-ts', 'embedded')}`;
+  assert.equal(runCli(['init', '--image', DEMO_IMAGE], { env }).code, 0);
+  assert.equal(documentOf(runCli(['list', '--json'], { env }))['host'], expected);
+  const other = embeddedHost(t)[1];
+  const byVariable = runCli(['list', '--json'], { env: { ...env, XSPLICE_HOST: other } });
+  assert.equal(documentOf(byVariable)['host'], other);
+  assert.equal(runCli(['list', '--host', 'somewhere']).code, 64);
+  assert.equal(runCli(['list', '--host', 'embedded:']).code, 64);
+});
+
+test('a state that cannot be used is an error that says why', (t) => {
+  const folder = temporaryFolder(t);
+  const file = join(folder, 'file');
+  writeFileSync(file, '');
+  const below = ['--host', `embedded:${join(file, 'below')}`];
+  const init = runCli(['init', '--image', DEMO_IMAGE, ...below]);
+  assert.equal(init.code, 1);
+  assert.match(init.stderr, /cannot be used: ENOTDIR/);
+  const list = runCli(['list', ...below]);
+  assert.equal(list.code, 1);
+  assert.match(list.stderr, /There is no embedded hypervisor/);
+
+  const host = embeddedHost(t);
+  const path = join(host[1].replace('embedded:', ''), 'hypervisor.json');
+  const text = readFileSync(path, 'utf8');
+  writeFileSync(path, text.replace(/"formatVersion":\d+/, '"formatVersion":99'));
+  const newer = runCli(['list', ...host, '--json']);
+  assert.equal(newer.code, 1);
+  const error = documentOf(newer)['error'] as Record<string, unknown>;
+  assert.equal(error['code'], 'state-too-new');
+  assert.match(newer.stderr, /format 99/);
+  assert.equal(
+    readFileSync(path, 'utf8'),
+    text.replace(/"formatVersion":\d+/, '"formatVersion":99'),
+  );
+});
+
+test('a hypervisor in use is busy: exit code 2', { timeout: 30_000 }, (t) => {
+  const host = embeddedHost(t);
+  writeFileSync(join(host[1].replace('embedded:', ''), 'lock'), String(process.pid));
+  const { code, stderr } = runCli(['apply', demo('hello'), ...host, '--yes']);
+  assert.equal(code, 2, stderr);
+  assert.match(stderr, new RegExp(`in use by process ${process.pid}`));
+});

@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict';
+import { copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'node:test';
+import { readImage, readPayload } from '../../core/index.js';
+import { CHAIN, DEMO_IMAGE, demo, documentOf, runCli, temporaryFolder } from '../support/cli.js';
+
+const shuffled = [2, 0, 4, 1, 3].flatMap((index) => CHAIN[index] ?? []);
+const hypervisorId = readImage(readFileSync(DEMO_IMAGE), DEMO_IMAGE).buildIds[0]?.id ?? '';
+
+function idOf(file: string): string {
+  const { buildId } = readPayload(readFileSync(file), file);
+  assert.equal(buildId.status, 'present');
+  return buildId.status === 'present' ? buildId.id : '';
+}
+
+function chainOf(document: Record<string, unknown>): readonly string[] {
+  assert.ok(Array.isArray(document['chain']));
+  return document['chain'].map((member: { file: string }) => member.file);
+}
+
+function codesOf(document: Record<string, unknown>): readonly string[] {
+  assert.ok(Array.isArray(document['findings']));
+  return document['findings'].map((finding: { code: string }) => finding.code);
+}
+
+test('a shuffled chain is put in order and accepted', () => {
+  const result = runCli(['check', ...shuffled, '--image', DEMO_IMAGE, '--json']);
+  assert.equal(result.code, 0, result.stderr);
+  const document = documentOf(result);
+  assert.equal(document['formatVersion'], 1);
+  assert.equal(document['ok'], true);
+  assert.deepEqual(document['hypervisor'], { buildId: hypervisorId, release: '4.17.7' });
+  assert.deepEqual(chainOf(document), CHAIN);
+  assert.deepEqual(document['findings'], []);
+  const [first] = document['chain'] as readonly Record<string, unknown>[];
+  assert.equal(first?.['name'], 'chain-01');
+  assert.equal(first?.['buildId'], idOf(demo('chain-01')));
+  assert.equal(first?.['depends'], hypervisorId);
+  const verdicts = document['verdicts'] as readonly Record<string, unknown>[];
+  assert.deepEqual(
+    verdicts.map(({ outcome, operation, errno, stage }) => [outcome, operation, errno, stage]),
+    CHAIN.map(() => ['accepted', 'apply', null, null]),
+  );
+  const human = runCli(['check', ...shuffled, '--image', DEMO_IMAGE]);
+  assert.match(human.stdout, /OK: one valid chain of 5 payloads; Xen 4\.17\.7 will accept each\./);
+});
+
+test('a missing link is a rejection that names the missing id', () => {
+  const files = shuffled.filter((file) => !file.includes('chain-03'));
+  const missing = idOf(demo('chain-03'));
+  const result = runCli(['check', ...files, '--image', DEMO_IMAGE]);
+  assert.equal(result.code, 3);
+  assert.match(result.stdout, new RegExp(`chain-04\\.livepatch builds on ${missing}`));
+  const document = documentOf(runCli(['check', ...files, '--image', DEMO_IMAGE, '--json']));
+  assert.equal(document['ok'], false);
+  assert.deepEqual(codesOf(document), ['missing-parent']);
+  assert.deepEqual(chainOf(document), CHAIN.slice(0, 2));
+});
+
+test('with a build-id only the chain is checked, and the output says so', () => {
+  const result = runCli(['check', ...shuffled, '--build-id', hypervisorId]);
+  assert.equal(result.code, 0, result.stderr);
+  assert.match(result.stdout, /Not verified: only the hypervisor's build-id was given/);
+  const json = runCli(['check', ...shuffled, '--build-id', hypervisorId, '--json']);
+  assert.equal(documentOf(json)['verdicts'], null);
+  const unknown = runCli(['check', ...shuffled, '--build-id', 'ab'.repeat(20), '--json']);
+  assert.equal(unknown.code, 3);
+  assert.ok(codesOf(documentOf(unknown)).includes('wrong-hypervisor'));
+});
+
+const REFUSED = [
+  ['unknown-function', 'upload', 2, 'functions'],
+  ['unknown-import', 'upload', 2, 'symbol-resolution'],
+  ['wrong-version', 'upload', 95, 'functions'],
+  ['too-small', 'upload', 22, 'functions'],
+  ['nothing-to-patch', 'upload', 22, 'patching-sections'],
+  ['wrong-xen-depends', 'upload', 22, 'xen-build-id'],
+  ['expect-wrong', 'apply', 22, 'expectations'],
+] as const;
+
+for (const [name, operation, errno, stage] of REFUSED) {
+  test(`${name} is refused with Xen's errno, stage and reason`, () => {
+    const result = runCli(['check', demo(name), '--image', DEMO_IMAGE, '--json']);
+    assert.equal(result.code, 3, result.stderr);
+    const document = documentOf(result);
+    const [verdict] = document['verdicts'] as readonly Record<string, unknown>[];
+    assert.deepEqual(
+      [verdict?.['outcome'], verdict?.['operation'], verdict?.['errno'], verdict?.['stage']],
+      ['refused', operation, errno, stage],
+    );
+    assert.ok(codesOf(document).includes('would-be-refused'));
+  });
+}
+
+test('a directory stands for its payloads, in any depth of one', (t) => {
+  const folder = temporaryFolder(t);
+  for (const file of CHAIN) copyFileSync(file, join(folder, file.split('/').at(-1) ?? ''));
+  writeFileSync(join(folder, 'README'), 'not a payload');
+  mkdirSync(join(folder, 'below'));
+  copyFileSync(demo('hello'), join(folder, 'below', 'hello.livepatch'));
+  const result = runCli(['check', folder, '--image', DEMO_IMAGE, '--json']);
+  assert.equal(result.code, 0, result.stderr);
+  assert.equal(chainOf(documentOf(result)).length, 5);
+});
+
+test('bad files are rejections, each with its finding', (t) => {
+  const folder = temporaryFolder(t);
+  const hello = readFileSync(demo('hello'));
+  const big = join(folder, 'big.livepatch');
+  writeFileSync(big, '');
+  truncateSync(big, 100 * 1024 * 1024);
+  const cases: readonly (readonly [string, Uint8Array | null, string])[] = [
+    ['big.livepatch', null, 'payload-too-large'],
+    ['empty.livepatch', new Uint8Array(), 'elf-not-elf'],
+    ['random.livepatch', Buffer.alloc(3000, 0xa5), 'elf-not-elf'],
+    ['short.livepatch', hello.subarray(0, 900), 'elf-truncated'],
+    [`${'n'.repeat(128)}.livepatch`, hello, 'bad-name'],
+    ['image.livepatch', readFileSync(DEMO_IMAGE), 'not-a-payload'],
+  ];
+  for (const [name, bytes, code] of cases) {
+    const file = join(folder, name);
+    if (bytes !== null) writeFileSync(file, bytes);
+    const result = runCli(['check', file, '--image', DEMO_IMAGE, '--json']);
+    assert.equal(result.code, 3, `${name}: ${result.stderr}`);
+    const document = documentOf(result);
+    assert.deepEqual(codesOf(document), [code], name);
+    assert.deepEqual(document['chain'], []);
+  }
+});
+
+test('an image without symbols still gives the chain, and says what could not be verified', (t) => {
+  const file = join(temporaryFolder(t), 'stripped');
+  const bytes = Buffer.from(readFileSync(DEMO_IMAGE));
+  // .symtab turned into a section of a type that means nothing: the symbols are gone.
+  const sections = Number(bytes.readBigUInt64LE(40));
+  for (let index = 0; index < bytes.readUInt16LE(60); index++) {
+    const type = sections + index * 64 + 4;
+    if (bytes.readUInt32LE(type) === 2) bytes.writeUInt32LE(1, type);
+  }
+  writeFileSync(file, bytes);
+  const check = runCli(['check', ...shuffled, '--image', file]);
+  assert.equal(check.code, 0, check.stderr);
+  assert.match(check.stdout, /Not verified: .*stripped has no symbols/);
+  const init = runCli(['init', '--image', file, '--host', `embedded:${file}.d`]);
+  assert.equal(init.code, 1);
+  assert.match(init.stderr, /has no symbols/);
+});
+
+test('the release can be named, and an unknown one is no guess', () => {
+  const words = ['check', demo('hello'), '--image', DEMO_IMAGE, '--json', '--xen'];
+  const known = runCli([...words, '4.20.1']);
+  assert.deepEqual(documentOf(known)['hypervisor'], { buildId: hypervisorId, release: '4.20.1' });
+  const unknown = runCli([...words, '4.99']);
+  assert.equal(unknown.code, 1);
+  assert.match(unknown.stderr, /4\.12 to 4\.22/);
+  assert.equal(runCli([...words, 'new']).code, 64);
+});
+
+test('a file name cannot speak to the terminal', (t) => {
+  const file = join(temporaryFolder(t), 'a\u001b[31mred\u202e\u009b.livepatch');
+  copyFileSync(demo('hello'), file);
+  for (const more of [[], ['--json'], ['--verbose']]) {
+    const { code, stdout, stderr } = runCli(['check', file, '--image', DEMO_IMAGE, ...more]);
+    assert.equal(code, 0);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there.
+    assert.doesNotMatch(stdout + stderr, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
+    assert.match(
+      stdout,
+      more[0] === '--json' ? /\\u001b\[31mred\\u202e\\u009b/ : /\\x1b\[31mred\\u\{202e\}\\x9b/,
+    );
+  }
+});

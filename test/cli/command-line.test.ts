@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'node:test';
+import {
+  CLI,
+  cliEnvironment,
+  DEMO_IMAGE,
+  demo,
+  documentOf,
+  runCli,
+  temporaryFolder,
+} from '../support/cli.js';
+import { repositoryRoot } from '../support/fixtures.js';
+
+const WRONG: readonly (readonly string[])[] = [
+  [],
+  ['chekc'],
+  ['list', '--nope'],
+  ['list', 'extra'],
+  ['list', '--host'],
+  ['check', 'x'],
+  ['check', 'x', '--image', 'a', '--build-id', 'ab'],
+  ['check', 'x', '--build-id', 'xyz'],
+  ['apply'],
+  ['apply', 'x', '--check', 'nothing'],
+  ['apply', 'x', '--check', 'old-code'],
+  ['apply', 'x', '--timeout', '0'],
+  ['apply', 'x', '--timeout', '5000'],
+  ['init'],
+  ['plan', 'revert', 'x'],
+  ['plan', 'x', '--to', 'base'],
+];
+
+for (const words of WRONG) {
+  test(`wrong usage: ${words.join(' ') || '(nothing)'}`, () => {
+    const { code, stdout, stderr } = runCli(words);
+    assert.equal(code, 64, stderr);
+    assert.equal(stdout, '');
+    assert.match(stderr, /^xsplice-ts: \S/);
+    const json = runCli([...words, '--json']);
+    assert.equal(json.code, 64);
+    const document = documentOf(json);
+    assert.equal(document['ok'], false);
+    assert.deepEqual(Object.keys(document['error'] as object), ['code', 'message', 'hint']);
+    assert.ok(Array.isArray(document['findings']));
+  });
+}
+
+test('--version is that of the package, and --help names every command', () => {
+  const manifest = JSON.parse(readFileSync(join(repositoryRoot(), 'package.json'), 'utf8'));
+  assert.equal(runCli(['--version']).stdout.trim(), manifest.version);
+  const { code, stdout } = runCli(['--help']);
+  assert.equal(code, 0);
+  const commands = 'inspect check init list plan apply revert replace upload unload load';
+  for (const name of commands.split(' ')) {
+    assert.match(stdout, new RegExp(`xsplice-ts ${name}\\b`));
+    assert.equal(runCli([name, '--help']).code, 0);
+  }
+});
+
+/** URLs of the modules that a command line loads. */
+function modulesOf(folder: string, words: readonly string[]): readonly string[] {
+  const log = join(folder, 'modules');
+  writeFileSync(log, '');
+  const hooks = new URL('../support/record-imports.js', import.meta.url).href;
+  const preload = `import{register}from'node:module';register(${JSON.stringify(hooks)})`;
+  const { code, stderr } = runCli(words, {
+    nodeArguments: ['--import', `data:text/javascript,${encodeURIComponent(preload)}`],
+    env: { XSPLICE_TEST_IMPORTS: log },
+  });
+  assert.equal(code, 0, stderr);
+  return readFileSync(log, 'utf8').split('\n');
+}
+
+test('a command loads only what it needs', (t) => {
+  const folder = temporaryFolder(t);
+  const home = new URL('../../', import.meta.url).href;
+  const version = modulesOf(folder, ['--version']);
+  assert.ok(version.some((url) => url.includes('/yargs/')));
+  assert.deepEqual(
+    version.filter((url) => url.startsWith(home) && !/cli\/(main|command-table)\.js$/.test(url)),
+    [],
+  );
+  const check = modulesOf(folder, ['check', demo('hello'), '--image', DEMO_IMAGE]);
+  assert.ok(check.some((url) => url.endsWith('/cli/commands/check.js')));
+  assert.deepEqual(
+    check.filter((url) => /koffi|iced-x86|hypervisor\/xen\/|commands\/(?!check)/.test(url)),
+    [],
+  );
+});
+
+test('a reader that goes away is no error', async () => {
+  const child = spawn(process.execPath, [CLI, 'inspect', DEMO_IMAGE, '--json', '--verbose'], {
+    env: cliEnvironment(),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stderr = '';
+  child.stderr.on('data', (chunk) => {
+    stderr += String(chunk);
+  });
+  child.stdout.destroy();
+  const [code] = await once(child, 'close');
+  assert.equal(stderr, '');
+  assert.equal(code, 0);
+});
+
+test('what is no file is not waited for', (t) => {
+  const folder = temporaryFolder(t);
+  const fifo = join(folder, 'fifo.livepatch');
+  assert.equal(spawnSync('mkfifo', [fifo]).status, 0);
+  mkdirSync(join(folder, 'empty'));
+  const cases = [
+    [fifo, 'is a FIFO, expected a regular file'],
+    ['/dev/zero', 'is a device, expected a regular file'],
+    [join(folder, 'empty'), 'holds no *.livepatch file'],
+    [join(folder, 'none'), 'does not exist'],
+    // It says that it is empty, and is not: as good as a file that grows while it is read.
+    ['/proc/self/status', 'changed while it was read: it had 0 bytes, then 1'],
+  ] as const;
+  for (const [path, reason] of cases) {
+    const check = runCli(['check', path, '--image', DEMO_IMAGE]);
+    assert.equal(check.code, 1, path);
+    assert.ok(check.stderr.includes(`${path} ${reason}`), check.stderr);
+    const image = runCli(['init', '--image', path, '--host', `embedded:${join(folder, 'host')}`]);
+    assert.equal(image.code, 1, path);
+    assert.ok(!existsSync(join(folder, 'host')));
+  }
+});
+
+test('inspect shows payloads and images, and goes on after a bad file', (t) => {
+  const bad = join(temporaryFolder(t), 'bad.livepatch');
+  writeFileSync(bad, 'no ELF');
+  const { code, stdout, stderr } = runCli(['inspect', bad, demo('metadata'), DEMO_IMAGE]);
+  assert.equal(code, 1);
+  assert.match(stderr, /bad\.livepatch/);
+  assert.match(stdout, /xen_extra_version {2}looked up by name/);
+  assert.match(stdout, /license {2}MIT/);
+  assert.match(stdout, /kind {6}xen-syms, x86-64/);
+  const document = documentOf(runCli(['inspect', demo('hook-apply'), DEMO_IMAGE, '--json']));
+  assert.equal(document['ok'], true);
+  const [payload, image] = document['files'] as readonly Record<string, unknown>[];
+  assert.deepEqual(payload?.['hooks'], [
+    { kind: 'apply', targets: [{ kind: 'symbol', symbol: 'hook_apply_hook', addend: '0x0' }] },
+  ]);
+  assert.ok(Array.isArray(payload?.['relocations']));
+  assert.equal(image?.['version'], '4.17.7-demo');
+});
+
+test('colour is for terminals, or on demand, and never against NO_COLOR', () => {
+  const words = ['inspect', demo('hello')];
+  const escapeCharacter = String.fromCharCode(27);
+  const has = (env: NodeJS.ProcessEnv, more: readonly string[] = []) =>
+    runCli([...words, ...more], { env }).stdout.includes(escapeCharacter);
+  assert.equal(has({ NO_COLOR: '' }), false);
+  assert.equal(has({ NO_COLOR: '', FORCE_COLOR: '1' }), true);
+  assert.equal(has({ NO_COLOR: '1', FORCE_COLOR: '1' }), false);
+  assert.equal(has({ NO_COLOR: '', FORCE_COLOR: '1' }, ['--no-color']), false);
+});

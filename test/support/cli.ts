@@ -1,0 +1,81 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { repositoryRoot } from './fixtures.js';
+
+/** The CLI as built beside this file. */
+export const CLI = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
+export const DEMO = join(repositoryRoot(), 'payloads', 'demo');
+export const DEMO_IMAGE = join(DEMO, 'xen-syms-demo');
+
+/** Path of a demo payload by its name. */
+export function demo(name: string): string {
+  return join(DEMO, `${name}.livepatch`);
+}
+
+/** The demo's chain, first link first. */
+export const CHAIN = ['chain-01', 'chain-02', 'chain-03', 'chain-04', 'chain-05'].map(demo);
+
+export interface CliResult {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface CliOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+  readonly nodeArguments?: readonly string[];
+}
+
+/** Longest that any command may take: a hang is a failure, not a wait. */
+const TIMEOUT_MS = 20_000;
+
+/** Environment in which nothing of the user's reaches the CLI, and no colour is wanted. */
+export function cliEnvironment(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
+  const { XSPLICE_HOST: _, FORCE_COLOR: __, ...rest } = process.env;
+  return { ...rest, NO_COLOR: '1', ...more };
+}
+
+/** Runs the CLI without a terminal. */
+export function runCli(words: readonly string[], options: CliOptions = {}): CliResult {
+  const { status, stdout, stderr, error } = spawnSync(
+    process.execPath,
+    [...(options.nodeArguments ?? []), CLI, ...words],
+    {
+      encoding: 'utf8',
+      timeout: TIMEOUT_MS,
+      maxBuffer: 64 * 1024 * 1024,
+      env: cliEnvironment(options.env),
+      input: '',
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    },
+  );
+  if (error) throw error;
+  return { code: status, stdout, stderr };
+}
+
+/** A folder that goes with the test. */
+export function temporaryFolder(context: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'xsplice-cli-'));
+  context.after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** A fresh embedded hypervisor from the demo image: the words that choose it. */
+export function embeddedHost(context: TestContext): readonly [string, string] {
+  const host = ['--host', `embedded:${join(temporaryFolder(context), 'host')}`] as const;
+  const { code, stderr } = runCli(['init', '--image', DEMO_IMAGE, ...host]);
+  if (code !== 0) throw new Error(`init failed: ${stderr}`);
+  return host;
+}
+
+/** The one document on standard output. Throws where there is anything else. */
+export function documentOf({ stdout }: CliResult): Record<string, unknown> {
+  const value: unknown = JSON.parse(stdout);
+  if (typeof value !== 'object' || value === null) throw new Error(`not a document: ${stdout}`);
+  return value as Record<string, unknown>;
+}
