@@ -55,9 +55,18 @@ interface Slot {
   view: DataView;
 }
 
-function slotOf(region: Region, shared: boolean): Slot {
+function slotOf(given: Region, shared: boolean): Slot {
+  const region = { ...given, bytes: plain(given.bytes) };
   const { bytes } = region;
   return { region, shared, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
+}
+
+/**
+ * The same bytes as a plain Uint8Array. A Buffer is one too, but its slice() is a view: bytes that were
+ * saved before a write would change with it.
+ */
+function plain(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** Mapped ranges with C's loads and stores. Copies are cheap: bytes are copied on the first write. */
