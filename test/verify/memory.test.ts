@@ -53,6 +53,18 @@ describe('memory', () => {
     assert.equal(memory.printed(0xfffn), '<NULL>');
   });
 
+  it('a fork of memory that is held in a Buffer is a copy all the same', () => {
+    const bytes = Buffer.from([1, 2, 3, 4]);
+    const memory = new AddressSpace([{ base: BASE, bytes, writable: true, label: 'a file' }]);
+    const saved = memory.read(BASE, 2).slice();
+    const copy = memory.fork();
+    copy.write(BASE, Uint8Array.of(9));
+    assert.equal(copy.u8(BASE), 9);
+    assert.equal(memory.u8(BASE), 1);
+    assert.deepEqual(saved, Uint8Array.of(1, 2));
+    assert.deepEqual([...bytes], [1, 2, 3, 4]);
+  });
+
   it('memory is compared up to the first difference', () => {
     const memory = new AddressSpace([region(0, 8)]);
     memory.write(BASE, Uint8Array.of(1, 2, 3, 4, 1, 9, 3, 4));

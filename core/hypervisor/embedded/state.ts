@@ -1,4 +1,4 @@
-import { parseBuildId } from '../../abi/ids.js';
+import { type BuildId, parseBuildId } from '../../abi/ids.js';
 import { formatRelease, parseRelease } from '../../abi/release.js';
 import { XspliceError } from '../../errors.js';
 import { type Model, type ModelPayload, rulesFor } from '../../verify/index.js';
@@ -63,19 +63,100 @@ export async function decodeState(
 ): Promise<Model> {
   const release = parseRelease(state.release);
   if (!release) throw damaged(`release ${JSON.stringify(state.release)} is not a Xen release`);
+  const rules = rulesFor(release);
   const regions: Region[] = [];
   for (const { base, writable, label, sha256 } of state.regions) {
-    regions.push({ base: BigInt(base), writable, label, bytes: await blobs.read(sha256) });
+    regions.push({ base: readAddress(base), writable, label, bytes: await blobs.read(sha256) });
+  }
+  const payloads = state.payloads.map(decodePayload);
+  for (const name of state.applied) {
+    if (!payloads.some((p) => p.name === name && p.state === 'APPLIED')) {
+      throw damaged(`${JSON.stringify(name)} is in the stack, but not loaded and applied`);
+    }
   }
   return {
-    rules: rulesFor(release),
-    buildId: state.buildId === null ? null : parseBuildId(state.buildId),
+    rules,
+    buildId: state.buildId === null ? null : readBuildId(state.buildId),
     symbols,
     memory: new AddressSpace(regions),
-    vmapStart: BigInt(state.vmapStart),
-    payloads: state.payloads.map((payload) => decodeValue(payload) as ModelPayload),
+    vmapStart: readAddress(state.vmapStart),
+    payloads,
     applied: state.applied,
   };
+}
+
+function readAddress(text: string): bigint {
+  if (!/^0x[0-9a-f]{1,16}$/.test(text)) throw damaged(`${JSON.stringify(text)} is no address`);
+  return BigInt(text);
+}
+
+function readBuildId(text: string): BuildId {
+  try {
+    return parseBuildId(text);
+  } catch (cause) {
+    throw damaged(`${JSON.stringify(text)} is no build-id`, cause);
+  }
+}
+
+function decodePayload(encoded: unknown): ModelPayload {
+  const value = decodeValue(encoded);
+  if (!isModelPayload(value)) throw damaged('a payload lacks fields of its format');
+  return value;
+}
+
+type Test = (value: unknown) => boolean;
+
+const isString: Test = (value) => typeof value === 'string';
+const isNumber: Test = (value) => Number.isSafeInteger(value);
+const isBoolean: Test = (value) => typeof value === 'boolean';
+const isAddress: Test = (value) => typeof value === 'bigint';
+const listOf =
+  (test: Test): Test =>
+  (value) =>
+    Array.isArray(value) && value.every(test);
+const orNull =
+  (test: Test): Test =>
+  (value) =>
+    value === null || test(value);
+const shapeOf =
+  (fields: Readonly<Record<string, Test>>): Test =>
+  (value) =>
+    isRecord(value) && Object.entries(fields).every(([name, test]) => test(value[name]));
+
+const isSpan = shapeOf({ address: isAddress, sizeBytes: isAddress });
+const isIdSpan = shapeOf({ address: isAddress, length: isNumber });
+const isTable = shapeOf({ address: isAddress, count: isNumber });
+
+const PAYLOAD_FIELDS: Readonly<Record<keyof ModelPayload, Test>> = {
+  name: isString,
+  state: (value) => value === 'CHECKED' || value === 'APPLIED',
+  rc: isNumber,
+  reverted: isBoolean,
+  safeToReapply: isBoolean,
+  allocation: shapeOf({ base: isAddress, pages: isAddress }),
+  text: isSpan,
+  rw: isSpan,
+  ro: isSpan,
+  funcs: isTable,
+  functionStates: listOf(
+    shapeOf({
+      applied: isBoolean,
+      patchOffset: isNumber,
+      savedBytes: (value) => value instanceof Uint8Array,
+    }),
+  ),
+  symbols: listOf(
+    shapeOf({ name: isString, value: isAddress, size: isAddress, newSymbol: isBoolean }),
+  ),
+  buildId: isIdSpan,
+  depends: isIdSpan,
+  xenDepends: orNull(isIdSpan),
+  hooks: (value) => isRecord(value) && Object.values(value).every(isTable),
+  metadata: orNull(isSpan),
+};
+
+function isModelPayload(value: unknown): value is ModelPayload {
+  return shapeOf(PAYLOAD_FIELDS)(value);
 }
 
 /** Reads a state file's text. */
@@ -114,13 +195,13 @@ function isStateFile(value: unknown): value is StateFile {
       (region) =>
         isRecord(region) &&
         typeof region['base'] === 'string' &&
+        typeof region['writable'] === 'boolean' &&
+        typeof region['label'] === 'string' &&
         typeof region['sha256'] === 'string',
     ) &&
     Array.isArray(value['payloads']) &&
-    value['payloads'].every(
-      (payload) => isRecord(payload) && typeof payload['name'] === 'string',
-    ) &&
-    Array.isArray(value['applied'])
+    Array.isArray(value['applied']) &&
+    value['applied'].every((name) => typeof name === 'string')
   );
 }
 
@@ -144,7 +225,7 @@ function encodeValue(value: unknown): unknown {
 function decodeValue(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(decodeValue);
   if (!isRecord(value)) return value;
-  if (typeof value['$u64'] === 'string') return BigInt(value['$u64']);
+  if (typeof value['$u64'] === 'string') return readAddress(value['$u64']);
   if (typeof value['$bytes'] === 'string') return Buffer.from(value['$bytes'], 'hex');
   return Object.fromEntries(Object.entries(value).map(([key, v]) => [key, decodeValue(v)]));
 }

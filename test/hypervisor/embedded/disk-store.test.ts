@@ -1,0 +1,245 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import fc from 'fast-check';
+import { XspliceError } from '../../../core/errors.js';
+import { createDiskStore, DiskStore } from '../../../core/hypervisor/embedded/disk-store.js';
+import { withLock } from '../../../core/hypervisor/embedded/lock.js';
+import { MemoryStore, ModelPort } from '../../../core/hypervisor/embedded/model-port.js';
+import type { HypervisorPort } from '../../../core/hypervisor/port.js';
+import type { SymbolLookup } from '../../../core/verify/model.js';
+import { HOST } from '../../support/stack-builders.js';
+import { FUNCTIONS, TEXT, tinyChain, tinyModel, tinyPayload } from '../../support/tiny-model.js';
+
+const RELEASE = '4.17.7';
+const directories: string[] = [];
+after(() => Promise.all(directories.map((path) => rm(path, { recursive: true, force: true }))));
+
+const SYMBOLS = FUNCTIONS.map(({ name, offset }) => `${name} ${TEXT + BigInt(offset)}`).join('\n');
+
+function readSymbols(text: string): SymbolLookup {
+  const table = new Map(
+    text.split('\n').map((line): [string, bigint] => {
+      const [name = '', address = '0'] = line.split(' ');
+      return [name, BigInt(address)];
+    }),
+  );
+  return { lookup: (name) => table.get(name) ?? null };
+}
+
+async function newDirectory(): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'xsplice-ts-store-'));
+  directories.push(path);
+  return path;
+}
+
+async function newStore(): Promise<string> {
+  const directory = await newDirectory();
+  await createDiskStore(directory, tinyModel(RELEASE), RELEASE, SYMBOLS);
+  return directory;
+}
+
+/** As a process of its own would open it. */
+const open = (directory: string) => DiskStore.open(directory, readSymbols);
+const fails = (code: string) => (error: unknown) =>
+  error instanceof XspliceError && error.code === code;
+
+const OPTIONS = { timeoutNs: 0, nodeps: false };
+const files = tinyChain(3, (i) => ({ modinfo: Buffer.from(`index=${i}\0`) })).map(
+  ({ name, bytes }, i) => {
+    const copy = Uint8Array.from(bytes);
+    copy.set(Buffer.from(`string${i}`), Buffer.from(bytes).indexOf('strings\0'));
+    return { name, bytes: copy };
+  },
+);
+
+type Operation = readonly [0 | 1 | 2, 'upload' | 'APPLY' | 'REVERT' | 'UNLOAD' | 'REPLACE'];
+
+async function perform(port: HypervisorPort, [index, verb]: Operation) {
+  const file = files[index];
+  assert.ok(file);
+  const result =
+    verb === 'upload'
+      ? await port.upload(file.name, file.bytes)
+      : await port.act(file.name, verb, OPTIONS);
+  return { ...result, elapsedMs: 0 };
+}
+
+describe('state on disk', () => {
+  it('every operation by a new process answers as one process would', async () => {
+    const operation: fc.Arbitrary<Operation> = fc.tuple(
+      fc.constantFrom(0, 1, 2),
+      fc.constantFrom('upload', 'APPLY', 'REVERT', 'UNLOAD', 'REPLACE'),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(operation, { minLength: 4, maxLength: 14 }), async (operations) => {
+        const directory = await newStore();
+        const whole = new ModelPort(HOST, new MemoryStore(tinyModel(RELEASE), RELEASE));
+        for (const next of [[0, 'upload'] as const, [0, 'APPLY'] as const, ...operations]) {
+          const expected = await perform(whole, next);
+          const port = new ModelPort(HOST, await open(directory));
+          assert.deepEqual(await perform(port, next), expected);
+        }
+        const port = new ModelPort(HOST, await open(directory));
+        assert.deepEqual(await port.observe(), await whole.observe());
+      }),
+      { numRuns: 12 },
+    );
+  });
+
+  it('a refusal writes nothing', async () => {
+    const directory = await newStore();
+    const before = await readFile(join(directory, 'hypervisor.json'), 'utf8');
+    const port = new ModelPort(HOST, await open(directory));
+    const result = await port.act('nobody', 'APPLY', OPTIONS);
+    assert.equal(result.hypercallRc, -2);
+    assert.equal(await readFile(join(directory, 'hypervisor.json'), 'utf8'), before);
+  });
+
+  it('what would kill Xen is not done', async () => {
+    const directory = await newStore();
+    const port = new ModelPort(HOST, await open(directory));
+    const bytes = tinyPayload({ modinfo: new Uint8Array(0) });
+    await assert.rejects(port.upload('p', bytes), fails('fatal-verdict'));
+    assert.deepEqual((await port.observe()).payloads, []);
+  });
+
+  it('contents that nothing names any more are deleted', async () => {
+    const directory = await newStore();
+    const before = await readdir(join(directory, 'blobs'));
+    const port = new ModelPort(HOST, await open(directory));
+    for (const verb of ['upload', 'APPLY', 'REVERT', 'UNLOAD'] as const) {
+      await perform(port, [0, verb]);
+    }
+    assert.deepEqual((await readdir(join(directory, 'blobs'))).sort(), before.sort());
+  });
+
+  it('two writers wait for each other', async () => {
+    const directory = await newStore();
+    const ports = await Promise.all(
+      files.map(async () => new ModelPort(HOST, await open(directory))),
+    );
+    const results = await Promise.all(
+      files.map(({ name, bytes }, i) => ports[i]?.upload(name, bytes)),
+    );
+    assert.deepEqual(
+      results.map((result) => result?.hypercallRc),
+      [0, 0, 0],
+    );
+    const { payloads } = await new ModelPort(HOST, await open(directory)).observe();
+    assert.deepEqual(payloads.map(({ name }) => name).sort(), ['p1', 'p2', 'p3']);
+  });
+
+  it('killed before the rename: the state is the one before, and what was left does no harm', async () => {
+    const directory = await newStore();
+    await perform(new ModelPort(HOST, await open(directory)), [0, 'upload']);
+    await writeFile(join(directory, 'hypervisor.json.new'), '{"formatVersion":1,"rel');
+    await writeFile(join(directory, 'blobs', `${'ab'.repeat(32)}.new`), 'half');
+    // A process that does not exist any more holds the lock.
+    await writeFile(join(directory, 'lock'), '4194304');
+    const port = new ModelPort(HOST, await open(directory));
+    assert.deepEqual(
+      (await port.observe()).payloads.map(({ name }) => name),
+      ['p1'],
+    );
+    assert.equal((await perform(port, [0, 'APPLY'])).hypercallRc, 0);
+    assert.ok(!(await readdir(join(directory, 'blobs'))).some((name) => name.endsWith('.new')));
+  });
+
+  it('a lock that a live process holds is waited for', async () => {
+    const directory = await newStore();
+    const order: string[] = [];
+    const path = join(directory, 'lock');
+    let release = () => {};
+    const held = withLock(path, async () => {
+      await new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      order.push('first');
+    });
+    const second = withLock(path, async () => {
+      order.push('second');
+    });
+    setTimeout(() => release(), 60);
+    await Promise.all([held, second]);
+    assert.deepEqual(order, ['first', 'second']);
+  });
+
+  it('a lock is given back when what ran under it fails', async () => {
+    const path = join(await newDirectory(), 'lock');
+    await assert.rejects(withLock(path, () => Promise.reject(new Error('no'))));
+    assert.equal(await withLock(path, async () => 'again'), 'again');
+  });
+});
+
+describe('what is not right about a directory', () => {
+  const edited = async (change: (state: Record<string, unknown>) => unknown) => {
+    const directory = await newStore();
+    const path = join(directory, 'hypervisor.json');
+    const state = JSON.parse(await readFile(path, 'utf8'));
+    await writeFile(path, JSON.stringify(change(state)));
+    return directory;
+  };
+  const cases: readonly (readonly [string, string, (state: Record<string, unknown>) => unknown])[] =
+    [
+      ['a newer format', 'state-too-new', (state) => ({ ...state, formatVersion: 99 })],
+      ['no format', 'state-damaged', ({ formatVersion: _, ...rest }) => rest],
+      ['an array', 'state-damaged', () => []],
+      ['no regions', 'state-damaged', ({ regions: _, ...rest }) => rest],
+      ['a release that is none', 'state-damaged', (state) => ({ ...state, release: 'new' })],
+      ['an unknown release', 'unknown-release', (state) => ({ ...state, release: '5.0' })],
+      ['an address that is none', 'state-damaged', (state) => ({ ...state, vmapStart: 'there' })],
+      [
+        'a payload of nothing but a name',
+        'state-damaged',
+        (s) => ({ ...s, payloads: [{ name: 'p' }] }),
+      ],
+      ['an applied payload that is not loaded', 'state-damaged', (s) => ({ ...s, applied: ['p'] })],
+      [
+        'a digest that leads out',
+        'state-damaged',
+        (s) => ({ ...s, symbols: '../hypervisor.json' }),
+      ],
+      ['a build-id that is none', 'state-damaged', (state) => ({ ...state, buildId: 'xyz' })],
+    ];
+  for (const [title, code, change] of cases) {
+    it(`${title}: ${code}`, async () => {
+      const directory = await edited(change);
+      await assert.rejects(
+        open(directory).then((store) => store.read()),
+        fails(code),
+      );
+    });
+  }
+
+  it('no JSON', async () => {
+    const directory = await newStore();
+    await writeFile(join(directory, 'hypervisor.json'), '{');
+    await assert.rejects(open(directory), fails('state-damaged'));
+  });
+
+  it('a blob that holds other bytes, and one that is gone', async () => {
+    for (const damage of [(path: string) => writeFile(path, 'other'), (path: string) => rm(path)]) {
+      const directory = await newStore();
+      const [name] = await readdir(join(directory, 'blobs'));
+      await damage(join(directory, 'blobs', name ?? ''));
+      const store = await open(directory);
+      await assert.rejects(store.read(), fails('state-damaged'));
+    }
+  });
+
+  it('no hypervisor', async () => {
+    await assert.rejects(open(await newDirectory()), fails('no-hypervisor'));
+  });
+
+  it('a directory below a regular file', async () => {
+    const file = join(await newDirectory(), 'file');
+    await writeFile(file, '');
+    await assert.rejects(
+      createDiskStore(join(file, 'state'), tinyModel(RELEASE), RELEASE, null),
+      fails('state-not-writable'),
+    );
+  });
+});
