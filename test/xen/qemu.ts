@@ -28,6 +28,7 @@ const LAST_WORDS_MS = 500;
 const DEATH = [
   /FATAL PAGE FAULT/,
   /FATAL TRAP/,
+  /\*\*\* DOUBLE FAULT \*\*\*/,
   /^\(XEN\) Panic on CPU/m,
   /Xen BUG at/,
   /Reboot in (five|ten) seconds/,
