@@ -50,15 +50,18 @@ function guard(parser: Argv): Argv {
       default: 'build-id',
       describe: 'What has to fit before a payload is applied',
     })
-    .option('nodeps', { type: 'boolean', describe: 'Have Xen not compare parents (NODEPS)' })
-    .option('image', {
-      type: 'string',
-      describe: 'The image that the running Xen was booted from, to verify a plan with',
-    });
+    .option('nodeps', { type: 'boolean', describe: 'Have Xen not compare parents (NODEPS)' });
+}
+
+function bootImage(parser: Argv): Argv {
+  return parser.option('image', {
+    type: 'string',
+    describe: 'The image that the running Xen was booted from, to verify a plan with',
+  });
 }
 
 function changing(parser: Argv): Argv {
-  return host(parser)
+  return bootImage(host(parser))
     .option('dry-run', { type: 'boolean', describe: 'Show and verify the plan, change nothing' })
     .option('yes', { type: 'boolean', alias: 'y', describe: 'Do not ask' })
     .option('timeout', {
@@ -112,7 +115,9 @@ export const COMMANDS: readonly CommandEntry[] = [
     describe: 'What apply would do; or: plan apply|revert|replace|upload|unload|load …',
     options: (parser) =>
       guard(
-        host(texts(parser, 'WHAT', 'Payloads to apply, or one of these verbs and what it takes')),
+        bootImage(
+          host(texts(parser, 'WHAT', 'Payloads to apply, or one of these verbs and what it takes')),
+        ),
       ).option('to', { type: 'string', describe: 'Of plan revert: NAME, BUILD-ID or base' }),
     load: () => import('./commands/plan.js'),
   },
@@ -135,13 +140,13 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     usage: 'replace <FILE..>',
     describe: 'Leave only this payload applied, in one go',
-    options: (parser) => guard(changing(texts(parser, 'FILE', 'One payload'))),
+    options: (parser) => changing(texts(parser, 'FILE', 'One payload')),
     load: () => import('./commands/replace.js'),
   },
   {
     usage: 'upload <PATH..>',
     describe: 'Load payloads without applying them',
-    options: (parser) => guard(changing(texts(parser, 'PATH', 'Payloads or directories'))),
+    options: (parser) => changing(texts(parser, 'PATH', 'Payloads or directories')),
     load: () => import('./commands/upload.js'),
   },
   {

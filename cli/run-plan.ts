@@ -1,27 +1,23 @@
 import {
-  adviceFor,
   changesSomething,
   contentsOf,
   EXIT,
   type ExecutionReport,
-  errnoName,
   executePlan,
   type InputFile,
-  nameText,
   type OpenHost,
   openHost,
   type Plan,
   preflightPlan,
   refusalOf,
   type Snapshot,
-  type Step,
-  XspliceError,
 } from '../core/index.js';
 import { confirm } from './confirm.js';
 import { hostOf } from './host.js';
 import { openImage } from './images.js';
+import { failureOf } from './outcome.js';
 import { Progress } from './progress.js';
-import { answerText, renderExecution } from './render/execution.js';
+import { renderExecution } from './render/execution.js';
 import { failureFields } from './render/failure.js';
 import { renderFindings } from './render/findings.js';
 import { renderHost, renderPlan, type Verification } from './render/plan.js';
@@ -42,8 +38,8 @@ export type Planner = (snapshot: Snapshot, host: OpenHost['port']['host']) => Pr
 const RETRIES = 12;
 
 /**
- * The way of every verb that changes something: observe, plan, verify on a copy, show, confirm, execute.
- * With `dryRun` it ends after the second last but one.
+ * The way of every verb that changes something: observe, plan, verify on a copy, show, confirm,
+ * execute. With `dryRun` it ends before it would ask.
  */
 export async function runPlanner(
   session: Session,
@@ -70,7 +66,12 @@ export async function runPlanner(
       verification !== null && 'predictions' in verification ? refusalOf(verification) : null;
     if (refusal !== null) {
       if (!output.json) throw refusal;
-      output.document({ ok: false, ...fields, executed: false, ...failureFields(refusal) });
+      output.document({
+        ok: false,
+        ...fields,
+        executed: false,
+        ...failureFields(refusal, plan.findings),
+      });
       return refusal.exitCode;
     }
     if (verification === null) output.info('There is nothing to do.');
@@ -80,16 +81,18 @@ export async function runPlanner(
       return EXIT.done;
     }
     await confirm(session, 'Do this?');
+    const start = performance.now();
     const report = await execute(session, host, plan, contents);
-    output.info(renderExecution(report, style, verbose));
+    const elapsedMs = performance.now() - start;
+    output.info(renderExecution(report, elapsedMs, style, verbose));
     const failure = failureOf(report);
     if (failure !== null && !output.json) throw failure;
     output.document({
       ok: failure === null,
       ...fields,
       executed: true,
-      execution: executionFields(report),
-      ...(failure === null ? {} : failureFields(failure)),
+      execution: executionFields(report, elapsedMs),
+      ...(failure === null ? {} : failureFields(failure, plan.findings)),
     });
     return failure?.exitCode ?? EXIT.done;
   } finally {
@@ -131,43 +134,4 @@ async function execute(
     progress.end();
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   }
-}
-
-/** Why an execution is no success: 2 where the host was busy, else 1. Null where it is one. */
-function failureOf(report: ExecutionReport): XspliceError | null {
-  if (report.outcome === 'done') return null;
-  const state = stateText(report);
-  const bad = report.steps.find(({ status }) => status === 'failed' || status === 'busy');
-  if (bad === undefined) {
-    return new XspliceError('interrupted', `Interrupted: ${state}`, {
-      hint: 'Run the command again: it plans from what is there now.',
-    });
-  }
-  const { step, result, attempts } = bad;
-  const what = `the ${step.action} of ${subjectOf(step)}`;
-  if (bad.status === 'busy') {
-    return new XspliceError(
-      'busy',
-      `Xen stayed busy at ${what} after ${attempts} tries (${errnoName(result?.payloadRc || (result?.hypercallRc ?? 0))}): ${state}`,
-      { hint: 'Try again, with a longer --timeout where CPUs are loaded.', exitCode: EXIT.busy },
-    );
-  }
-  return new XspliceError('refused', `Xen refused ${what} with ${answerText(result)}: ${state}`, {
-    hint: adviceFor(result?.stage),
-  });
-}
-
-function stateText({ outcome }: ExecutionReport): string {
-  switch (outcome) {
-    case 'taken-back':
-      return 'what was done is taken back, the host is as it was';
-    case 'stuck':
-      return 'what was done could not be taken back; see list';
-    default:
-      return 'what was done stays; see list';
-  }
-}
-
-function subjectOf(step: Step): string {
-  return step.file ?? nameText(step.name);
 }

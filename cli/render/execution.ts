@@ -4,8 +4,13 @@ import { stackText } from './plan.js';
 import type { Style } from './style.js';
 import { type Cell, renderTable } from './table.js';
 
-/** What was done, step by step with its time, and what the stack is now. */
-export function renderExecution(report: ExecutionReport, style: Style, verbose: boolean): string {
+/** What was done, step by step with its time; in how long, and what the stack is now. */
+export function renderExecution(
+  report: ExecutionReport,
+  elapsedMs: number,
+  style: Style,
+  verbose: boolean,
+): string {
   const asked = report.steps.filter(({ status }) => status !== 'none' && status !== 'skipped');
   const lines = [];
   if (asked.length > 0) lines.push(renderTable(rowsOf(asked, style, verbose), '  '));
@@ -16,7 +21,7 @@ export function renderExecution(report: ExecutionReport, style: Style, verbose: 
     const log = [...report.steps, ...report.undone].flatMap(({ result }) => result?.log ?? []);
     lines.push(...log.map((line) => style.dim(`  Xen: ${escapeText(line)}`)));
   }
-  lines.push(summary(report, style));
+  lines.push(summary(report, elapsedMs, style));
   return lines.join('\n');
 }
 
@@ -56,14 +61,13 @@ export function answerText(result: StepReport['result']): string {
   return line === undefined ? errnoName(rc) : `${errnoName(rc)}, "${line}"`;
 }
 
-function summary(report: ExecutionReport, style: Style): string {
+function summary(report: ExecutionReport, elapsedMs: number, style: Style): string {
   const now = `Applied now: ${stackText(stackOf(report.after))}`;
   switch (report.outcome) {
     case 'done': {
       const done = report.steps.filter(({ status }) => status === 'done');
-      const total = done.reduce((sum, { result }) => sum + (result?.elapsedMs ?? 0), 0);
       const steps = done.length === 1 ? '1 step' : `${done.length} steps`;
-      return `${style.good('Done')}: ${steps} in ${milliseconds(total)}. ${now}`;
+      return `${style.good('Done')}: ${steps} in ${milliseconds(elapsedMs)}. ${now}`;
     }
     case 'taken-back':
       return `${style.bad('Failed')}: what was done is taken back, the host is as it was. ${now}`;

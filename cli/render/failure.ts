@@ -1,4 +1,4 @@
-import type { XspliceError } from '../../core/index.js';
+import type { Finding, XspliceError } from '../../core/index.js';
 import { escapeText } from './escape.js';
 import { renderFindings } from './findings.js';
 import type { Style } from './style.js';
@@ -13,8 +13,11 @@ export function renderFailure(error: XspliceError, style: Style): string {
   return lines.join('\n');
 }
 
-/** The same for programs. */
-export function failureFields(error: XspliceError): Readonly<Record<string, unknown>> {
+/** The same for programs; `more` are findings that were made before it failed. */
+export function failureFields(
+  error: XspliceError,
+  more: readonly Finding[] = [],
+): Readonly<Record<string, unknown>> {
   const { code, message, hint, findings } = error;
-  return { error: { code, message, hint: hint ?? null }, findings };
+  return { error: { code, message, hint: hint ?? null }, findings: [...more, ...findings] };
 }

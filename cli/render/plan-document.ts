@@ -35,8 +35,9 @@ export function planFields(
 }
 
 /** What became of a plan, for programs. */
-export function executionFields(report: ExecutionReport): Fields {
+export function executionFields(report: ExecutionReport, elapsedMs: number): Fields {
   return {
+    elapsedMs,
     outcome: report.outcome,
     interrupted: report.interrupted,
     steps: report.steps.map(stepFields),

@@ -4,7 +4,16 @@ import { executePlan } from '../execute/execute.js';
 import { MemoryStore, ModelPort } from '../hypervisor/embedded/model-port.js';
 import { type OperationResult, succeeded } from '../hypervisor/port.js';
 import { nameText, type Plan, type Step } from '../stack/index.js';
-import type { Model } from '../verify/index.js';
+import {
+  apply,
+  type Fatality,
+  type Model,
+  replace,
+  revert,
+  unload,
+  upload,
+  type Verdict,
+} from '../verify/index.js';
 import { adviceFor } from './advice.js';
 
 /** What the hypervisor will answer to one step, known before it is asked. */
@@ -38,7 +47,8 @@ export async function preflightPlan(
   model: Model,
   version: string,
 ): Promise<Preflight> {
-  const port = new ModelPort(plan.host, new MemoryStore(model, version));
+  const store = new MemoryStore(model, version);
+  const port = new ModelPort(plan.host, store);
   let reached = -1;
   try {
     const report = await executePlan(port, plan, contents, {
@@ -55,11 +65,16 @@ export async function preflightPlan(
     return { ok: report.outcome === 'done', version, predictions };
   } catch (error) {
     if (!(error instanceof XspliceError) || error.code !== 'fatal-verdict') throw error;
+    const before = await store.read();
     const predictions = plan.steps.map((step, index): Prediction => {
-      if (index < reached && step.action !== 'none')
-        return { ...unasked(step, false), outcome: 'accepted' };
-      if (index !== reached) return unasked(step, step.action === 'none');
-      return { ...unasked(step, false), outcome: 'fatal', cause: error.message };
+      const prediction = unasked(step, step.action === 'none');
+      if (index > reached || step.action === 'none') return prediction;
+      if (index < reached) return { ...prediction, outcome: 'accepted' };
+      const { stage, cause } = fatalityOf(before, step, contents) ?? {
+        stage: null,
+        cause: error.message,
+      };
+      return { ...prediction, outcome: 'fatal', stage, cause };
     });
     return { ok: false, version, predictions };
   }
@@ -74,17 +89,16 @@ export function refusalOf({ predictions, version }: Preflight): XspliceError | n
   if (bad === undefined) return null;
   const { step, log, errno, stage, cause } = bad;
   const subject = step.file ?? nameText(step.name);
+  const about = {
+    severity: 'error',
+    ...(step.file === undefined ? {} : { file: step.file }),
+    ...(stage === null ? {} : { stage }),
+  } as const;
   if (bad.outcome === 'fatal') {
-    const message = `Xen ${version} would not survive the ${step.action} of ${subject}`;
-    const finding = {
-      code: 'would-be-fatal',
-      severity: 'error',
-      message: cause ?? message,
-      ...(step.file === undefined ? {} : { file: step.file }),
-    } as const;
-    return new XspliceError('would-be-fatal', `${message}: ${cause ?? 'it crashes'}`, {
-      hint: 'This payload must never reach a hypervisor. Build it again. Nothing was changed.',
-      findings: [finding],
+    const message = `Xen ${version} would not survive the ${step.action} of ${subject}: ${cause ?? 'it crashes'}`;
+    return new XspliceError('would-be-fatal', message, {
+      hint: 'This payload must never reach a hypervisor: build it again. Nothing was changed.',
+      findings: [{ ...about, code: 'would-be-fatal', message }],
     });
   }
   const reason = log.at(-1);
@@ -93,16 +107,37 @@ export function refusalOf({ predictions, version }: Preflight): XspliceError | n
   return new XspliceError('would-be-refused', message, {
     hint: `${adviceFor(stage ?? undefined)} Nothing was changed.`,
     findings: [
-      {
-        code: 'would-be-refused',
-        severity: 'error',
-        message,
-        ...(step.file === undefined ? {} : { file: step.file }),
-        ...(stage === null ? {} : { stage }),
-        ...(errno === null ? {} : { errno }),
-      },
+      { ...about, code: 'would-be-refused', message, ...(errno === null ? {} : { errno }) },
     ],
   });
+}
+
+/** What would kill Xen at this step; null where it survives it. */
+function fatalityOf(
+  model: Model,
+  { action, name, sha256, nodeps }: Step,
+  contents: ReadonlyMap<string, Uint8Array>,
+): Fatality | null {
+  const { outcome } = verdictOf();
+  return outcome.outcome === 'fatal' ? outcome : null;
+
+  function verdictOf(): Verdict {
+    switch (action) {
+      case 'upload': {
+        const bytes = contents.get(sha256 ?? '') ?? new Uint8Array();
+        return upload(model, name, bytes).verdict;
+      }
+      case 'apply':
+        return apply(model, name, { nodeps: nodeps ?? false }).verdict;
+      case 'replace':
+        return replace(model, name).verdict;
+      case 'unload':
+        return unload(model, name).verdict;
+      case 'revert':
+      case 'none':
+        return revert(model, name).verdict;
+    }
+  }
 }
 
 function predicted(step: Step, result: OperationResult): Prediction {

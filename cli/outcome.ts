@@ -1,0 +1,48 @@
+import {
+  adviceFor,
+  EXIT,
+  type ExecutionReport,
+  nameText,
+  type Step,
+  XspliceError,
+} from '../core/index.js';
+import { answerText } from './render/execution.js';
+
+/** Why an execution is no success: 2 where the host was busy, else 1. Null where it is one. */
+export function failureOf(report: ExecutionReport): XspliceError | null {
+  if (report.outcome === 'done') return null;
+  const state = stateText(report);
+  const bad = report.steps.find(({ status }) => status === 'failed' || status === 'busy');
+  if (bad === undefined) {
+    return new XspliceError('interrupted', `Interrupted: ${state}`, {
+      hint: 'Run the command again: it plans from what is there now.',
+    });
+  }
+  const { step, result, attempts } = bad;
+  const what = `the ${step.action} of ${subjectOf(step)}`;
+  if (bad.status === 'busy') {
+    return new XspliceError(
+      'busy',
+      `Xen stayed busy at ${what} after ${attempts} tries (${answerText(result)}): ${state}`,
+      { hint: 'Try again, with a longer --timeout where CPUs are loaded.', exitCode: EXIT.busy },
+    );
+  }
+  return new XspliceError('refused', `Xen refused ${what} with ${answerText(result)}: ${state}`, {
+    hint: adviceFor(result?.stage),
+  });
+}
+
+function stateText({ outcome }: ExecutionReport): string {
+  switch (outcome) {
+    case 'taken-back':
+      return 'what was done is taken back, the host is as it was';
+    case 'stuck':
+      return 'what was done could not be taken back; see list';
+    default:
+      return 'what was done stays; see list';
+  }
+}
+
+function subjectOf(step: Step): string {
+  return step.file ?? nameText(step.name);
+}
