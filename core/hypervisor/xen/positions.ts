@@ -12,7 +12,9 @@ export interface Placeable {
  * ids up from the hypervisor's gives the order, provided that exactly one payload fits each step.
  *
  * All null when the ids do not form one line over all of them: something was then applied with
- * NODEPS, or an id is unknown, and any of the others may have it below or above.
+ * NODEPS, or an id is unknown, and any of the others may have it below or above. What NODEPS put in
+ * another order than the ids tell, though they form a line, cannot be seen; a REVERT out of order is
+ * then answered with EBUSY, and Xen's console names the payload on top.
  */
 export function positionsOf(
   hypervisorId: BuildId | null,
