@@ -5,7 +5,7 @@ import { usage } from './settings.js';
 
 /**
  * Asks before something is changed, unless --yes says so already. Fails with `declined` on any answer
- * but yes, and with `usage` (64) where there is nobody to ask.
+ * but yes, Ctrl-C and Ctrl-D included, and with `usage` (64) where there is nobody to ask.
  */
 export async function confirm({ settings, output }: Session, question: string): Promise<void> {
   if (settings.yes) return;
@@ -17,7 +17,10 @@ export async function confirm({ settings, output }: Session, question: string): 
   }
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const answer = await terminal.question(`${question} [y/N] `);
+    const closed = new Promise<string>((resolve) => {
+      terminal.once('close', () => resolve('')).once('SIGINT', () => terminal.close());
+    });
+    const answer = await Promise.race([terminal.question(`${question} [y/N] `), closed]);
     if (/^y(es)?$/i.test(answer.trim())) return;
   } finally {
     terminal.close();

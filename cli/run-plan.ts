@@ -4,13 +4,16 @@ import {
   EXIT,
   type ExecutionReport,
   executePlan,
+  type Finding,
   type InputFile,
   type OpenHost,
   openHost,
   type Plan,
   preflightPlan,
   refusalOf,
+  refusalUnverified,
   type Snapshot,
+  type XspliceError,
 } from '../core/index.js';
 import { confirm } from './confirm.js';
 import { hostOf } from './host.js';
@@ -29,6 +32,8 @@ export interface Planned {
   readonly plan: Plan;
   /** The files whose bytes it may upload. */
   readonly inputs: readonly InputFile[];
+  /** What the reader found in them. */
+  readonly findings: readonly Finding[];
 }
 
 /** Plans from what is there. */
@@ -51,7 +56,7 @@ export async function runPlanner(
   const host = await openHost(await hostOf(settings), image);
   try {
     const snapshot = await host.port.observe();
-    const { plan, inputs } = await planner(snapshot, host.port.host);
+    const { plan, inputs, findings } = await planner(snapshot, host.port.host);
     const contents = contentsOf(inputs);
     const verification = changesSomething(plan)
       ? await verify(host, snapshot, plan, contents)
@@ -62,8 +67,7 @@ export async function runPlanner(
     if (plan.findings.length > 0) output.info(renderFindings(plan.findings, style));
 
     const fields = planFields(plan, snapshot, verification);
-    const refusal =
-      verification !== null && 'predictions' in verification ? refusalOf(verification) : null;
+    const refusal = verification === null ? null : refusalBy(verification, findings);
     if (refusal !== null) {
       if (!output.json) throw refusal;
       output.document({
@@ -98,6 +102,10 @@ export async function runPlanner(
   } finally {
     await host.port.close();
   }
+}
+
+function refusalBy(verification: Verification, findings: readonly Finding[]): XspliceError | null {
+  return 'predictions' in verification ? refusalOf(verification) : refusalUnverified(findings);
 }
 
 async function verify(

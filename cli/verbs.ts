@@ -1,4 +1,5 @@
 import {
+  type Finding,
   type Guard,
   type InputFile,
   type PlanOptions,
@@ -40,12 +41,14 @@ export async function plannerFor(
       return async (snapshot, host) => ({
         plan: planRevert(snapshot, { to: settings.to }, { host }),
         inputs: [],
+        findings: [],
       });
     }
     case 'unload':
       return async (snapshot, host) => ({
         plan: planUnload(snapshot, words, { host }),
         inputs: [],
+        findings: [],
       });
     case 'apply': {
       const name = await nameAmong(words);
@@ -53,6 +56,7 @@ export async function plannerFor(
         return async (snapshot, host) => ({
           plan: planApplyUploaded(snapshot, name, { host, guard }),
           inputs: [],
+          findings: [],
         });
       }
       const files = await readAll(words);
@@ -82,16 +86,18 @@ export async function plannerFor(
 interface Files {
   readonly inputs: readonly InputFile[];
   readonly payloads: readonly PlanPayload[];
+  /** Of the reader. */
+  readonly findings: readonly Finding[];
 }
 
 function planned(
-  { inputs }: Files,
+  { inputs, findings }: Files,
   plan: (
     snapshot: Parameters<Planner>[0],
     options: Pick<PlanOptions, 'host'>,
   ) => ReturnType<typeof planApply>,
 ): Planner {
-  return async (snapshot, host) => ({ plan: plan(snapshot, { host }), inputs });
+  return async (snapshot, host) => ({ plan: plan(snapshot, { host }), inputs, findings });
 }
 
 async function readAll(words: readonly string[]): Promise<Files> {
@@ -103,7 +109,12 @@ async function readAll(words: readonly string[]): Promise<Files> {
       ...(first.hint === undefined ? {} : { hint: first.hint }),
     });
   }
-  return { inputs, payloads: readPayloadInputs(inputs).map(({ planned }) => planned) };
+  const read = readPayloadInputs(inputs);
+  return {
+    inputs,
+    payloads: read.map(({ planned }) => planned),
+    findings: read.flatMap(({ payload }) => payload.findings),
+  };
 }
 
 function onlyOne(verb: Verb, payloads: readonly PlanPayload[]): PlanPayload {

@@ -12,7 +12,13 @@ export {
   type PreflightModel,
   parseHostSpec,
 } from './open-host.js';
-export { type Prediction, type Preflight, preflightPlan, refusalOf } from './preflight.js';
+export {
+  type Prediction,
+  type Preflight,
+  preflightPlan,
+  refusalOf,
+  refusalUnverified,
+} from './preflight.js';
 export {
   findingsOf,
   type PayloadInput,

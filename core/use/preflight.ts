@@ -1,5 +1,5 @@
 import { errnoName } from '../abi/errno.js';
-import { XspliceError } from '../errors.js';
+import { type Finding, XspliceError } from '../errors.js';
 import { executePlan } from '../execute/execute.js';
 import { MemoryStore, ModelPort } from '../hypervisor/embedded/model-port.js';
 import { type OperationResult, succeeded } from '../hypervisor/port.js';
@@ -138,6 +138,21 @@ function fatalityOf(
         return revert(model, name).verdict;
     }
   }
+}
+
+/**
+ * Where a plan cannot be tried, what the reader found has to do: a payload with an error in it may kill
+ * the hypervisor that reads it, so it is not uploaded. Null where no finding is an error.
+ */
+export function refusalUnverified(findings: readonly Finding[]): XspliceError | null {
+  const errors = findings.filter(({ severity }) => severity === 'error');
+  const [first] = errors;
+  if (first === undefined) return null;
+  const where = first.file === undefined ? '' : `${first.file}: `;
+  return new XspliceError('unverified-payload', `${where}${first.message}`, {
+    hint: 'What Xen would do with it could not be verified, and malformed payloads have killed hypervisors: nothing was changed. Build it again, or try it on an embedded hypervisor.',
+    findings: errors,
+  });
 }
 
 function predicted(step: Step, result: OperationResult): Prediction {

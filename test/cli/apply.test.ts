@@ -219,9 +219,11 @@ const hasScript = spawnSync('script', ['--version']).status === 0;
 for (const [answer, code, expected] of [
   ['n', 1, []],
   ['', 1, []],
+  ['\u0003', 1, []],
+  ['\u0004', 1, []],
   ['y', 0, ['hello']],
 ] as const) {
-  test(`on a terminal the answer "${answer}" counts`, {
+  test(`on a terminal the answer ${JSON.stringify(answer)} counts`, {
     skip: hasScript ? false : 'no script(1)',
   }, (t) => {
     const host = embeddedHost(t);

@@ -16,6 +16,7 @@ import {
   readPayloadInputs,
   readXensyms,
   refusalOf,
+  refusalUnverified,
   XspliceError,
 } from '../../core/index.js';
 import { CHAIN, DEMO_IMAGE, demo } from '../support/cli.js';
@@ -86,6 +87,15 @@ test('a step after one that is refused is not reached', async () => {
       ['refused', 'expectations', 22],
     ],
   );
+});
+
+test('what cannot be verified is not uploaded if the reader finds an error in it', () => {
+  const findingsIn = (name: string) =>
+    readPayloadInputs([read(demo(name))]).flatMap(({ payload }) => payload.findings);
+  const refusal = refusalUnverified(findingsIn('wrong-version'));
+  assert.equal(refusal?.code, 'unverified-payload');
+  assert.match(refusal?.message ?? '', /wrong-version\.livepatch: .*version 99, expected 2/);
+  assert.equal(refusalUnverified(findingsIn('hello')), null);
 });
 
 test('images that make no model say why', () => {
