@@ -48,6 +48,9 @@ async function parse(): Promise<Choice | null> {
     .recommendCommands()
     .version(packageVersion())
     .help()
+    .epilogue(
+      'Exit: 0 done or nothing to do, 1 failed or refused, 2 busy, 3 check found a rejection, 64 wrong usage.\nEnvironment: XSPLICE_HOST, XDG_STATE_HOME, NO_COLOR, FORCE_COLOR.',
+    )
     .wrap(process.stdout.isTTY ? Math.min(process.stdout.columns, 100) : 100)
     .exitProcess(false)
     .fail(false);

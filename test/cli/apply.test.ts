@@ -288,3 +288,16 @@ test('a hypervisor in use is busy: exit code 2', { timeout: 30_000 }, (t) => {
   assert.equal(code, 2, stderr);
   assert.match(stderr, new RegExp(`in use by process ${process.pid}`));
 });
+
+test('an interrupt is heard between two steps, and what was done is taken back', (t) => {
+  const host = embeddedHost(t);
+  const preload = `process.on('newListener', (name) => {
+    if (name === 'SIGINT') setImmediate(() => process.kill(process.pid, 'SIGINT'));
+  })`;
+  const { code, stdout, stderr } = runCli(['apply', ...CHAIN, ...host, '--yes'], {
+    nodeArguments: ['--import', `data:text/javascript,${encodeURIComponent(preload)}`],
+  });
+  assert.equal(code, 1, stdout + stderr);
+  assert.match(stderr, /Interrupted: what was done is taken back, the host is as it was/);
+  assert.deepEqual(listed(host), []);
+});
