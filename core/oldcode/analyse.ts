@@ -50,8 +50,10 @@ export function analyseCode(
   const extent = owner?.extent;
   if (owner === null || !extent || extent.address !== address) return null;
   const inImage = owner.payload === null ? imageBytes(code.base, extent) : null;
-  const bytes = (readOrNull(code.model, address, extent.sizeBytes) ?? inImage)?.slice();
-  if (bytes === undefined) return null;
+  const found = readOrNull(code.model, address, extent.sizeBytes) ?? inImage;
+  if (found === null) return null;
+  // A copy: a Buffer's slice() would not be one.
+  const bytes = new Uint8Array(found);
   const end = address + BigInt(bytes.length);
   const sites = owner.payload === null ? untouchedSites(code, address, end) : [];
   if (inImage !== null) restoreSites(bytes, inImage, address, sites);
@@ -68,7 +70,7 @@ export function analyseCode(
     for (const { feature, address: from, bytes: replacement } of site.replacements) {
       const alternative = disassembler.decodeFunction(replacement, from);
       hash.update(`feature ${feature}\n`);
-      hash.update(normalise(code, edges, alternative, replacement.slice(), from));
+      hash.update(normalise(code, edges, alternative, new Uint8Array(replacement), from));
     }
   }
   if (runsOn(last, sizeBytes === bytes.length)) {

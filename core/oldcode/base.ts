@@ -38,7 +38,7 @@ const MAX_EXTENT_BYTES = 2 * 1024 * 1024;
  * whatever size its own symbol states: Xen's own table has no sizes, and the same code has to give the
  * same digest whichever file of a build it was read from.
  *
- * Fails with `image-without-symbols`.
+ * Fails with `image-no-symbols`.
  */
 export function readBaseCode(
   image: Pick<HypervisorImage, 'file' | 'memory' | 'symbols'>,
@@ -46,7 +46,7 @@ export function readBaseCode(
   const { symbols, memory } = image;
   if (symbols === null) {
     throw new XspliceError(
-      'image-without-symbols',
+      'image-no-symbols',
       `${image.file} has no symbol table: where its functions begin is not known`,
       { hint: 'Use the xen-syms file of the same build; distributions ship it in a -dbg package.' },
     );

@@ -3,8 +3,19 @@ import type { CodeRecord, RecordedNode } from './record.js';
 
 /** How the code that a function has now compares with what the payload was made against. */
 export type Comparison =
-  /** All of it was compared and is equal, as far as calls can be followed. */
-  | { readonly result: 'equal'; readonly comparedFunctions: number; readonly unknownEdges: number }
+  | {
+      /** It is the same, as far as calls can be followed. */
+      readonly result: 'equal';
+      /**
+       * `record`: every digest was compared. `derived`: nothing that it reaches was replaced since it was
+       * made, by what the build-ids say.
+       */
+      readonly basis: 'record' | 'derived';
+      /** How many functions that is. */
+      readonly functions: number;
+      /** Calls and jumps in them that could not be followed. */
+      readonly unknownEdges: number;
+    }
   | {
       readonly result: 'differs';
       /** From the function to the one that differs, over calls and jumps. One name: itself. */
@@ -19,8 +30,13 @@ export type Comparison =
       /** Functions that differ altogether, this one included. */
       readonly differences: number;
     }
-  /** It cannot be told: nothing is known of what it was made against. */
-  | { readonly result: 'unknown'; readonly reason: string };
+  | {
+      /** It cannot be told. */
+      readonly result: 'unknown';
+      readonly reason: string;
+      /** How many bytes of its old code were found to be as the payload's own expectation says. */
+      readonly comparedBytes: number;
+    };
 
 /** The comparison of one function that a payload replaces. */
 export interface FunctionComparison {
@@ -42,7 +58,7 @@ export function compareRecord(graph: CodeGraph, record: CodeRecord): readonly Fu
   return record.functions.map(({ name, oldCode, newCallees }) => {
     if (oldCode === null) {
       const reason = 'no code was known to begin at its address when the record was made';
-      return { name, comparison: { result: 'unknown', reason } };
+      return { name, comparison: { result: 'unknown', reason, comparedBytes: 0 } };
     }
     // Where each function was reached from; the roots from nowhere.
     const reachedFrom = new Map<number, number | null>([[oldCode, null]]);
@@ -62,7 +78,7 @@ export function compareRecord(graph: CodeGraph, record: CodeRecord): readonly Fu
     if (first === undefined) {
       return {
         name,
-        comparison: { result: 'equal', comparedFunctions: reachedFrom.size, unknownEdges },
+        comparison: { result: 'equal', basis: 'record', functions: reachedFrom.size, unknownEdges },
       };
     }
     const path = pathTo(first, reachedFrom);

@@ -1,8 +1,15 @@
+import { HOOK_KINDS } from '../abi/livepatch.js';
 import type { Disassembler } from '../code/index.js';
 import type { CodeNode } from './analyse.js';
 import { type CodeGraph, closureOf } from './graph.js';
 import { identityOf, variableAt } from './identity.js';
-import { type PayloadCode, patchesOf, readOrNull, throughTrampolines } from './running.js';
+import {
+  type PayloadCode,
+  patchesOf,
+  type RunningCode,
+  readOrNull,
+  throughTrampolines,
+} from './running.js';
 
 /** How a payload touches the hypervisor: what the question of independence is decided by. */
 export interface Footprint {
@@ -10,9 +17,12 @@ export interface Footprint {
   readonly payload: string;
   /** Functions that it replaces or overwrites, as callers name them. */
   readonly replaces: ReadonlySet<string>;
-  /** All that can run because of it: what its new code reaches, and for NOPs the function itself. */
+  /**
+   * All that can run because of it, hooks included, with the path there from a function it replaces or
+   * a hook.
+   */
   readonly reaches: ReadonlyMap<string, readonly string[]>;
-  /** Variables outside of it that its own code uses, and whether it may change them. */
+  /** Variables that its own code uses, and whether it may change them. */
   readonly variables: ReadonlyMap<string, 'read' | 'write'>;
 }
 
@@ -49,6 +59,10 @@ export function footprintOf(
     const fresh = newAddress === 0n ? null : graph.node(newAddress);
     for (const node of [old, fresh]) if (node !== null) roots.push({ name: known, node });
   }
+  for (const [name, address] of hookFunctions(code, payload)) {
+    const node = graph.node(address);
+    if (node !== null) roots.push({ name, node });
+  }
   const reaches = new Map<string, readonly string[]>();
   for (const { name, node } of roots) addPaths(graph, name, node, reaches);
   const variables = new Map<string, 'read' | 'write'>();
@@ -58,6 +72,23 @@ export function footprintOf(
     }
   }
   return { payload: payload.payload.name, replaces, reaches, variables };
+}
+
+/** `preapply hook` and its like, with the address of each function behind them. */
+function hookFunctions(
+  { model }: RunningCode,
+  { payload }: PayloadCode,
+): readonly (readonly [string, bigint])[] {
+  return HOOK_KINDS.flatMap((kind) => {
+    const hook = payload.hooks[kind];
+    const table = hook && readOrNull(model, hook.address, hook.count * 8);
+    if (!table) return [];
+    const view = new DataView(table.buffer, table.byteOffset, table.byteLength);
+    return Array.from(
+      { length: hook.count },
+      (_, index) => [`${kind} hook`, view.getBigUint64(index * 8, true)] as const,
+    );
+  });
 }
 
 function addPaths(
@@ -82,24 +113,17 @@ function addPaths(
 function addVariables(
   disassembler: Disassembler,
   { code }: CodeGraph,
-  { address, sizeBytes, owner }: CodeNode,
+  { address, sizeBytes }: CodeNode,
   variables: Map<string, 'read' | 'write'>,
 ): void {
   const bytes = readOrNull(code.model, address, sizeBytes);
   if (bytes === null) return;
-  const allocation = code.payloads.find((c) => c.payload.name === owner)?.payload;
   for (const instruction of disassembler.decodeFunction(bytes, address)) {
     const { ripTarget } = instruction;
     if (ripTarget === null) continue;
-    // A payload's own variables are nobody else's until another one imports them.
     const name = variableAt(code, ripTarget);
     if (name === null || variables.get(name) === 'write') continue;
-    const isOwn =
-      allocation !== undefined &&
-      ripTarget >= allocation.rw.address &&
-      ripTarget < allocation.rw.address + allocation.rw.sizeBytes;
-    const access = disassembler.ripAccess(instruction);
-    variables.set(name, !isOwn && access === 'read' ? 'read' : 'write');
+    variables.set(name, disassembler.ripAccess(instruction) === 'read' ? 'read' : 'write');
   }
 }
 

@@ -1,0 +1,257 @@
+import type { BuildId } from '../abi/ids.js';
+import type { Disassembler } from '../code/index.js';
+import type { Finding } from '../errors.js';
+import type { Payload } from '../payload/index.js';
+import type { Guard } from '../stack/plan.js';
+import { checkExpectations } from '../verify/expectations.js';
+import { functionsOf } from '../verify/function.js';
+import { findPayload, type Model, topPayload } from '../verify/index.js';
+import type { BaseCode } from './base.js';
+import { compareRecord, type FunctionComparison } from './compare.js';
+import { closureOf } from './graph.js';
+import {
+  differenceFinding,
+  noRecordFinding,
+  overlapFinding,
+  unknownFinding,
+} from './guard-findings.js';
+import { footprintOf, type Overlap, overlapsOf } from './overlap.js';
+import { type CodeRecord, readRecord, textOf } from './record.js';
+import { readOrNull } from './running.js';
+import { type Trial, tryPayload } from './trial.js';
+
+/** What a guard says about applying one payload now. */
+export interface GuardVerdict {
+  readonly passes: boolean;
+  /** The guards that let it pass; empty where it does not. */
+  readonly by: readonly Exclude<Guard, 'both'>[];
+  /** True where Xen itself would refuse by build-id: this APPLY, and only this, needs NODEPS. */
+  readonly needsNodeps: boolean;
+  /** By function, in the order of the file. Empty where old code was not looked at. */
+  readonly functions: readonly FunctionComparison[];
+  /** Errors say why it does not pass. */
+  readonly findings: readonly Finding[];
+}
+
+/** What guards are asked about. */
+export interface GuardSetting {
+  readonly disassembler: Disassembler;
+  readonly base: BaseCode;
+  /** The hypervisor as it is before the payload is applied. */
+  readonly model: Model;
+}
+
+/**
+ * Whether a payload may be applied on a hypervisor in this state.
+ *
+ * `build-id`: its parent is on top. `old-code`: the code it replaces, and all that this and its new code
+ * reach, is what it was made against, and no payload that it was not made on shares anything with it
+ * (see {@link checkOldCode}). `both`: both. `nodeps`: always.
+ */
+export function guardPayload(guard: Guard, setting: GuardSetting, payload: Payload): GuardVerdict {
+  const wrongParent = checkParent(setting.model, payload);
+  const needsNodeps = wrongParent !== null;
+  if (guard === 'nodeps') {
+    return { passes: true, by: ['nodeps'], needsNodeps, functions: [], findings: [] };
+  }
+  const parentFindings = wrongParent === null ? [] : [wrongParent];
+  if (guard === 'build-id') {
+    const passes = wrongParent === null;
+    const by = passes ? (['build-id'] as const) : [];
+    return { passes, by, needsNodeps, functions: [], findings: parentFindings };
+  }
+  const { functions, findings } = checkOldCode(setting, payload);
+  const isOldCodeFine = findings.every(({ severity }) => severity !== 'error');
+  if (guard === 'old-code') {
+    const by = isOldCodeFine ? (['old-code'] as const) : [];
+    return { passes: isOldCodeFine, by, needsNodeps, functions, findings };
+  }
+  const passes = isOldCodeFine && wrongParent === null;
+  const by = passes ? (['build-id', 'old-code'] as const) : [];
+  return { passes, by, needsNodeps, functions, findings: [...parentFindings, ...findings] };
+}
+
+/** build_id_dep: the parent is the last applied payload, or the hypervisor where none is. */
+function checkParent(model: Model, payload: Payload): Finding | null {
+  const top = topPayload(model);
+  const expected = top === null ? model.buildId : idInMemory(model, top.buildId);
+  const found = textOf(payload.depends);
+  if (found !== null && found === expected) return null;
+  const where =
+    top === null ? 'the hypervisor' : `payload ${JSON.stringify(top.name)}, which is on top`;
+  return {
+    code: 'wrong-parent',
+    severity: 'error',
+    file: payload.file,
+    message: `The payload depends on ${found ?? 'nothing that can be read'}, but ${where} has build-id ${expected ?? 'none'}`,
+    hint: 'Apply its parent first, or have its old code compared: --check old-code',
+    expected: expected ?? 'none',
+    actual: found ?? 'none',
+  };
+}
+
+function idInMemory(
+  model: Model,
+  { address, length }: { readonly address: bigint; readonly length: number },
+): BuildId | null {
+  const bytes = length === 0 ? null : readOrNull(model, address, length);
+  return bytes === null ? null : (Buffer.from(bytes).toString('hex') as BuildId);
+}
+
+/** What the comparison of old code came to. */
+export interface OldCodeReport {
+  readonly functions: readonly FunctionComparison[];
+  readonly findings: readonly Finding[];
+}
+
+/**
+ * Compares what a payload was made against with what is there now.
+ *
+ * With a record: all that it names has to be equal. Without one, the payload was made on what it
+ * depends on: where that is the hypervisor, or an applied payload, all code that nobody else has
+ * replaced is equal to it by construction; where it is something else, it is unknown what it was
+ * made against, and it does not pass. In both cases its own expectations have to hold, and payloads
+ * that it was not made on may not share a function, a closure or a variable with it; what the record
+ * has found equal is not shared.
+ *
+ * Findings: those of readRecord, `not-loadable`, `expectation-fails`, `old-code-differs`,
+ * `old-code-unknown`, `overlap`, and the note `no-record`.
+ */
+export function checkOldCode(setting: GuardSetting, payload: Payload): OldCodeReport {
+  const { disassembler, base, model } = setting;
+  const status = readRecord(payload);
+  const result = tryPayload(disassembler, base, model, payload);
+  if (result.status === 'not-loadable') return { functions: [], findings: [result.finding] };
+  const { trial } = result;
+  const findings: Finding[] = [...expectationFindings(trial, payload)];
+  if (status.status === 'invalid') {
+    const reason = 'its record cannot be relied on';
+    findings.push(status.finding);
+    return { functions: allUnknown(trial, reason), findings };
+  }
+  const record = status.status === 'present' ? status.record : null;
+  const madeOn = record === null ? ancestorsOf(trial, payload) : new Set(record.on);
+  const overlaps = foreignOverlaps(disassembler, trial, madeOn);
+  for (const { payload: other, overlap } of overlaps) {
+    if (isSettledBy(record, overlap)) continue;
+    findings.push(overlapFinding(payload, other, overlap, record !== null));
+  }
+  if (record !== null) {
+    const functions = compareRecord(trial.graph, record);
+    findings.push(...functions.flatMap((f) => differenceFinding(payload, f) ?? []));
+    return { functions, findings };
+  }
+  if (madeOn === null) {
+    const depends = textOf(payload.depends);
+    const reason = `it has no record, and what it depends on (${depends ?? 'nothing'}) is not applied`;
+    const functions = allUnknown(trial, reason);
+    findings.push(unknownFinding(payload, reason, functions));
+    return { functions, findings };
+  }
+  findings.push(noRecordFinding(payload, madeOn.size, overlaps.length === 0));
+  const reason = 'it has no record, and another payload touches the same';
+  return {
+    functions: overlaps.length === 0 ? derivedEqual(trial) : allUnknown(trial, reason),
+    findings,
+  };
+}
+
+/** Overlaps with applied payloads that this one was not made on. `null` as `madeOn`: with all. */
+function foreignOverlaps(
+  disassembler: Disassembler,
+  trial: Trial,
+  madeOn: ReadonlySet<string> | null,
+): readonly { readonly payload: string; readonly overlap: Overlap }[] {
+  const { graph, own } = trial;
+  const others = graph.code.model.applied.flatMap((name) => {
+    const other = graph.code.payloads.find(({ payload }) => payload.name === name);
+    const isKnown = other === undefined || other === own || madeOn?.has(other.buildId ?? '');
+    return isKnown ? [] : [other];
+  });
+  if (others.length === 0) return [];
+  const mine = footprintOf(disassembler, graph, own);
+  return others.flatMap((other) =>
+    overlapsOf(mine, footprintOf(disassembler, graph, other)).map((overlap) => ({
+      payload: other.payload.name,
+      overlap,
+    })),
+  );
+}
+
+/** The record holds digests of all that the payload reaches: whether these differ is said by them. */
+function isSettledBy(record: CodeRecord | null, { kind }: Overlap): boolean {
+  return record !== null && (kind === 'function' || kind === 'first-reaches-second');
+}
+
+/**
+ * The applied payloads that a payload without a record was made on: the one it depends on, and those
+ * below it. Null where it depends on something else than the hypervisor or one of these.
+ */
+function ancestorsOf({ graph, own }: Trial, payload: Payload): ReadonlySet<string> | null {
+  const { model, payloads } = graph.code;
+  const found = new Set<string>();
+  let parent: string | null = textOf(payload.depends);
+  // Each turn goes down to another payload: a circle of ids ends it.
+  while (parent !== null && parent !== model.buildId && !found.has(parent)) {
+    const id: string = parent;
+    const below = payloads.find(
+      (candidate) =>
+        candidate !== own && candidate.buildId === id && isApplied(model, candidate.payload.name),
+    );
+    if (below === undefined) return null;
+    found.add(id);
+    parent = idInMemory(model, below.payload.depends);
+  }
+  return parent === model.buildId && parent !== null ? found : null;
+}
+
+function isApplied(model: Model, name: string): boolean {
+  return findPayload(model, name)?.state === 'APPLIED';
+}
+
+function expectationFindings(trial: Trial, payload: Payload): readonly Finding[] {
+  const { model } = trial.graph.code;
+  const { errno, log } = checkExpectations(model.memory, model.rules, trial.own.payload);
+  if (errno === 0) return [];
+  const said = log.filter(({ level }) => level === 'error').map(({ text }) => text);
+  return [
+    {
+      code: 'expectation-fails',
+      severity: 'error',
+      file: payload.file,
+      stage: 'expectations',
+      errno,
+      message: `The payload's own expectations do not hold, so Xen refuses to apply it: ${said.join('; ')}`,
+      hint: 'The code that it replaces is not what it was made against.',
+    },
+  ];
+}
+
+/** What is left to say: how many bytes the payload's own expectations vouch for. */
+function allUnknown(
+  { graph, own, functions }: Trial,
+  reason: string,
+): readonly FunctionComparison[] {
+  const { memory, rules } = graph.code.model;
+  const entries = functionsOf(memory, rules, own.payload);
+  return functions.map(({ patch }, index) => {
+    const expect = entries[index]?.expect;
+    const comparedBytes = expect?.enabled === true ? expect.length : 0;
+    return { name: patch.name, comparison: { result: 'unknown', reason, comparedBytes } };
+  });
+}
+
+/** Nothing that it reaches is anybody's but its ancestors'. */
+function derivedEqual(trial: Trial): readonly FunctionComparison[] {
+  return trial.functions.map(({ patch, oldCode }) => {
+    const closure = oldCode === null ? null : closureOf(trial.graph, oldCode);
+    if (closure === null) {
+      const reason = 'no code is known to begin at its address';
+      return { name: patch.name, comparison: { result: 'unknown', reason, comparedBytes: 0 } };
+    }
+    const { nodes, unknownEdges } = closure;
+    const functions = nodes.length;
+    const comparison = { result: 'equal', basis: 'derived', functions, unknownEdges } as const;
+    return { name: patch.name, comparison };
+  });
+}
