@@ -33,11 +33,6 @@ export class Output {
     if (!this.quiet) this.data(text);
   }
 
-  /** A remark that is not data: to standard error, unless --quiet. */
-  remark(text: string): void {
-    if (!this.quiet) process.stderr.write(`${text}\n`);
-  }
-
   /** The one document of --json; nothing without it. */
   document(fields: Readonly<Record<string, unknown>>): void {
     if (this.json) {

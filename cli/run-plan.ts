@@ -19,9 +19,10 @@ import { confirm } from './confirm.js';
 import { hostOf } from './host.js';
 import { openImage } from './images.js';
 import { failureOf } from './outcome.js';
+import type { Output } from './output.js';
 import { Progress } from './progress.js';
 import { renderExecution } from './render/execution.js';
-import { failureFields } from './render/failure.js';
+import { failureFields, renderFailure } from './render/failure.js';
 import { renderFindings } from './render/findings.js';
 import { renderHost, renderPlan, type Verification } from './render/plan.js';
 import { executionFields, planFields } from './render/plan-document.js';
@@ -69,14 +70,7 @@ export async function runPlanner(
     const fields = planFields(plan, snapshot, verification);
     const refusal = verification === null ? null : refusalBy(verification, findings);
     if (refusal !== null) {
-      if (!output.json) throw refusal;
-      output.document({
-        ok: false,
-        ...fields,
-        executed: false,
-        ...failureFields(refusal, plan.findings),
-      });
-      return refusal.exitCode;
+      return fail(output, { ...fields, executed: false }, refusal, plan.findings);
     }
     if (verification === null) output.info('There is nothing to do.');
     if (verification === null || dryRun) {
@@ -90,18 +84,25 @@ export async function runPlanner(
     const elapsedMs = performance.now() - start;
     output.info(renderExecution(report, elapsedMs, style, verbose));
     const failure = failureOf(report);
-    if (failure !== null && !output.json) throw failure;
-    output.document({
-      ok: failure === null,
-      ...fields,
-      executed: true,
-      execution: executionFields(report, elapsedMs),
-      ...(failure === null ? {} : failureFields(failure, plan.findings)),
-    });
-    return failure?.exitCode ?? EXIT.done;
+    const all = { ...fields, executed: true, execution: executionFields(report, elapsedMs) };
+    if (failure !== null) return fail(output, all, failure, plan.findings);
+    output.document({ ok: true, ...all });
+    return EXIT.done;
   } finally {
     await host.port.close();
   }
+}
+
+/** Ends a command with an error; under --json its document has what is known of the plan as well. */
+function fail(
+  output: Output,
+  fields: Readonly<Record<string, unknown>>,
+  error: XspliceError,
+  findings: readonly Finding[],
+): number {
+  output.document({ ok: false, ...fields, ...failureFields(error, findings) });
+  process.stderr.write(`${renderFailure(error, output.noteStyle)}\n`);
+  return error.exitCode;
 }
 
 function refusalBy(verification: Verification, findings: readonly Finding[]): XspliceError | null {
