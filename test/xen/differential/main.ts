@@ -1,17 +1,18 @@
 /** Runs the differential test alone: `node main.js --xen 4.17 --variants N --seed S`. */
 import { randomInt } from 'node:crypto';
-import { appendFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { readImage } from '../../../core/image/index.js';
 import { modelFromImage } from '../../../core/use/image-model.js';
+import { describe, type Said, type SequenceSaid } from '../../differential/compare.js';
+import { encodeGolden, factsOf, type Golden } from '../../differential/golden.js';
 import { type Base, baseOf } from '../../differential/variants.js';
 import { repositoryRoot } from '../cache.js';
 import { folderEntries, prepareDom0 } from '../initramfs.js';
-import { hypervisorPackages } from '../packages.js';
+import { hypervisorPackages, versionIn } from '../packages.js';
 import { RIG_RELEASES } from '../releases.js';
-import { describe } from './compare.js';
 import { runDifferential, runSequences } from './run.js';
 
 /** Payloads that variants are made of. */
@@ -38,6 +39,7 @@ const { values } = parseArgs({
     family: { type: 'string' },
     most: { type: 'string', default: '50' },
     record: { type: 'string' },
+    golden: { type: 'string' },
     build: { type: 'string', default: 'dist' },
   },
 });
@@ -109,12 +111,17 @@ const request = {
   command: 'node /rig/app/dist/test/xen/differential/dom0.js /rig/bases /rig/family /dev/ttyS1',
   timeoutMs: 120_000,
 };
-const { model, version } = modelFromImage(image, null);
+const { model, version, symbols: symbolText } = modelFromImage(image, null);
 
+const sequencesSaid: SequenceSaid[] = [];
+const variantsSaid: Said[] = [];
 if (Number(values.sequences) > 0) {
   const report = await runSequences(request, model, version, payloads, {
     seed,
     sequences: Number(values.sequences),
+    onSaid: (index, said) => {
+      sequencesSaid[index] = said;
+    },
   });
   for (const disagreement of report.disagreements) console.log(disagreement);
   console.log(
@@ -131,9 +138,13 @@ const report = await runDifferential(request, model, bases, {
   variants: Number(values.variants),
   mostDisagreements: Number(values.most),
   onSaid: (index, said) => {
+    variantsSaid[index] = said;
     if (values.record) {
       appendFileSync(values.record, `${JSON.stringify({ i: index, ...said })}\n`);
     }
+  },
+  onReset: (reason, indices) => {
+    if (indices.length > 1) console.error(`Xen died among ${indices.join(' ')}: ${reason}`);
   },
   onProgress: (done, total) => console.error(`${done}/${total}`),
 });
@@ -142,4 +153,25 @@ const { disagreements, ...figures } = report;
 console.log(
   JSON.stringify({ xen: values.xen, seed, ...figures, disagreements: disagreements.length }),
 );
+if (values.golden) {
+  const encode = (contents: Iterable<readonly [string, Uint8Array]>) =>
+    Object.fromEntries([...contents].map(([name, c]) => [name, Buffer.from(c).toString('base64')]));
+  const manifest = JSON.parse(readFileSync(join(family, 'manifest.json'), 'utf8')) as {
+    payloads: { replaces: string[] }[];
+  };
+  const functions = [...new Set(manifest.payloads.flatMap(({ replaces }) => replaces))];
+  const golden: Golden = {
+    from: `${release.hypervisor} ${versionIn(packages, release.hypervisor)}`,
+    version,
+    buildId: model.buildId ?? '',
+    symbols: symbolText,
+    ...factsOf(model, image, functions),
+    seed,
+    bases: encode(bases.map(({ name, bytes: content }) => [name, content] as const)),
+    family: encode(payloads),
+    variants: variantsSaid,
+    sequences: sequencesSaid,
+  };
+  writeFileSync(values.golden, encodeGolden(golden));
+}
 process.exitCode = disagreements.length === 0 ? 0 : 1;

@@ -1,8 +1,4 @@
 import type { Model } from '../../../core/verify/model.js';
-import { sequenceOf } from '../../differential/sequences.js';
-import { type Base, type Variant, variantOf } from '../../differential/variants.js';
-import { type Answer, Machine } from '../machine.js';
-import type { BootRequest } from '../qemu.js';
 import {
   agree,
   type Disagreement,
@@ -11,7 +7,11 @@ import {
   predictSequence,
   type Said,
   type SequenceSaid,
-} from './compare.js';
+} from '../../differential/compare.js';
+import { sequenceOf } from '../../differential/sequences.js';
+import { type Base, type Variant, variantOf } from '../../differential/variants.js';
+import { type Answer, Machine } from '../machine.js';
+import type { BootRequest } from '../qemu.js';
 
 /** What a run of variants came to. */
 export interface DifferentialReport {
@@ -31,6 +31,8 @@ export interface DifferentialOptions {
   /** Stop after this many disagreements. */
   readonly mostDisagreements: number;
   readonly onProgress?: (done: number, total: number) => void;
+  /** Told why the machine is set back, and which variants it was asked about last. */
+  readonly onReset?: (reason: string, indices: readonly number[]) => void;
   /** Told what the real Xen said about each variant. */
   readonly onSaid?: (index: number, said: Said) => void;
 }
@@ -77,7 +79,8 @@ export async function runDifferential(
     let careful = 0;
     while (queue.length > 0 && disagreements.length < options.mostDisagreements) {
       const single = careful-- > 0 || queue[0]?.predicted.kind === 'died';
-      const batch = queue.splice(0, single ? 1 : BATCH);
+      const killer = queue.findIndex(({ predicted }) => predicted.kind === 'died');
+      const batch = queue.splice(0, single ? 1 : Math.min(BATCH, killer < 0 ? BATCH : killer));
       const indices = batch.map(({ variant }) => variant.index);
       const answer = await machine.ask(
         `variants ${options.seed} ${indices.join(' ')}`,
@@ -91,6 +94,7 @@ export async function runDifferential(
       });
       if (answer.kind !== 'answered') {
         if (single && open.length > 0) throw new Error(`no answer: ${JSON.stringify(answer)}`);
+        options.onReset?.(answer.kind === 'died' ? answer.reason : answer.kind, indices);
         await machine.reset();
         resets++;
         queue.unshift(...open);
@@ -136,7 +140,15 @@ export async function runSequences(
   model: Model,
   version: string,
   payloads: ReadonlyMap<string, Uint8Array>,
-  { seed, sequences }: { readonly seed: number; readonly sequences: number },
+  {
+    seed,
+    sequences,
+    onSaid,
+  }: {
+    readonly seed: number;
+    readonly sequences: number;
+    readonly onSaid?: (index: number, said: SequenceSaid) => void;
+  },
 ): Promise<SequenceReport> {
   const started = performance.now();
   const [first, ...rest] = [...payloads.keys()].sort();
@@ -151,9 +163,11 @@ export async function runSequences(
       const answer = await machine.ask(`sequences ${seed} ${index}`, SEQUENCE_TIMEOUT_MS);
       const line = answer.lines.find((text) => text.startsWith('{'));
       const predicted = predictSequence(model, version, payloads, sequence);
+      const seen = line === undefined ? null : (JSON.parse(line) as SequenceSaid);
+      if (seen !== null) onSaid?.(index, { answers: seen.answers, end: seen.end });
       const difference =
-        answer.kind === 'answered' && line !== undefined
-          ? differenceOf(sequence, predicted, JSON.parse(line) as SequenceSaid)
+        answer.kind === 'answered' && seen !== null
+          ? differenceOf(sequence, predicted, seen)
           : `Xen ${answer.kind}: ${JSON.stringify(answer)}`;
       if (difference !== null) disagreements.push(`sequence ${index}: ${difference}`);
       if (answer.kind !== 'answered') await machine.reset();

@@ -1,8 +1,8 @@
-import { snapshotOf } from '../../../core/hypervisor/embedded/snapshot.js';
-import { apply, replace, revert, unload, upload } from '../../../core/verify/index.js';
-import type { Model } from '../../../core/verify/model.js';
-import type { Operation } from '../../differential/sequences.js';
-import type { Base, Variant } from '../../differential/variants.js';
+import { snapshotOf } from '../../core/hypervisor/embedded/snapshot.js';
+import { apply, replace, revert, unload, upload } from '../../core/verify/index.js';
+import type { Model } from '../../core/verify/model.js';
+import type { Operation } from './sequences.js';
+import type { Base, Variant } from './variants.js';
 
 /** What one side said about one variant: an rc and the lines it printed, or that it did not survive. */
 export type Said =
@@ -31,7 +31,10 @@ export function agree(predicted: Said, seen: Said): boolean {
   return predicted.rc === seen.rc && sameLines(predicted.log, seen.log);
 }
 
-/** Names in a damaged file may hold line breaks and NULs, which the console splits: only text counts. */
+/**
+ * Names in a damaged file may hold line breaks and NULs, which the console splits: only text counts.
+ * Xen indents some lines to align them.
+ */
 function sameLines(a: readonly string[], b: readonly string[]): boolean {
   return plain(a) === plain(b);
 }
@@ -39,7 +42,12 @@ function sameLines(a: readonly string[], b: readonly string[]): boolean {
 function plain(lines: readonly string[]): string {
   return lines
     .flatMap((line) => line.split('\n').slice(0, 1))
-    .map((line) => line.replaceAll(/[^ -~]/g, '').trimEnd())
+    .map((line) =>
+      line
+        .replaceAll(/[^ -~]/g, '')
+        .replaceAll(/ +/g, ' ')
+        .trim(),
+    )
     .join('\n');
 }
 
