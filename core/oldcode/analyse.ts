@@ -73,9 +73,10 @@ export function analyseCode(
       hash.update(normalise(code, edges, alternative, new Uint8Array(replacement), from));
     }
   }
-  if (runsOn(last, sizeBytes === bytes.length)) {
+  // Behind the last function of a range lies what is no code, e.g. replacements for sites.
+  if (runsOn(last, sizeBytes === bytes.length) && ownerOf(code, end)?.extent != null) {
     edges.follow(end);
-    hash.update(`then ${identityOf(code, end) ?? 'nothing'}\n`);
+    hash.update(`then ${identityOf(code, end)}\n`);
   }
   return {
     name: extent.name,

@@ -5,6 +5,7 @@ import {
   rangeAt,
   readMemory,
   type SymbolTable,
+  type XenSymbol,
 } from '../image/index.js';
 import { type PatchSite, readPatchSites } from './sites.js';
 
@@ -58,8 +59,9 @@ function extentsOf(symbols: SymbolTable, memory: readonly MemoryRange[]): readon
   const ranges = memory.filter((range) => range.executable);
   const starts: { readonly name: string; readonly address: bigint; readonly end: bigint }[] = [];
   let range: MemoryRange | null = null;
-  for (const { name, address, type } of symbols.entries) {
+  for (const { address, type } of symbols.entries) {
     if (!/[tTwW]/.test(type) || starts.at(-1)?.address === address) continue;
+    const name = commonName(symbols.at(address))?.name ?? '';
     if (range === null || address < range.address || address >= range.address + range.sizeBytes) {
       range = rangeAt(ranges, address);
     }
@@ -77,6 +79,23 @@ function extentsOf(symbols: SymbolTable, memory: readonly MemoryRange[]): readon
       sizeBytes: Math.min(Number(stop - address), MAX_EXTENT_BYTES),
     };
   });
+}
+
+/**
+ * The one of several symbols at an address that is used for it here: a name in capital or small letters
+ * before one that begins otherwise (`_start`, `__2M_text_start`), then by the alphabet. In which
+ * order Xen's table has them differs between the files of one build.
+ */
+export function commonName(symbols: readonly XenSymbol[]): XenSymbol | null {
+  let best: XenSymbol | null = null;
+  for (const symbol of symbols)
+    if (best === null || isBefore(symbol.name, best.name)) best = symbol;
+  return best;
+}
+
+function isBefore(name: string, other: string): boolean {
+  const [isPlain, isOtherPlain] = [name, other].map((text) => /^[A-Za-z]/.test(text));
+  return isPlain === isOtherPlain ? name < other : isPlain === true;
 }
 
 /** The extent that holds an address, of a list by ascending address; null where none does. */

@@ -1,5 +1,6 @@
 import { rangeAt } from '../image/index.js';
 import type { ModelPayload } from '../verify/index.js';
+import { commonName } from './base.js';
 import { ownerOf, type PayloadCode, type RunningCode } from './running.js';
 
 /**
@@ -10,12 +11,21 @@ import { ownerOf, type PayloadCode, type RunningCode } from './running.js';
  */
 export function identityOf(code: RunningCode, address: bigint): string | null {
   const owner = ownerOf(code, address);
-  if (owner === null) return null;
-  if (owner.extent !== null) return place(owner.extent.name, address - owner.extent.address);
-  if (owner.payload !== null) return payloadData(owner.payload, address);
-  const found = code.base.symbols.ownerOf(address);
-  return found === null ? null : place(found.symbol.name, found.offset);
+  if (owner !== null && owner.extent !== null) {
+    return place(owner.extent.name, address - owner.extent.address);
+  }
+  if (owner !== null && owner.payload !== null) return payloadData(owner.payload, address);
+  // Boundaries such as _etext lie at the end of a range, not in it.
+  const { symbols } = code.base;
+  const last = symbols.entries.at(-1)?.address ?? 0n;
+  const found = address > last + FARTHEST ? null : symbols.ownerOf(address);
+  if (found === null) return null;
+  const { name } = commonName(symbols.at(found.symbol.address)) ?? found.symbol;
+  return place(name, found.offset);
 }
+
+/** Ours: how far behind its last symbol an address can still mean something of Xen's. */
+const FARTHEST = 2n * 1024n * 1024n;
 
 function payloadData({ payload, buildId }: PayloadCode, address: bigint): string {
   for (const { name, value, size } of payload.symbols) {
