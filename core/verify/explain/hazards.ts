@@ -39,13 +39,13 @@ export const HAZARD_EXPLANATIONS: Readonly<Record<HazardCode, Explanation>> = {
     mend: 'Take the size from the xen-syms of this very hypervisor (nm -S).',
   },
   'new-size-differs': {
-    what: 'new_size is not the size of the new code. Xen uses it only for NOPs and for what it prints.',
+    what: 'The entry states a new_size that is not the size of the new code. Xen uses it only for NOPs and for what it prints.',
     where: ['livepatch_insn_len (include/xen/livepatch.h)'],
     since: ALL,
     mend: 'Set it to sizeof of the new function, as the build tools do.',
   },
   'not-a-function': {
-    what: 'old_addr is data, or the middle of something, or nothing with a name. Xen writes a jump wherever it is told to.',
+    what: 'The old address is data, or the middle of something, or nothing with a name. Xen writes a jump wherever it is told to.',
     where: ['resolve_old_address (common/livepatch.c)', APPLY],
     since: ALL,
     mend: 'Leave old_addr 0, and give the name as Xen has it: path/file.c#name for a local function.',
