@@ -21,10 +21,10 @@ export const HAZARD_EXPLANATIONS: Readonly<Record<HazardCode, Explanation>> = {
     mend: 'Replace the function by one that only returns.',
   },
   'trampoline-splits-instruction': {
-    what: 'The jump overwrites a part of an instruction. Nothing runs what is left, unless something jumps there.',
+    what: 'The jump overwrites a part of an instruction, and the function has an indirect jump, such as that of a switch. What is left of the instruction runs if that one leads there.',
     where: [APPLY],
     since: ALL,
-    mend: 'Nothing, where jump-into-patch is not reported too.',
+    mend: 'Look at the jump table: no entry may lead into the first bytes of the function. Xen builds with retpolines have none.',
   },
   'jump-into-patch': {
     what: 'A branch of the function leads into the bytes that are overwritten: code that is running in the function, or enters it there, meets the middle of a jump or of a NOP.',

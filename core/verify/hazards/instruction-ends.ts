@@ -9,8 +9,10 @@ const MOST_CODE_BYTES = 256n * 1024n;
 const LONGEST_NOP = 8n;
 
 /**
- * arch_livepatch_apply writes bytes, not instructions. Behind a trampoline nothing runs unless a jump
- * from elsewhere leads there; behind NOPs the next byte runs, whatever instruction it was a part of.
+ * arch_livepatch_apply writes bytes, not instructions. Behind NOPs the next byte runs, whatever
+ * instruction it was a part of. Behind a trampoline nothing runs unless a jump from elsewhere leads
+ * there, and most trampolines end inside an instruction: that is told only where such a jump cannot be
+ * excluded. Direct ones are told in any case.
  */
 export function checkInstructionEnds(
   subject: Subject,
@@ -38,26 +40,37 @@ function checkSite(
   const cut = instructionAt(instructions, end);
   if (cut && cut.address < end && cut.flow !== 'truncated') {
     const at = `${disassembler.format(cut)} at ${hex(cut.address)}`;
-    found.push(
-      isNop
-        ? hazard(
-            subject,
-            'nop-splits-instruction',
-            `fills ${name} with NOPs up to ${hex(end)}, in the middle of ${at}`,
-            {
-              symbol,
-              expected: `an end at ${hex(cut.address)} or ${hex(cut.address + BigInt(cut.length))}`,
-              actual: hex(end),
-              hint: 'Choose new_size so that the NOPs end where an instruction ends: the host dies at the next call.',
-            },
-          )
-        : hazard(
-            subject,
-            'trampoline-splits-instruction',
-            `writes a jump over ${name} that ends at ${hex(end)}, in the middle of ${at}`,
-            { symbol, severity: 'note', hint: 'Harmless as long as nothing jumps there.' },
-          ),
+    const indirect = instructions.find(
+      ({ flow, address }) => flow === 'indirect-jump' && (address < start || address >= end),
     );
+    if (isNop) {
+      found.push(
+        hazard(
+          subject,
+          'nop-splits-instruction',
+          `fills ${name} with NOPs up to ${hex(end)}, in the middle of ${at}`,
+          {
+            symbol,
+            expected: `an end at ${hex(cut.address)} or ${hex(cut.address + BigInt(cut.length))}`,
+            actual: hex(end),
+            hint: 'Choose new_size so that the NOPs end where an instruction ends: the host dies at the next call.',
+          },
+        ),
+      );
+    } else if (indirect) {
+      found.push(
+        hazard(
+          subject,
+          'trampoline-splits-instruction',
+          `writes a jump over ${name} that ends at ${hex(end)}, in the middle of ${at}, and ${disassembler.format(indirect)} at ${hex(indirect.address)} may lead there`,
+          {
+            symbol,
+            actual: hex(end),
+            hint: 'Look at its jump table: nothing may lead into the first bytes of the function.',
+          },
+        ),
+      );
+    }
   }
   if (isNop && cut === null && end >= extent.end && extent.isExact) {
     found.push(
