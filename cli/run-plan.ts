@@ -1,6 +1,7 @@
 import {
   changesSomething,
   contentsOf,
+  divergencesOf,
   EXIT,
   type ExecutionReport,
   executePlan,
@@ -57,18 +58,16 @@ export async function runPlanner(
   const host = await openHost(await hostOf(settings), image);
   try {
     const snapshot = await host.port.observe();
-    const { plan, inputs, findings } = await planner(snapshot, host.port.host);
+    const { plan, inputs, findings: readerFindings } = await planner(snapshot, host.port.host);
     const contents = contentsOf(inputs);
-    const verification = changesSomething(plan)
-      ? await verify(host, snapshot, plan, contents)
-      : null;
+    const verification = changesSomething(plan) ? await verify(host, snapshot, plan, inputs) : null;
     const { style, verbose } = output;
     output.info(renderHost(plan.host.spec, snapshot, style, verbose));
     output.info(renderPlan(plan, verification, style, verbose));
     if (plan.findings.length > 0) output.info(renderFindings(plan.findings, style));
 
     const fields = planFields(plan, snapshot, verification);
-    const refusal = verification === null ? null : refusalBy(verification, findings);
+    const refusal = verification === null ? null : refusalBy(verification, readerFindings);
     if (refusal !== null) {
       return fail(output, { ...fields, executed: false }, refusal, plan.findings);
     }
@@ -83,10 +82,13 @@ export async function runPlanner(
     const report = await execute(session, host, plan, contents);
     const elapsedMs = performance.now() - start;
     output.info(renderExecution(report, elapsedMs, style, verbose));
+    const divergences = divergencesOf(verification, report);
+    if (divergences.length > 0) output.info(renderFindings(divergences, style));
     const failure = failureOf(report);
     const all = { ...fields, executed: true, execution: executionFields(report, elapsedMs) };
-    if (failure !== null) return fail(output, all, failure, plan.findings);
-    output.document({ ok: true, ...all });
+    const findings = [...plan.findings, ...divergences];
+    if (failure !== null) return fail(output, all, failure, findings);
+    output.document({ ok: true, ...all, findings });
     return EXIT.done;
   } finally {
     await host.port.close();
@@ -113,11 +115,12 @@ async function verify(
   host: OpenHost,
   snapshot: Snapshot,
   plan: Plan,
-  contents: ReadonlyMap<string, Uint8Array>,
+  inputs: readonly InputFile[],
 ): Promise<Verification> {
-  const copy = await host.preflightModel(snapshot);
+  const copy = await host.preflightModel(snapshot, inputs);
   if (copy.model === null) return { notVerified: copy.why };
-  return preflightPlan(plan, contents, copy.model, copy.version);
+  const preflight = await preflightPlan(plan, contentsOf(inputs), copy.model, copy.version);
+  return { ...preflight, unknown: copy.unknown };
 }
 
 /** Executes; an interrupt is heard between two steps, and what was done is then taken back. */

@@ -8,9 +8,10 @@ export async function run({ settings, output }: Session): Promise<number> {
   const host = await openHost(await hostOf(settings), null);
   try {
     const snapshot = await host.port.observe();
-    const { model } = await host.preflightModel(snapshot);
+    const { kind, spec } = host.port.host;
+    // Only the embedded hypervisor knows what it has reverted; Xen does not tell.
+    const model = kind === 'xen' ? null : (await host.preflightModel(snapshot, [])).model;
     const stale = model === null ? new Set<string>() : stalePayloads(model);
-    const { spec } = host.port.host;
     output.data(renderList(spec, snapshot, stale, output.style, output.verbose));
     output.document(listFields(spec, snapshot, stale));
     return EXIT.done;

@@ -13,7 +13,9 @@ import type { Style } from './style.js';
 import { type Cell, renderTable } from './table.js';
 
 /** What a plan was verified with: the answers to come, or why there are none. */
-export type Verification = Preflight | { readonly notVerified: string };
+export type Verification =
+  | (Preflight & { readonly unknown: readonly string[] })
+  | { readonly notVerified: string };
 
 /** Rows shown of a long plan unless everything is asked for: the first and the last. */
 const ROWS_AT_START = 5;
@@ -122,11 +124,12 @@ function verdictText(verification: Verification, style: Style): string {
   if ('notVerified' in verification) {
     return style.warn(escapeText(`not verified: ${verification.notVerified}`));
   }
-  const { ok, version, predictions } = verification;
+  const { ok, version, predictions, unknown } = verification;
   if (ok) {
     const assumed = assumptionsOf(predictions).length;
     const note = assumed === 0 ? '' : `, if ${assumed} hook(s) behave (--verbose)`;
-    return style.good(escapeText(`Xen ${version} will accept each${note}`));
+    const limit = unknown.length === 0 ? '' : ` (not known: ${unknown.join('; ')})`;
+    return style.good(escapeText(`Xen ${version} will accept each${note}${limit}`));
   }
   const bad = predictions.find(({ outcome }) => outcome === 'refused' || outcome === 'fatal');
   const what = bad === undefined ? 'it' : `the ${bad.step.action} of ${escapeName(bad.step.name)}`;

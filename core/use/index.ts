@@ -1,12 +1,12 @@
 export { adviceFor } from './advice.js';
 export { type CheckReport, type CheckTarget, checkPayloads, type FileVerdict } from './check.js';
+export { divergencesOf } from './divergence.js';
 export { type BootedImage, modelFromImage } from './image-model.js';
 export { contentsOf, type InputFile, inputFile } from './input-file.js';
 export {
   type HostSpec,
   hostText,
   isControlDomain,
-  modelForSnapshot,
   type OpenHost,
   openHost,
   type PreflightModel,

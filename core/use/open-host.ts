@@ -1,26 +1,32 @@
+import type { BuildId } from '../abi/ids.js';
 import { XspliceError } from '../errors.js';
 import { DiskStore } from '../hypervisor/embedded/disk-store.js';
 import { ModelPort } from '../hypervisor/embedded/model-port.js';
 import type { HypervisorPort } from '../hypervisor/port.js';
 import { type HypervisorImage, readXensyms } from '../image/index.js';
-import type { Snapshot } from '../stack/index.js';
+import { nameText, type Snapshot } from '../stack/index.js';
 import type { Model } from '../verify/index.js';
+import { findImage } from './find-image.js';
+import { modelFromImage } from './image-model.js';
+import type { InputFile } from './input-file.js';
+import { modelForSnapshot } from './observed-model.js';
+import { readInputs } from './read-inputs.js';
 
 /** Which hypervisor is meant, as --host says it. */
 export type HostSpec =
   | { readonly kind: 'xen' }
   | { readonly kind: 'embedded'; readonly directory: string };
 
-/** A model to try a plan on, or why there is none. */
+/** A model to try a plan on, with what is not known of it in words; or why there is none. */
 export type PreflightModel =
-  | { readonly model: Model; readonly version: string }
+  | { readonly model: Model; readonly version: string; readonly unknown: readonly string[] }
   | { readonly model: null; readonly why: string };
 
 /** A hypervisor that can be operated, and a copy of it that can be tried on. */
 export interface OpenHost {
   readonly port: HypervisorPort;
-  /** Of this snapshot. */
-  preflightModel(snapshot: Snapshot): Promise<PreflightModel>;
+  /** Of this snapshot; payloads that are loaded are known better where their files are among these. */
+  preflightModel(snapshot: Snapshot, inputs: readonly InputFile[]): Promise<PreflightModel>;
 }
 
 /** Reads `xen` or `embedded:DIR`. Fails with `bad-host` (exit code 64) on anything else. */
@@ -47,13 +53,17 @@ export async function openHost(spec: HostSpec, image: HypervisorImage | null): P
   if (spec.kind === 'xen') {
     const { openXen } = await import('../hypervisor/xen/index.js');
     const port = await openXen();
-    return { port, preflightModel: (snapshot) => modelForSnapshot(snapshot, image) };
+    return {
+      port,
+      preflightModel: (snapshot, inputs) => runningModel(snapshot, image, inputs),
+    };
   }
   const store = await DiskStore.open(spec.directory, readXensyms);
   const port = new ModelPort({ kind: 'embedded', spec: hostText(spec) }, store);
   const preflightModel = async (): Promise<PreflightModel> => ({
     model: await store.read(),
     version: store.version,
+    unknown: [],
   });
   return { port, preflightModel };
 }
@@ -64,13 +74,44 @@ export async function isControlDomain(): Promise<boolean> {
   return isDom0();
 }
 
-/** A model of a running Xen from what it says about itself. Not known yet how; says so. */
-export async function modelForSnapshot(
-  _snapshot: Snapshot,
-  _image: HypervisorImage | null,
+/**
+ * A model of the Xen that runs here: of the image given, or else of the one on this machine with its
+ * build-id. An image of another build is refused with both ids.
+ */
+async function runningModel(
+  snapshot: Snapshot,
+  given: HypervisorImage | null,
+  inputs: readonly InputFile[],
 ): Promise<PreflightModel> {
-  return {
-    model: null,
-    why: "a running Xen's memory cannot be modelled yet, so only build-ids, names and states were checked",
-  };
+  const { buildId, version, release } = snapshot.hypervisor;
+  if (buildId === null) return { model: null, why: 'the running Xen has no build-id' };
+  if (given !== null && !given.buildIds.some(({ id }) => id === buildId)) {
+    throw new XspliceError(
+      'wrong-image',
+      `${given.file} is not what runs here: its build-id is ${given.buildIds[0]?.id ?? 'missing'}, the running Xen's is ${buildId}`,
+      { hint: 'Use the image that this machine was booted from, or leave --image out.' },
+    );
+  }
+  const image = given ?? (await findImage(buildId));
+  if (image === null) {
+    return {
+      model: null,
+      why: `no image with the running Xen's build-id ${buildId} was found in /boot or /usr/lib/debug; name it with --image`,
+    };
+  }
+  if (image.symbols === null) return { model: null, why: `${image.file} has no symbols` };
+  const booted = modelFromImage(image, release).model;
+  const { model, opaque } = modelForSnapshot({ ...booted, buildId }, snapshot, byBuildId(inputs));
+  const names = opaque.map(nameText).join(', ');
+  const unknown = opaque.length === 0 ? [] : [`symbols, hooks and code of ${names}, loaded before`];
+  return { model, version, unknown };
+}
+
+/** Contents of the payload files among these, by their own build-id. */
+function byBuildId(inputs: readonly InputFile[]): ReadonlyMap<BuildId, Uint8Array> {
+  return new Map(
+    readInputs(inputs).payloads.flatMap(({ input, planned }) =>
+      planned.buildId === null ? [] : [[planned.buildId, input.bytes] as const],
+    ),
+  );
 }

@@ -3,7 +3,7 @@ import { type Finding, XspliceError } from '../errors.js';
 import { executePlan } from '../execute/execute.js';
 import { MemoryStore, ModelPort } from '../hypervisor/embedded/model-port.js';
 import { type OperationResult, succeeded } from '../hypervisor/port.js';
-import { nameText, type Plan, type Step } from '../stack/index.js';
+import { fingerprintOf, nameText, type Plan, type Step } from '../stack/index.js';
 import {
   apply,
   type Fatality,
@@ -49,9 +49,11 @@ export async function preflightPlan(
 ): Promise<Preflight> {
   const store = new MemoryStore(model, version);
   const port = new ModelPort(plan.host, store);
+  // The copy may know more than was observed (or less): it is not what could have become stale.
+  const onCopy = { ...plan, fingerprint: fingerprintOf(await port.observe()) };
   let reached = -1;
   try {
-    const report = await executePlan(port, plan, contents, {
+    const report = await executePlan(port, onCopy, contents, {
       timeoutNs: 0,
       keepGoing: false,
       retries: 0,

@@ -37,7 +37,9 @@ export function placeInVmap(
   taken: readonly Allocation[],
   pages: bigint,
 ): bigint | null {
-  const sorted = [...taken].sort((a, b) => (a.base < b.base ? -1 : 1));
+  const sorted = taken
+    .filter(({ pages: used }) => used > 0n)
+    .sort((a, b) => (a.base < b.base ? -1 : 1));
   let candidate = areaStart + (BITMAP_PAGES + 1n) * PAGE_SIZE;
   for (const { base, pages: used } of sorted) {
     if (candidate + pages * PAGE_SIZE < base) break;
