@@ -3,6 +3,13 @@ export { type BaseCode, type CodeExtent, readBaseCode } from './base.js';
 export { type Comparison, compareRecord, type FunctionComparison } from './compare.js';
 export { type CodeVersion, type EffectiveCode, effectiveCode } from './effective.js';
 export { comparablePrefix, type ExpectationResult, withExpectations } from './expect.js';
+export {
+  type CodeDifference,
+  type ComparedLine,
+  explainDifference,
+  type ListedInstruction,
+  listing,
+} from './explain.js';
 export { type Closure, type CodeGraph, closureOf, codeGraph } from './graph.js';
 export {
   checkOldCode,

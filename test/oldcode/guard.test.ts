@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import {
   codeGraph,
+  explainDifference,
   type GuardSetting,
   guardPayload,
   recordPayload,
@@ -21,6 +22,13 @@ function recorded(name: string, on: readonly Payload[] = [], expect = false): Pa
   const { bytes } = recordPayload(withApplied(bare, ...on), payload, { expect });
   return readPayload(bytes, payload.file);
 }
+
+const equalComparison = {
+  result: 'equal',
+  basis: 'record',
+  functions: 1,
+  unknownEdges: 0,
+} as const;
 
 const codes = (findings: readonly { readonly code: string }[]) => findings.map(({ code }) => code);
 
@@ -55,6 +63,30 @@ describe('a function that is unchanged, while a function that it calls has chang
     assert.deepEqual(compared.comparison.path, ['demo_total', 'demo_rate']);
     assert.equal(compared.comparison.owner, 'callee-fix');
     assert.notEqual(compared.comparison.actual, compared.comparison.expected);
+  });
+
+  it('is explained side by side', () => {
+    const setting = withApplied(bare, demoPayload('callee-fix'));
+    const [compared] = guardPayload('old-code', setting, recorded('caller-fix')).functions;
+    assert.ok(compared);
+    const difference = explainDifference(setting, compared.comparison);
+    assert.equal(difference?.function, 'demo_rate');
+    assert.equal(difference.isLeftExpected, true);
+    assert.equal(difference.owner, 'callee-fix');
+    assert.deepEqual(
+      difference.lines.map(({ isEqual, expected, actual }) => [
+        isEqual,
+        expected?.text.replace(/0xf.*/, expected.refersTo ?? ''),
+        actual?.text,
+      ]),
+      [
+        [false, 'lea 1(%rdi), %eax', undefined],
+        [false, 'jmp __x86_return_thunk', undefined],
+        [false, undefined, 'lea 2(%rdi), %eax'],
+        [false, undefined, 'ret'],
+      ],
+    );
+    assert.equal(explainDifference(bare, equalComparison), null);
   });
 
   it('is refused without a record too, as both touch the callee', () => {
