@@ -57,6 +57,7 @@ const LIVE_PATCHING: readonly Rule[] = [
   {
     names: [
       /^livepatch_/,
+      /livepatch(_elf)?\.c#/,
       'find_payload',
       'load_payload_data',
       'free_payload',
@@ -70,8 +71,7 @@ const LIVE_PATCHING: readonly Rule[] = [
 /** Assembly of arch/x86 (x86_64/entry.S, compat/entry.S, hvm's entry.S files, boot/), by its own names. */
 const ENTRY: readonly (string | RegExp)[] = [
   /\.S#/,
-  /^(lstar|cstar|sysenter|int80|int82)_(enter|entry)$/,
-  /^sysenter_/,
+  /^((lstar|cstar)_enter|sysenter_(entry|eflags_saved)|int80_direct_trap|nmi|continue_pv_domain)$/,
   /^entry_(int|SYSENTER|SYSCALL|PF|GP|NMI|DF|MC|CP|DB|BP|UD|[A-Z]{2}$)/,
   /^(handle_(exception|ist_exception)(_saved)?|common_interrupt|ret_from_intr)$/,
   /^(restore_all_(guest|xen)|compat_restore_all_guest|iret_exit_to_guest)$/,
@@ -79,7 +79,7 @@ const ENTRY: readonly (string | RegExp)[] = [
   /^(double_fault|early_page_fault|autogen_entrypoints|autogen_stubs|trap_nop)$/,
   /^(vmx_asm_(vmexit_handler|do_vmentry)|svm_asm_do_resume|svm_stgi_label)$/,
   /^(test_all_events|process_softirqs|process_nmi|process_mce|dom_crash_sync_extable)$/,
-  /^(__high_start|start|trampoline_|s3_resume|do_suspend_lowlevel)/,
+  /^(__high_start|start|s3_resume|do_suspend_lowlevel|trampoline_\w+)$/,
   /^__x86_(indirect_thunk_|return_thunk)/,
 ];
 
@@ -103,7 +103,9 @@ function checkSite(subject: Subject, site: PatchSite): readonly Finding[] {
       }),
     ];
   }
-  const rule = LIVE_PATCHING.find((r) => names.some((name) => matches(r.names, plainName(name))));
+  const rule = LIVE_PATCHING.find((r) =>
+    names.some((name) => matches(r.names, name) || matches(r.names, plainName(name))),
+  );
   if (rule) {
     return [
       hazard(subject, 'critical-code', `replaces ${site.name}, which ${rule.why}`, {

@@ -49,6 +49,11 @@ const GROUND: readonly TinyFunction[] = [
     'lstar_enter',
     '__x86_return_thunk',
     'vmx_asm_vmexit_handler',
+    'common/livepatch.c#prepare_payload',
+    'x86_64/entry.S#process_trap',
+    'int80_direct_trap',
+    'start_vmx',
+    'memcpy_from_guest',
   ].map((name, i) => ({ name, offset: 0x300 + i * 0x20, code: new Uint8Array(32).fill(0x90) })),
 ];
 
@@ -256,12 +261,17 @@ const CASES: readonly Case[] = [
       ['lstar_enter', 'entry-code'],
       ['__x86_return_thunk', 'entry-code'],
       ['vmx_asm_vmexit_handler', 'entry-code'],
+      ['common/livepatch.c#prepare_payload', 'critical-code'],
+      ['x86_64/entry.S#process_trap', 'entry-code'],
+      ['int80_direct_trap', 'entry-code'],
+      ['start_vmx', null],
+      ['memcpy_from_guest', null],
     ] as const
   ).map(
     ([name, code]): Case => ({
       title: name,
       model: load([{ spec: nop(name, 6, 32) }]),
-      expected: [code],
+      expected: code === null ? [] : [code],
     }),
   ),
   {
