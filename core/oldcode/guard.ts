@@ -60,7 +60,9 @@ export function guardPayload(guard: Guard, setting: GuardSetting, payload: Paylo
     const by = passes ? (['build-id'] as const) : [];
     return { passes, by, needsNodeps, functions: [], findings: parentFindings };
   }
-  const { functions, findings } = checkOldCode(setting, payload);
+  const { functions, findings: found } = checkOldCode(setting, payload);
+  const findings =
+    needsNodeps && guard === 'old-code' ? [...found, ...noNodeps(setting, payload)] : found;
   const isOldCodeFine = findings.every(({ severity }) => severity !== 'error');
   if (guard === 'old-code') {
     const by = isOldCodeFine ? (['old-code'] as const) : [];
@@ -69,6 +71,20 @@ export function guardPayload(guard: Guard, setting: GuardSetting, payload: Paylo
   const passes = isOldCodeFine && wrongParent === null;
   const by = passes ? (['build-id', 'old-code'] as const) : [];
   return { passes, by, needsNodeps, functions, findings: [...parentFindings, ...findings] };
+}
+
+/** NODEPS came with payload version 2, in 4.14: before, Xen compares build-ids whatever is asked. */
+function noNodeps({ model }: GuardSetting, payload: Payload): readonly Finding[] {
+  if (model.rules.has('payloadV2')) return [];
+  const { major, minor } = model.rules.release;
+  return [
+    {
+      code: 'nodeps-unknown',
+      severity: 'error',
+      file: payload.file,
+      message: `Xen ${major}.${minor} applies payloads by build-id only: expected 4.14 or later for any other order`,
+    },
+  ];
 }
 
 /** build_id_dep: the parent is the last applied payload, or the hypervisor where none is. */

@@ -20,6 +20,12 @@ export {
 } from './guard.js';
 export { loadedContents, RECORD_SECTION } from './loaded-contents.js';
 export { makeRecord } from './make-record.js';
+export {
+  type GuardedOrder,
+  type GuardedPayload,
+  type OrderedPayload,
+  orderByGuard,
+} from './order.js';
 export { type Footprint, footprintOf, type Overlap, overlapsOf } from './overlap.js';
 export {
   type CodeRecord,

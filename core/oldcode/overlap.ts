@@ -1,7 +1,7 @@
 import { HOOK_KINDS } from '../abi/livepatch.js';
 import type { Disassembler } from '../code/index.js';
 import type { CodeNode } from './analyse.js';
-import { type CodeGraph, closureOf } from './graph.js';
+import type { CodeGraph } from './graph.js';
 import { identityOf, variableAt } from './identity.js';
 import {
   type PayloadCode,
@@ -63,13 +63,11 @@ export function footprintOf(
     const node = graph.node(address);
     if (node !== null) roots.push({ name, node });
   }
-  const reaches = new Map<string, readonly string[]>();
-  for (const { name, node } of roots) addPaths(graph, name, node, reaches);
+  const reaches = pathsFrom(graph, roots);
   const variables = new Map<string, 'read' | 'write'>();
-  for (const { node } of roots) {
-    for (const own of closureOf(graph, node).nodes) {
-      if (own.owner === payload.payload.name) addVariables(disassembler, graph, own, variables);
-    }
+  for (const address of ownCode(graph, roots, payload.payload.name)) {
+    const node = graph.node(address);
+    if (node !== null) addVariables(disassembler, graph, node, variables);
   }
   return { payload: payload.payload.name, replaces, reaches, variables };
 }
@@ -91,14 +89,15 @@ function hookFunctions(
   });
 }
 
-function addPaths(
+/** By name, the shortest path to each function that is reached from any of the roots. */
+function pathsFrom(
   graph: CodeGraph,
-  name: string,
-  root: CodeNode,
-  reaches: Map<string, readonly string[]>,
-): void {
-  const paths = new Map<bigint, readonly string[]>([[root.address, [name]]]);
-  // A map yields what is added while it is walked, each function once.
+  roots: readonly { readonly name: string; readonly node: CodeNode }[],
+): ReadonlyMap<string, readonly string[]> {
+  const paths = new Map<bigint, readonly string[]>();
+  for (const { name, node } of roots) if (!paths.has(node.address)) paths.set(node.address, [name]);
+  const reaches = new Map<string, readonly string[]>();
+  // Breadth first: a map yields what is added while it is walked, each function once.
   for (const [address, path] of paths) {
     const node = graph.node(address);
     if (node === null) continue;
@@ -108,6 +107,25 @@ function addPaths(
       if (next !== null) paths.set(callee, [...path, next.name]);
     }
   }
+  return reaches;
+}
+
+/** Where the functions of the payload begin that are reached from the roots. */
+function ownCode(
+  graph: CodeGraph,
+  roots: readonly { readonly node: CodeNode }[],
+  payload: string,
+): Iterable<bigint> {
+  const found = new Set(
+    roots.filter(({ node }) => node.owner === payload).map((r) => r.node.address),
+  );
+  // A set yields what is added while it is walked, each function once.
+  for (const address of found) {
+    for (const callee of graph.node(address)?.callees ?? []) {
+      if (graph.node(callee)?.owner === payload) found.add(callee);
+    }
+  }
+  return found;
 }
 
 function addVariables(
