@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { before, describe, it } from 'node:test';
 import { SHF, sectionByName, sectionBytes } from '../../core/elf/index.js';
+import { XspliceError } from '../../core/errors.js';
 import {
   type CodeRecord,
   encodeRecord,
@@ -16,6 +17,7 @@ import {
 import { type Payload, readPayload } from '../../core/payload/index.js';
 import { apply, upload } from '../../core/verify/index.js';
 import { demoPayload, demoSetting, withApplied } from '../support/demo-code.js';
+import { createPrng } from '../support/prng.js';
 import { readelfMissing, readelfNotes, readelfSections, withFile } from '../support/readelf.js';
 
 let bare: GuardSetting;
@@ -257,4 +259,34 @@ function sectionOf(payload: Payload): Buffer {
   const section = sectionByName(payload.elf, RECORD_SECTION);
   assert.ok(section);
   return Buffer.from(sectionBytes(payload.elf, section));
+}
+
+describe('readRecord', () => {
+  it('gives a status for any damage to the file, and a pass for none that Xen would load', () => {
+    const { bytes } = record(demoPayload('caller-fix'));
+    const random = createPrng(20_240_601);
+    let kept = 0;
+    for (let turn = 0; turn < 2000; turn++) {
+      const changed = new Uint8Array(bytes);
+      for (let count = 1 + random.below(3); count > 0; count--) {
+        changed[random.below(changed.length)] = random.below(256);
+      }
+      const payload = readOrNull(changed);
+      if (payload === null || readRecord(payload).status !== 'present') continue;
+      kept++;
+      const original = reread(bytes);
+      assert.equal(loadedContents(payload.elf), loadedContents(original.elf));
+      assert.deepEqual(sectionOf(payload), sectionOf(original));
+    }
+    assert.ok(kept > 0 && kept < 1900, `${kept} of 2000 records are still good`);
+  });
+});
+
+function readOrNull(bytes: Uint8Array): Payload | null {
+  try {
+    return reread(bytes);
+  } catch (error) {
+    assert.ok(error instanceof XspliceError);
+    return null;
+  }
 }
