@@ -1,4 +1,4 @@
-import type { BuildId } from '../abi/ids.js';
+import { type BuildId, buildIdFromBytes } from '../abi/ids.js';
 import type { Disassembler } from '../code/index.js';
 import type { Finding } from '../errors.js';
 import type { Payload } from '../payload/index.js';
@@ -111,7 +111,7 @@ function idInMemory(
   { address, length }: { readonly address: bigint; readonly length: number },
 ): BuildId | null {
   const bytes = length === 0 ? null : readOrNull(model, address, length);
-  return bytes === null ? null : (Buffer.from(bytes).toString('hex') as BuildId);
+  return bytes === null ? null : buildIdFromBytes(bytes);
 }
 
 /** What the comparison of old code came to. */

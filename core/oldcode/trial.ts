@@ -92,7 +92,6 @@ function makeTrial(graph: CodeGraph, own: PayloadCode): Trial {
   const { code } = graph;
   const functions = patchesOf(code.model, own.payload).map((patch): TriedFunction => {
     const start = code.payloads
-      .concat([])
       .map(({ extents }) => extentAt(extents, patch.oldAddress))
       .concat(extentAt(code.base.extents, patch.oldAddress))
       .find((extent) => extent?.address === patch.oldAddress);
