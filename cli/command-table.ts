@@ -26,6 +26,10 @@ function common(parser: Argv): Argv {
     .option('json', { type: 'boolean', describe: 'One JSON document on standard output' })
     .option('quiet', { type: 'boolean', describe: 'Say only what is wrong' })
     .option('verbose', { type: 'boolean', describe: 'Say everything: full ids, each step, log' })
+    .option('explain', {
+      type: 'boolean',
+      describe: 'With each finding: what Xen checks there, since when, how to mend it',
+    })
     .option('color', { type: 'boolean', describe: 'Colour; --no-color for none', default: true });
 }
 

@@ -1,4 +1,4 @@
-import { EXIT, XspliceError } from '../core/index.js';
+import { EXIT, explainedError, XspliceError } from '../core/index.js';
 import { FORMAT_VERSION } from './output.js';
 import { failureFields, renderFailure } from './render/failure.js';
 import { renderJson } from './render/json.js';
@@ -6,7 +6,8 @@ import { createStyle } from './render/style.js';
 
 /** Prints why a command ended, in the one form that all have, and returns the exit code. */
 export function reportFailure(thrown: unknown, args: readonly string[]): number {
-  const error = classify(thrown);
+  const plain = classify(thrown);
+  const error = args.includes('--explain') ? explainedError(plain) : plain;
   if (args.includes('--json')) {
     const document = { formatVersion: FORMAT_VERSION, ok: false, ...failureFields(error) };
     process.stdout.write(`${renderJson(document)}\n`);

@@ -4,6 +4,7 @@ import {
   type ExecutionReport,
   nameText,
   type Step,
+  type StepReport,
   XspliceError,
 } from '../core/index.js';
 import { answerText } from './render/execution.js';
@@ -28,7 +29,7 @@ export function failureOf(report: ExecutionReport): XspliceError | null {
     );
   }
   return new XspliceError('refused', `Xen refused ${what} with ${answerText(result)}: ${state}`, {
-    hint: adviceFor(result?.stage),
+    hint: adviceFor(result?.stage ?? null, errnoOf(result)),
   });
 }
 
@@ -45,4 +46,10 @@ function stateText({ outcome }: ExecutionReport): string {
 
 function subjectOf(step: Step): string {
   return step.file ?? nameText(step.name);
+}
+
+/** The errno of whichever answer refused. */
+function errnoOf(result: StepReport['result']): number | null {
+  if (result === null) return null;
+  return Math.abs(result.hypercallRc === 0 ? (result.payloadRc ?? 0) : result.hypercallRc);
 }

@@ -1,16 +1,22 @@
 import {
   changesSomething,
+  checkTakeBack,
   contentsOf,
   divergencesOf,
   EXIT,
   type ExecutionReport,
   executePlan,
+  explained,
+  explainedError,
   type Finding,
+  findPayload,
+  hazardsOfPlan,
   type InputFile,
   type OpenHost,
   openHost,
   type Plan,
   preflightPlan,
+  readInputs,
   refusalOf,
   refusalUnverified,
   type Snapshot,
@@ -54,6 +60,7 @@ export async function runPlanner(
   planner: Planner,
 ): Promise<number> {
   const { settings, output } = session;
+  const explain = (found: readonly Finding[]) => (settings.explain ? explained(found) : found);
   const image = settings.image === null ? null : await openImage(settings.image);
   const host = await openHost(await hostOf(settings), image);
   try {
@@ -64,17 +71,19 @@ export async function runPlanner(
     const { style, verbose } = output;
     output.info(renderHost(plan.host.spec, snapshot, style, verbose));
     output.info(renderPlan(plan, verification, style, verbose));
-    if (plan.findings.length > 0) output.info(renderFindings(plan.findings, style));
+    const findings = explain([...plan.findings, ...hazardsIn(verification)]);
+    if (findings.length > 0) output.info(renderFindings(findings, style));
 
     const fields = planFields(plan, snapshot, verification);
     const refusal = verification === null ? null : refusalBy(verification, readerFindings);
     if (refusal !== null) {
-      return fail(output, { ...fields, executed: false }, refusal, plan.findings);
+      const reason = settings.explain ? explainedError(refusal) : refusal;
+      return fail(output, { ...fields, executed: false }, reason, findings);
     }
     if (verification === null) output.info('There is nothing to do.');
     if (verification === null || dryRun) {
       if (verification !== null) output.info('Dry run: nothing was changed.');
-      output.document({ ok: true, ...fields, executed: false });
+      output.document({ ok: true, ...fields, findings, executed: false });
       return EXIT.done;
     }
     await confirm(session, 'Do this?');
@@ -86,9 +95,9 @@ export async function runPlanner(
     if (divergences.length > 0) output.info(renderFindings(divergences, style));
     const failure = failureOf(report);
     const all = { ...fields, executed: true, execution: executionFields(report, elapsedMs) };
-    const findings = [...plan.findings, ...divergences];
-    if (failure !== null) return fail(output, all, failure, findings);
-    output.document({ ok: true, ...all, findings });
+    const told = [...findings, ...explain(divergences)];
+    if (failure !== null) return fail(output, all, failure, told);
+    output.document({ ok: true, ...all, findings: told });
     return EXIT.done;
   } finally {
     await host.port.close();
@@ -107,6 +116,10 @@ function fail(
   return error.exitCode;
 }
 
+function hazardsIn(verification: Verification | null): readonly Finding[] {
+  return verification !== null && 'hazards' in verification ? verification.hazards : [];
+}
+
 function refusalBy(verification: Verification, findings: readonly Finding[]): XspliceError | null {
   return 'predictions' in verification ? refusalOf(verification) : refusalUnverified(findings);
 }
@@ -119,8 +132,13 @@ async function verify(
 ): Promise<Verification> {
   const copy = await host.preflightModel(snapshot, inputs);
   if (copy.model === null) return { notVerified: copy.why };
-  const preflight = await preflightPlan(plan, contentsOf(inputs), copy.model, copy.version);
-  return { ...preflight, unknown: copy.unknown };
+  const { model, version, symbols, unknown } = copy;
+  const preflight = await preflightPlan(plan, contentsOf(inputs), model, version);
+  const hazards = [
+    ...(await hazardsOfPlan(plan, readInputs(inputs).payloads, model, symbols)),
+    ...checkTakeBack(plan, (name) => findPayload(model, name)?.safeToReapply ?? null),
+  ];
+  return { ...preflight, unknown, hazards };
 }
 
 /** Executes; an interrupt is heard between two steps, and what was done is then taken back. */

@@ -19,6 +19,8 @@ export interface Settings {
   readonly json: boolean;
   readonly quiet: boolean;
   readonly verbose: boolean;
+  /** Explain each finding: what Xen checks, where, since when, how to mend it. */
+  readonly explain: boolean;
   /** False for --no-color. */
   readonly color: boolean;
   /** Milliseconds; null is Xen's own default of 30. */
@@ -57,6 +59,7 @@ export function settingsFrom(argv: Readonly<Record<string, unknown>>): Settings 
     json: flag('json'),
     quiet: flag('quiet'),
     verbose: flag('verbose'),
+    explain: flag('explain'),
     color: argv['color'] !== false,
     timeoutMs: timeoutFrom(text('timeout')),
   };

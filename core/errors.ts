@@ -1,6 +1,18 @@
 /** How much a finding weighs: an error stops the work, a warning and a note do not. */
 export type Severity = 'error' | 'warning' | 'note';
 
+/** Why something is refused, fatal or dangerous, and what to do about it: what --explain shows. */
+export interface Explanation {
+  /** What Xen checks there, or what happens. One to three sentences. */
+  readonly what: string;
+  /** Functions of Xen and their files. Empty for what Xen does not look at. */
+  readonly where: readonly string[];
+  /** Releases, backports included: when it began and what changed. */
+  readonly since: string;
+  /** How to mend the payload, or what to do instead. */
+  readonly mend: string;
+}
+
 /**
  * Something that was found out about an input, as a value. Checks return findings; they never throw
  * them. The code is stable and part of the CLI's contract, the message is for people.
@@ -27,6 +39,8 @@ export interface Finding {
   readonly offset?: bigint;
   readonly expected?: string;
   readonly actual?: string;
+  /** Only where it was asked for: see `explained` in core/use. */
+  readonly explanation?: Explanation;
 }
 
 /** Process exit codes, fixed by the CLI contract. */

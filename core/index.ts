@@ -24,6 +24,7 @@ export {
   assertNever,
   EXIT,
   type ExitCode,
+  type Explanation,
   type Finding,
   InternalError,
   type Severity,
@@ -36,6 +37,7 @@ export {
   type ProgressEvent,
   type StepReport,
 } from './execute/execute.js';
+export { checkTakeBack } from './execute/undo.js';
 export { createDiskStore, DiskStore } from './hypervisor/embedded/disk-store.js';
 export { MemoryStore, ModelPort, type ModelStore } from './hypervisor/embedded/model-port.js';
 export {
@@ -73,6 +75,7 @@ export {
 } from './verify/create.js';
 export {
   type Answer,
+  findPayload,
   KNOWN_MINORS,
   type Model,
   type Outcome,

@@ -3,6 +3,7 @@ import {
   type CheckTarget,
   checkPayloads,
   EXIT,
+  explained,
   type HypervisorImage,
   modelFromImage,
   parseBuildId,
@@ -19,7 +20,8 @@ import { type Settings, usage } from '../settings.js';
 export async function run({ settings, output }: Session): Promise<number> {
   const target = await targetOf(settings);
   const { inputs, findings } = await readPayloadFiles(settings.words);
-  const report = checkPayloads(inputs, target, findings);
+  const checked = await checkPayloads(inputs, target, findings);
+  const report = settings.explain ? { ...checked, findings: explained(checked.findings) } : checked;
   output.document(checkFields(report));
   if (output.quiet) {
     const errors = report.findings.filter(({ severity }) => severity === 'error');
@@ -35,7 +37,7 @@ async function targetOf({ image: file, buildId, xen }: Settings): Promise<CheckT
   if (buildId !== null) {
     const notVerified =
       "only the hypervisor's build-id was given, so only the chain was checked; with --image, what its loader answers would be too";
-    return { buildId: parseBuildId(buildId), model: null, notVerified };
+    return { buildId: parseBuildId(buildId), model: null, symbols: null, notVerified };
   }
   if (file === null) {
     throw usage(
@@ -46,12 +48,13 @@ async function targetOf({ image: file, buildId, xen }: Settings): Promise<CheckT
   const image = await openImage(file);
   const id = idOf(image);
   try {
-    return { buildId: id, model: modelFromImage(image, release).model, notVerified: null };
+    const { model } = modelFromImage(image, release);
+    return { buildId: id, model, symbols: image.symbols, notVerified: null };
   } catch (error) {
     // A release that nobody knows is a mistake in what was asked for, whatever the image.
     if (!(error instanceof XspliceError) || release !== null) throw error;
     const hint = error.hint === undefined ? '' : `. ${error.hint}`;
-    return { buildId: id, model: null, notVerified: `${error.message}${hint}` };
+    return { buildId: id, model: null, symbols: null, notVerified: `${error.message}${hint}` };
   }
 }
 

@@ -41,8 +41,9 @@ export function renderCheck(report: CheckReport, style: Style, verbose: boolean)
   }
   if (verbose) {
     for (const verdict of verdicts ?? []) {
-      const said = verdict.log.map((line) => `  ${verdict.file}: Xen: ${line}`);
-      const assumed = verdict.assumptions.map((text) => `  ${verdict.file}: assumed: ${text}`);
+      const { log, assumptions } = verdict.inChain ?? verdict;
+      const said = log.map((line) => `  ${verdict.file}: Xen: ${line}`);
+      const assumed = assumptions.map((text) => `  ${verdict.file}: assumed: ${text}`);
       lines.push(...[...said, ...assumed].map((line) => style.dim(escapeText(line))));
     }
   }
@@ -73,19 +74,20 @@ export function checkFields(report: CheckReport): Readonly<Record<string, unknow
 
 function verdictCell(verdict: FileVerdict | undefined, style: Style): Cell {
   if (verdict === undefined) return { text: '' };
-  switch (verdict.outcome) {
+  const { outcome, operation, errno, stage } = verdict.inChain ?? verdict;
+  switch (outcome) {
     case 'accepted':
       return {
-        text: verdict.operation === 'apply' ? 'accepted' : 'upload accepted',
+        text: operation === 'apply' ? 'accepted' : 'upload accepted',
         paint: style.good,
       };
     case 'refused':
       return {
-        text: `refused: ${errnoName(verdict.errno ?? 0)} (${verdict.stage ?? ''})`,
+        text: `refused: ${errnoName(errno ?? 0)} (${stage ?? ''})`,
         paint: style.bad,
       };
     case 'fatal':
-      return { text: `fatal (${verdict.stage ?? ''})`, paint: style.bad };
+      return { text: `fatal (${stage ?? ''})`, paint: style.bad };
   }
 }
 

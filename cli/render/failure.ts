@@ -6,7 +6,9 @@ import type { Style } from './style.js';
 /** An error for people: what, with both values; other findings; what to do. */
 export function renderFailure(error: XspliceError, style: Style): string {
   const { message, hint, findings } = error;
-  const others = findings.filter((f) => !message.includes(f.message));
+  const others = findings.filter(
+    (finding) => finding.explanation !== undefined || !message.includes(finding.message),
+  );
   const lines = [`${style.bad('xsplice-ts:')} ${escapeText(message)}`];
   if (others.length > 0) lines.push(renderFindings(others, style));
   if (hint !== undefined) lines.push(escapeText(hint));

@@ -17,5 +17,13 @@ function renderFinding(finding: Finding, style: Style): string {
   const paint = severity === 'error' ? style.bad : severity === 'warning' ? style.warn : style.dim;
   const where = file !== undefined && !message.includes(file) ? `${file}: ` : '';
   const line = `${paint(severity)} ${escapeText(`${where}${message}`)} ${style.dim(`[${code}]`)}`;
-  return hint === undefined ? line : `${line}\n      ${escapeText(hint)}`;
+  const more = [...(hint === undefined ? [] : [hint]), ...explanationLines(finding)];
+  return [line, ...more.map((text) => `      ${escapeText(text)}`)].join('\n');
+}
+
+function explanationLines({ explanation }: Finding): readonly string[] {
+  if (explanation === undefined) return [];
+  const { what, where, since, mend } = explanation;
+  const places = where.length === 0 ? [] : [`where  ${where.join(', ')}`];
+  return [`what   ${what}`, ...places, `since  ${since}`, `mend   ${mend}`];
 }

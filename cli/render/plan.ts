@@ -1,4 +1,5 @@
 import {
+  type Finding,
   formatRelease,
   type Plan,
   type Prediction,
@@ -14,7 +15,7 @@ import { type Cell, renderTable } from './table.js';
 
 /** What a plan was verified with: the answers to come, or why there are none. */
 export type Verification =
-  | (Preflight & { readonly unknown: readonly string[] })
+  | (Preflight & { readonly unknown: readonly string[]; readonly hazards: readonly Finding[] })
   | { readonly notVerified: string };
 
 /** Rows shown of a long plan unless everything is asked for: the first and the last. */

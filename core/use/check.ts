@@ -2,9 +2,11 @@ import { errnoName } from '../abi/errno.js';
 import type { BuildId } from '../abi/ids.js';
 import { formatRelease } from '../abi/release.js';
 import type { Finding } from '../errors.js';
+import type { SymbolTable } from '../image/index.js';
 import { type ChainMember, checkChain, nameText } from '../stack/index.js';
 import { apply, type Model, type Outcome, upload, type Verdict } from '../verify/index.js';
 import { adviceFor } from './advice.js';
+import { hazardsOf } from './hazards.js';
 import type { InputFile } from './input-file.js';
 import { type PayloadInput, readInputs } from './read-inputs.js';
 
@@ -13,14 +15,14 @@ export interface CheckTarget {
   readonly buildId: BuildId;
   /** The hypervisor just booted; null where what its loader answers cannot be computed. */
   readonly model: Model | null;
+  /** Its symbols with types and sizes, as far as they are known; null without an image. */
+  readonly symbols: SymbolTable | null;
   /** Why there is no model, in words; null where there is one. */
   readonly notVerified: string | null;
 }
 
-/** What Xen answers to one payload, uploaded and applied after those it builds on and no others. */
-export interface FileVerdict {
-  readonly file: string;
-  readonly name: string;
+/** What Xen answers to one or two operations. */
+export interface Answered {
   readonly outcome: Outcome['outcome'];
   /** The operation that ended it; the last one that was tried where it is accepted. */
   readonly operation: 'upload' | 'apply';
@@ -34,6 +36,17 @@ export interface FileVerdict {
   readonly log: readonly string[];
   /** What the verdict rests on, e.g. that a hook returns 0. */
   readonly assumptions: readonly string[];
+}
+
+/** What Xen answers to the upload of one payload on an otherwise empty hypervisor. */
+export interface FileVerdict extends Answered {
+  readonly file: string;
+  readonly name: string;
+  /**
+   * What it answers to upload and apply with just the payload's parents applied; null where one of them
+   * is not among the files or not accepted itself.
+   */
+  readonly inChain: Answered | null;
 }
 
 /** The answer to: do these payloads form one valid chain on that hypervisor? */
@@ -55,20 +68,25 @@ export interface CheckReport {
  * Reads these files as payloads, puts them into their chain, and asks Xen's rules about each. `more` are
  * findings that were made while the files were read from disk.
  */
-export function checkPayloads(
+export async function checkPayloads(
   inputs: readonly InputFile[],
   target: CheckTarget,
   more: readonly Finding[] = [],
-): CheckReport {
+): Promise<CheckReport> {
   const read = readInputs(inputs);
   const unread = [...more, ...read.findings];
   const members = read.payloads.map(({ planned }) => planned);
   const hasMembers = members.length > 0;
   // Without a single payload there is something worse to say than that there is nothing to chain.
   const chain = hasMembers || unread.length === 0 ? checkChain(members, target.buildId) : null;
-  const verdicts = target.model === null ? null : verdictsOf(read.payloads, target.model);
+  const tried = target.model === null ? null : tryAll(read.payloads, target.model);
+  const verdicts = tried?.map(({ verdict }) => verdict) ?? null;
   const refusals = (verdicts ?? []).flatMap(findingOf);
-  const findings = [...unread, ...(chain?.findings ?? []), ...refusals];
+  const hazards: Finding[] = [];
+  for (const { payload, model } of tried ?? []) {
+    if (model !== null) hazards.push(...(await hazardsOf(payload, model, target.symbols)));
+  }
+  const findings = [...unread, ...(chain?.findings ?? []), ...refusals, ...hazards];
   return {
     ok: findings.every(({ severity }) => severity !== 'error'),
     buildId: target.buildId,
@@ -80,45 +98,67 @@ export function checkPayloads(
   };
 }
 
-/**
- * Each payload on a hypervisor with just its parents applied. One whose parent is not among the files,
- * or is not accepted, is only uploaded: that its parent is missing is the chain's finding.
- */
-function verdictsOf(payloads: readonly PayloadInput[], base: Model): readonly FileVerdict[] {
+/** One payload with its verdict, and the hypervisor on which it is loaded; null where it is not accepted. */
+interface Tried {
+  readonly payload: PayloadInput;
+  readonly verdict: FileVerdict;
+  readonly model: Model | null;
+}
+
+/** Each payload by itself, and on a hypervisor with just its parents applied. */
+function tryAll(payloads: readonly PayloadInput[], base: Model): readonly Tried[] {
+  const chains = tryChains(payloads, base);
+  return payloads.map((payload) => {
+    const { file, name } = payload.planned;
+    const alone = upload(base, name, payload.input.bytes);
+    const inChain = chains.get(payload);
+    const verdict: FileVerdict = {
+      file,
+      name,
+      ...answered('upload', alone.verdict),
+      inChain: inChain?.answered ?? null,
+    };
+    const accepted = (inChain?.answered ?? verdict).outcome === 'accepted';
+    return { payload, verdict, model: accepted ? (inChain?.model ?? alone.model) : null };
+  });
+}
+
+/** Upload and apply on top of the parents, parents first; payloads that have none are left out. */
+function tryChains(
+  payloads: readonly PayloadInput[],
+  base: Model,
+): ReadonlyMap<PayloadInput, { readonly answered: Answered; readonly model: Model }> {
   const after = new Map<string, Model>();
   if (base.buildId !== null) after.set(base.buildId, base);
-  const verdicts = new Map<PayloadInput, FileVerdict>();
+  const tried = new Map<PayloadInput, { readonly answered: Answered; readonly model: Model }>();
   const waiting = new Set(payloads);
-  // Parents first. Each round does at least one, or what is left has no parent to wait for.
-  let ready = true;
-  while (ready) {
+  // Each round does at least one, or what is left has no parent to wait for.
+  for (let ready = true; ready; ) {
     ready = false;
     for (const payload of waiting) {
       const { depends, buildId } = payload.planned;
       const below = depends === null ? undefined : after.get(depends);
       if (below === undefined) continue;
-      const { verdict, model } = tryOn(payload, below, true);
-      verdicts.set(payload, verdict);
+      const result = tryOn(payload, below);
+      tried.set(payload, result);
       waiting.delete(payload);
-      if (verdict.outcome === 'accepted' && buildId !== null && !after.has(buildId)) {
-        after.set(buildId, model);
+      if (result.answered.outcome === 'accepted' && buildId !== null && !after.has(buildId)) {
+        after.set(buildId, result.model);
       }
       ready = true;
     }
   }
-  for (const payload of waiting) verdicts.set(payload, tryOn(payload, base, false).verdict);
-  return payloads.flatMap((payload) => verdicts.get(payload) ?? []);
+  return tried;
 }
 
 function tryOn(
   { input, planned }: PayloadInput,
   below: Model,
-  hasParent: boolean,
-): { readonly verdict: FileVerdict; readonly model: Model } {
-  const { file, name } = planned;
+): { readonly answered: Answered; readonly model: Model } {
+  const { name } = planned;
   const uploaded = upload(below, name, input.bytes);
-  if (uploaded.verdict.outcome.outcome !== 'accepted' || !hasParent) {
-    return { verdict: fileVerdict(file, name, 'upload', uploaded.verdict), model: below };
+  if (uploaded.verdict.outcome.outcome !== 'accepted') {
+    return { answered: answered('upload', uploaded.verdict), model: below };
   }
   const applied = apply(uploaded.model, name, { nodeps: false });
   const both: Verdict = {
@@ -126,18 +166,14 @@ function tryOn(
     log: [...uploaded.verdict.log, ...applied.verdict.log],
     assumptions: [...uploaded.verdict.assumptions, ...applied.verdict.assumptions],
   };
-  return { verdict: fileVerdict(file, name, 'apply', both), model: applied.model };
+  return { answered: answered('apply', both), model: applied.model };
 }
 
-function fileVerdict(
-  file: string,
-  name: string,
-  operation: FileVerdict['operation'],
+function answered(
+  operation: Answered['operation'],
   { outcome, log, assumptions }: Verdict,
-): FileVerdict {
+): Answered {
   return {
-    file,
-    name,
     outcome: outcome.outcome,
     operation,
     errno: outcome.outcome === 'refused' ? outcome.errno : null,
@@ -149,7 +185,8 @@ function fileVerdict(
 }
 
 function findingOf(verdict: FileVerdict): readonly Finding[] {
-  const { file, outcome, operation, errno, stage, cause, log } = verdict;
+  const { file } = verdict;
+  const { outcome, operation, errno, stage, cause, log } = verdict.inChain ?? verdict;
   if (outcome === 'accepted') return [];
   const base = { severity: 'error', file, ...(stage === null ? {} : { stage }) } as const;
   if (outcome === 'fatal') {
@@ -169,7 +206,7 @@ function findingOf(verdict: FileVerdict): readonly Finding[] {
       ...base,
       code: 'would-be-refused',
       message: `${file}: Xen would refuse the ${operation} with ${errnoName(errno ?? 0)} and ${said}`,
-      hint: adviceFor(stage ?? undefined),
+      hint: adviceFor(stage, errno),
       ...(errno === null ? {} : { errno }),
     },
   ];

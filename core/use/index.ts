@@ -1,6 +1,14 @@
 export { adviceFor } from './advice.js';
-export { type CheckReport, type CheckTarget, checkPayloads, type FileVerdict } from './check.js';
+export {
+  type Answered,
+  type CheckReport,
+  type CheckTarget,
+  checkPayloads,
+  type FileVerdict,
+} from './check.js';
 export { divergencesOf } from './divergence.js';
+export { explained, explainedError } from './explained.js';
+export { hazardsOf, hazardsOfPlan } from './hazards.js';
 export { type BootedImage, modelFromImage } from './image-model.js';
 export { contentsOf, type InputFile, inputFile } from './input-file.js';
 export {

@@ -3,7 +3,7 @@ import { XspliceError } from '../errors.js';
 import { DiskStore } from '../hypervisor/embedded/disk-store.js';
 import { ModelPort } from '../hypervisor/embedded/model-port.js';
 import type { HypervisorPort } from '../hypervisor/port.js';
-import { type HypervisorImage, readXensyms } from '../image/index.js';
+import { type HypervisorImage, readXensyms, type SymbolTable } from '../image/index.js';
 import { nameText, type Snapshot } from '../stack/index.js';
 import type { Model } from '../verify/index.js';
 import { findImage } from './find-image.js';
@@ -19,7 +19,13 @@ export type HostSpec =
 
 /** A model to try a plan on, with what is not known of it in words; or why there is none. */
 export type PreflightModel =
-  | { readonly model: Model; readonly version: string; readonly unknown: readonly string[] }
+  | {
+      readonly model: Model;
+      readonly version: string;
+      readonly unknown: readonly string[];
+      /** The hypervisor's symbols, with sizes as far as they are known. */
+      readonly symbols: SymbolTable;
+    }
   | { readonly model: null; readonly why: string };
 
 /** A hypervisor that can be operated, and a copy of it that can be tried on. */
@@ -58,13 +64,16 @@ export async function openHost(spec: HostSpec, image: HypervisorImage | null): P
       preflightModel: (snapshot, inputs) => runningModel(snapshot, image, inputs),
     };
   }
-  const store = await DiskStore.open(spec.directory, readXensyms);
-  const port = new ModelPort({ kind: 'embedded', spec: hostText(spec) }, store);
-  const preflightModel = async (): Promise<PreflightModel> => ({
-    model: await store.read(),
-    version: store.version,
-    unknown: [],
+  let symbols = readXensyms('');
+  const store = await DiskStore.open(spec.directory, (text) => {
+    symbols = readXensyms(text);
+    return symbols;
   });
+  const port = new ModelPort({ kind: 'embedded', spec: hostText(spec) }, store);
+  const preflightModel = async (): Promise<PreflightModel> => {
+    const model = await store.read();
+    return { model, version: store.version, unknown: [], symbols };
+  };
   return { port, preflightModel };
 }
 
@@ -104,7 +113,7 @@ async function runningModel(
   const { model, opaque } = modelForSnapshot({ ...booted, buildId }, snapshot, byBuildId(inputs));
   const names = opaque.map(nameText).join(', ');
   const unknown = opaque.length === 0 ? [] : [`symbols, hooks and code of ${names}, loaded before`];
-  return { model, version, unknown };
+  return { model, version, unknown, symbols: image.symbols };
 }
 
 /** Contents of the payload files among these, by their own build-id. */

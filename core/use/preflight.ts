@@ -107,7 +107,7 @@ export function refusalOf({ predictions, version }: Preflight): XspliceError | n
   const said = reason === undefined ? 'without a message' : `and prints "${nameText(reason)}"`;
   const message = `Xen ${version} would refuse the ${step.action} of ${subject}: it returns ${errnoName(errno ?? 0)} ${said}`;
   return new XspliceError('would-be-refused', message, {
-    hint: `${adviceFor(stage ?? undefined)} Nothing was changed.`,
+    hint: `${adviceFor(stage, errno)} Nothing was changed.`,
     findings: [
       { ...about, code: 'would-be-refused', message, ...(errno === null ? {} : { errno }) },
     ],

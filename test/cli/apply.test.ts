@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
@@ -225,17 +226,26 @@ for (const [answer, code, expected] of [
 ] as const) {
   test(`on a terminal the answer ${JSON.stringify(answer)} counts`, {
     skip: hasScript ? false : 'no script(1)',
-  }, (t) => {
+  }, async (t) => {
     const host = embeddedHost(t);
     const words = [process.execPath, CLI, 'apply', demo('hello'), ...host];
     const command = words.map((word) => `'${word}'`).join(' ');
-    const { status, stdout } = spawnSync('script', ['-qec', command, '/dev/null'], {
-      input: `${answer}\n`,
-      encoding: 'utf8',
+    const child = spawn('script', ['-qec', command, '/dev/null'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
       timeout: 20_000,
       env: cliEnvironment(),
     });
-    assert.match(stdout, /Do this\? \[y\/N\]/);
+    let stdout = '';
+    let asked = false;
+    child.stdout.on('data', (chunk: Buffer) => {
+      stdout += chunk.toString('utf8');
+      // Typed before the question, Ctrl-C would be the terminal's, not the prompt's.
+      if (asked || !/Do this\? \[y\/N\]/.test(stdout)) return;
+      asked = true;
+      child.stdin.end(`${answer}\n`);
+    });
+    const [status] = await once(child, 'close');
+    assert.ok(asked, stdout);
     assert.equal(status, code, stdout);
     assert.deepEqual(stack(host), expected);
   });

@@ -3,7 +3,15 @@ import { copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } fr
 import { join } from 'node:path';
 import test from 'node:test';
 import { readImage, readPayload } from '../../core/index.js';
-import { CHAIN, DEMO_IMAGE, demo, documentOf, runCli, temporaryFolder } from '../support/cli.js';
+import {
+  CHAIN,
+  DEMO,
+  DEMO_IMAGE,
+  demo,
+  documentOf,
+  runCli,
+  temporaryFolder,
+} from '../support/cli.js';
 
 const shuffled = [2, 0, 4, 1, 3].flatMap((index) => CHAIN[index] ?? []);
 const hypervisorId = readImage(readFileSync(DEMO_IMAGE), DEMO_IMAGE).buildIds[0]?.id ?? '';
@@ -39,8 +47,13 @@ test('a shuffled chain is put in order and accepted', () => {
   assert.equal(first?.['depends'], hypervisorId);
   const verdicts = document['verdicts'] as readonly Record<string, unknown>[];
   assert.deepEqual(
-    verdicts.map(({ outcome, operation, errno, stage }) => [outcome, operation, errno, stage]),
-    CHAIN.map(() => ['accepted', 'apply', null, null]),
+    verdicts.map(({ outcome, errno, stage }) => [outcome, errno, stage]),
+    CHAIN.map(() => ['accepted', null, null]),
+  );
+  const inChain = verdicts.map((verdict) => verdict['inChain'] as Record<string, unknown>);
+  assert.deepEqual(
+    inChain.map(({ outcome, operation }) => [outcome, operation]),
+    CHAIN.map(() => ['accepted', 'apply']),
   );
   const human = runCli(['check', ...shuffled, '--image', DEMO_IMAGE]);
   assert.match(human.stdout, /OK: one valid chain of 5 payloads; Xen 4\.17\.7 will accept each\./);
@@ -84,7 +97,8 @@ for (const [name, operation, errno, stage] of REFUSED) {
     const result = runCli(['check', demo(name), '--image', DEMO_IMAGE, '--json']);
     assert.equal(result.code, 3, result.stderr);
     const document = documentOf(result);
-    const [verdict] = document['verdicts'] as readonly Record<string, unknown>[];
+    const [found] = document['verdicts'] as readonly { inChain: Record<string, unknown> }[];
+    const verdict = found?.inChain;
     assert.deepEqual(
       [verdict?.['outcome'], verdict?.['operation'], verdict?.['errno'], verdict?.['stage']],
       ['refused', operation, errno, stage],
@@ -170,4 +184,40 @@ test('a file name cannot speak to the terminal', (t) => {
       more[0] === '--json' ? /\\u001b\[31mred\\u202e\\u009b/ : /\\x1b\[31mred\\u\{202e\}\\x9b/,
     );
   }
+});
+
+test('verdicts are those of an empty hypervisor; beside them, those in the chain', () => {
+  const words = ['check', demo('expect-wrong'), demo('too-small'), '--image', DEMO_IMAGE, '--json'];
+  const { verdicts } = documentOf(runCli(words)) as {
+    verdicts: {
+      outcome: string;
+      errno: number | null;
+      stage: string | null;
+      inChain: Record<string, unknown>;
+    }[];
+  };
+  const [expectWrong, tooSmall] = verdicts;
+  // Its upload is accepted; that its expectation fails is said at apply.
+  assert.deepEqual([expectWrong?.outcome, expectWrong?.errno], ['accepted', null]);
+  const { outcome, operation, errno, stage } = expectWrong?.inChain ?? {};
+  assert.deepEqual([outcome, operation, errno, stage], ['refused', 'apply', 22, 'expectations']);
+  assert.deepEqual(
+    [tooSmall?.outcome, tooSmall?.errno, tooSmall?.stage],
+    ['refused', 22, 'functions'],
+  );
+});
+
+test('a payload that Xen takes and that kills the host later is warned of and explained', () => {
+  const dangerous = join(DEMO, 'dangerous');
+  const plain = runCli(['check', dangerous, '--image', DEMO_IMAGE]);
+  assert.equal(plain.code, 0);
+  assert.match(plain.stdout, /warning .*\[nop-splits-instruction\]/);
+  assert.doesNotMatch(plain.stdout, /arch_livepatch_apply/);
+  const explained = runCli(['check', dangerous, '--image', DEMO_IMAGE, '--explain']);
+  assert.match(explained.stdout, /where {2}arch_livepatch_apply/);
+  const { findings } = documentOf(
+    runCli(['check', dangerous, '--image', DEMO_IMAGE, '--explain', '--json']),
+  ) as { findings: { code: string; explanation?: { since: string } }[] };
+  const hazard = findings.find(({ code }) => code === 'nop-splits-instruction');
+  assert.match(hazard?.explanation?.since ?? '', /4\.17\.6/);
 });

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
+import { readImage } from '../../core/index.js';
 import {
   CLI,
   cliEnvironment,
@@ -75,6 +76,8 @@ function modulesOf(folder: string, words: readonly string[]): readonly string[] 
   return readFileSync(log, 'utf8').split('\n');
 }
 
+const hypervisorId = readImage(readFileSync(DEMO_IMAGE), DEMO_IMAGE).buildIds[0]?.id ?? '';
+
 test('a command loads only what it needs', (t) => {
   const folder = temporaryFolder(t);
   const home = new URL('../../', import.meta.url).href;
@@ -87,7 +90,12 @@ test('a command loads only what it needs', (t) => {
   const check = modulesOf(folder, ['check', demo('hello'), '--image', DEMO_IMAGE]);
   assert.ok(check.some((url) => url.endsWith('/cli/commands/check.js')));
   assert.deepEqual(
-    check.filter((url) => /koffi|iced-x86|hypervisor\/xen\/|commands\/(?!check)/.test(url)),
+    check.filter((url) => /koffi|hypervisor\/xen\/|commands\/(?!check)/.test(url)),
+    [],
+  );
+  const chainOnly = modulesOf(folder, ['check', demo('hello'), '--build-id', hypervisorId]);
+  assert.deepEqual(
+    chainOnly.filter((url) => /koffi|iced-x86|hypervisor\/xen\//.test(url)),
     [],
   );
 });

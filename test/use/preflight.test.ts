@@ -71,9 +71,14 @@ test('a fatal step is predicted with its stage and cause, and what follows is no
     refusal?.message ?? '',
     /would not survive the upload .* unmapped address ffff82d05/,
   );
-  const target = { buildId: image.buildIds[0]?.id, model, notVerified: null };
+  const target = {
+    buildId: image.buildIds[0]?.id,
+    model,
+    symbols: image.symbols,
+    notVerified: null,
+  };
   assert.ok(target.buildId);
-  const report = checkPayloads([fatalInput()], { ...target, buildId: target.buildId });
+  const report = await checkPayloads([fatalInput()], { ...target, buildId: target.buildId });
   assert.equal(report.ok, false);
   assert.equal(report.verdicts?.[0]?.outcome, 'fatal');
 });

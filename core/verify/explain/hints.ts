@@ -33,6 +33,11 @@ const BY_ERRNO: Readonly<Partial<Record<VerdictStage, Partial<Record<ErrnoName, 
   },
 };
 
+/** True for the name of a stage, e.g. one that came over the port as text. */
+export function isStage(name: string): name is VerdictStage {
+  return Object.hasOwn(STAGE_EXPLANATIONS, name);
+}
+
 /** What to do next after this outcome; null where it was accepted. */
 export function hintFor(outcome: Outcome): string | null {
   if (outcome.outcome === 'accepted') return null;

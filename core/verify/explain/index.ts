@@ -4,7 +4,7 @@ import { HAZARD_EXPLANATIONS } from './hazards.js';
 import { STAGE_EXPLANATIONS } from './stages.js';
 
 export type { Explanation } from './explanation.js';
-export { hintFor } from './hints.js';
+export { hintFor, isStage } from './hints.js';
 
 const ALL: ReadonlyMap<string, Explanation> = new Map([
   ...Object.entries(STAGE_EXPLANATIONS),
