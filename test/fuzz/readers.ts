@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { SHT } from '../../core/elf/constants.js';
 import { sectionBytes, segmentBytes } from '../../core/elf/contents.js';
 import { readElf } from '../../core/elf/file.js';
@@ -8,8 +10,17 @@ import { XspliceError } from '../../core/errors.js';
 import { readImage } from '../../core/image/image.js';
 import { readMemory } from '../../core/image/memory.js';
 import { readXensyms } from '../../core/image/xensyms.js';
+import { readPayload } from '../../core/payload/index.js';
+import { planPayloadOf } from '../../core/stack/index.js';
+import { modelFromImage } from '../../core/use/index.js';
+import { apply, type Model, replace, upload } from '../../core/verify/index.js';
 import { buildElf, buildIdNote, buildNote, hexBytes } from '../support/elf-builder.js';
-import { committedFixtures, type Fixture, payloadLikeElf } from '../support/fixtures.js';
+import {
+  committedFixtures,
+  type Fixture,
+  payloadLikeElf,
+  repositoryRoot,
+} from '../support/fixtures.js';
 import { efiImage, elf32Image, gzImage, loadedBytes } from '../support/image-builder.js';
 import { createPrng, type Prng } from '../support/prng.js';
 
@@ -100,12 +111,38 @@ const xensymsTarget: FuzzTarget = {
   },
 };
 
+const payloadTarget: FuzzTarget = {
+  name: 'payload',
+  run: (bytes) => {
+    planPayloadOf(readPayload(bytes, 'the input'), '');
+  },
+};
+
+/** Xen's rules give a verdict on any bytes: nothing is thrown, whatever they are. */
+const verdictTarget: FuzzTarget = {
+  name: 'verdict',
+  run: (bytes) => {
+    demoModel ??= modelFromImage(readImage(readFileSync(DEMO_IMAGE), 'demo'), null).model;
+    const { verdict, model } = upload(demoModel, 'input', bytes);
+    if (verdict.outcome.outcome !== 'accepted') {
+      throw new XspliceError('refused', `${verdict.outcome.outcome} at ${verdict.outcome.stage}`);
+    }
+    apply(model, 'input', { nodeps: true });
+    replace(model, 'input');
+  },
+};
+
+const DEMO_IMAGE = join(repositoryRoot(), 'payloads', 'demo', 'xen-syms-demo');
+let demoModel: Model | undefined;
+
 /** Readers of bytes that nobody vouches for. Add a reader here and it is fuzzed. */
 export const fuzzTargets: readonly FuzzTarget[] = [
   elfTarget,
   notesTarget,
   imageTarget,
   xensymsTarget,
+  payloadTarget,
+  verdictTarget,
 ];
 
 /** Larger seeds would spend the time on copying. */
