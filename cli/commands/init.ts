@@ -5,12 +5,14 @@ import {
   EXIT,
   hostText,
   modelFromImage,
+  readImage,
   shortId,
   XspliceError,
 } from '../../core/index.js';
 import { confirm } from '../confirm.js';
+import { readImageFile } from '../files.js';
 import { hostOf } from '../host.js';
-import { openImage, releaseOf } from '../images.js';
+import { releaseOf } from '../images.js';
 import { escapeText } from '../render/escape.js';
 import type { Session } from '../session.js';
 import { usage } from '../settings.js';
@@ -27,7 +29,8 @@ export async function run(session: Session): Promise<number> {
   }
   const file = settings.image;
   if (file === null) throw usage('init needs --image FILE');
-  const image = await openImage(file);
+  const bytes = await readImageFile(file);
+  const image = readImage(bytes, file);
   const { model, version, symbols } = modelFromImage(image, releaseOf(settings.xen));
   const { directory } = spec;
   if (await holdsHypervisor(directory)) {
@@ -36,7 +39,7 @@ export async function run(session: Session): Promise<number> {
       `${escapeText(directory)} holds a hypervisor. Replace it, with all it has loaded?`,
     );
   }
-  await createDiskStore(directory, model, version, symbols);
+  await createDiskStore(directory, model, version, symbols, { file, bytes });
   const id = model.buildId === null ? 'none' : shortId(model.buildId);
   output.info(
     escapeText(`Created ${hostText(spec)} · Xen ${version}, build-id ${id}, from ${file}`),

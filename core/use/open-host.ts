@@ -3,7 +3,13 @@ import { XspliceError } from '../errors.js';
 import { DiskStore } from '../hypervisor/embedded/disk-store.js';
 import { ModelPort } from '../hypervisor/embedded/model-port.js';
 import type { HypervisorPort } from '../hypervisor/port.js';
-import { type HypervisorImage, readXensyms, type SymbolTable } from '../image/index.js';
+import {
+  type HypervisorImage,
+  MAX_IMAGE_SIZE,
+  readImage,
+  readXensyms,
+  type SymbolTable,
+} from '../image/index.js';
 import { nameText, type Snapshot } from '../stack/index.js';
 import type { Model } from '../verify/index.js';
 import { findImage } from './find-image.js';
@@ -23,8 +29,12 @@ export type PreflightModel =
       readonly model: Model;
       readonly version: string;
       readonly unknown: readonly string[];
+      /** Names of loaded payloads whose contents are not at hand, unescaped. */
+      readonly opaque: readonly string[];
       /** The hypervisor's symbols, with sizes as far as they are known. */
       readonly symbols: SymbolTable;
+      /** The image that was booted. Fails with `no-image` where it is not at hand. */
+      image(): Promise<HypervisorImage>;
     }
   | { readonly model: null; readonly why: string };
 
@@ -72,7 +82,14 @@ export async function openHost(spec: HostSpec, image: HypervisorImage | null): P
   const port = new ModelPort({ kind: 'embedded', spec: hostText(spec) }, store);
   const preflightModel = async (): Promise<PreflightModel> => {
     const model = await store.read();
-    return { model, version: store.version, unknown: [], symbols };
+    return {
+      model,
+      version: store.version,
+      unknown: [],
+      opaque: [],
+      symbols,
+      image: () => imageOf(store, model.buildId, image),
+    };
   };
   return { port, preflightModel };
 }
@@ -94,13 +111,7 @@ async function runningModel(
 ): Promise<PreflightModel> {
   const { buildId, version, release } = snapshot.hypervisor;
   if (buildId === null) return { model: null, why: 'the running Xen has no build-id' };
-  if (given !== null && !given.buildIds.some(({ id }) => id === buildId)) {
-    throw new XspliceError(
-      'wrong-image',
-      `${given.file} is not what runs here: its build-id is ${given.buildIds[0]?.id ?? 'missing'}, the running Xen's is ${buildId}`,
-      { hint: 'Use the image that this machine was booted from, or leave --image out.' },
-    );
-  }
+  if (given !== null) requireImage(given, buildId);
   const image = given ?? (await findImage(buildId));
   if (image === null) {
     return {
@@ -113,7 +124,34 @@ async function runningModel(
   const { model, opaque } = modelForSnapshot({ ...booted, buildId }, snapshot, byBuildId(inputs));
   const names = opaque.map(nameText).join(', ');
   const unknown = opaque.length === 0 ? [] : [`symbols, hooks and code of ${names}, loaded before`];
-  return { model, version, unknown, symbols: image.symbols };
+  return { model, version, unknown, opaque, symbols: image.symbols, image: async () => image };
+}
+
+/** Fails with `wrong-image` where the image is of another build. */
+function requireImage({ file, buildIds }: HypervisorImage, expected: BuildId | null): void {
+  if (buildIds.some(({ id }) => id === expected)) return;
+  throw new XspliceError(
+    'wrong-image',
+    `${file} is not what runs here: its build-id is ${buildIds[0]?.id ?? 'missing'}, the hypervisor's is ${expected ?? 'missing'}`,
+    { hint: 'Use the image that the hypervisor was booted from, or leave --image out.' },
+  );
+}
+
+/** The image of an embedded hypervisor: the one given, or else the one kept with its state. */
+async function imageOf(
+  store: DiskStore,
+  buildId: BuildId | null,
+  given: HypervisorImage | null,
+): Promise<HypervisorImage> {
+  if (given !== null) {
+    requireImage(given, buildId);
+    return given;
+  }
+  const kept = await store.image(MAX_IMAGE_SIZE);
+  if (kept !== null) return readImage(kept.bytes, kept.file);
+  throw new XspliceError('no-image', 'This embedded hypervisor was created without its image', {
+    hint: 'Name the image that it was created from with --image.',
+  });
 }
 
 /** Contents of the payload files among these, by their own build-id. */

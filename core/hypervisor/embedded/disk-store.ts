@@ -1,12 +1,13 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { XspliceError } from '../../errors.js';
 import type { Model } from '../../verify/index.js';
 import type { SymbolLookup } from '../../verify/model.js';
-import { BlobFolder } from './blobs.js';
+import { BlobFolder, damaged } from './blobs.js';
 import { withLock } from './lock.js';
 import type { ModelStore } from './model-port.js';
-import { decodeState, encodeState, parseStateFile, type StateFile } from './state.js';
+import { type Beside, decodeState, encodeState, parseStateFile, type StateFile } from './state.js';
 
 const STATE_FILE = 'hypervisor.json';
 const LOCK_FILE = 'lock';
@@ -50,11 +51,32 @@ export class DiskStore implements ModelStore {
       const { model: before, state } = await this.#load();
       const { model, value } = operation(before);
       if (model !== before) {
-        const text = await commit(this.#directory, model, this.version, state.symbols, this.#blobs);
+        const text = await commit(
+          this.#directory,
+          model,
+          this.version,
+          besideOf(state),
+          this.#blobs,
+        );
         this.#last = { text, model };
       }
       return value;
     });
+  }
+
+  /**
+   * The image that the hypervisor was created from; null where it was not kept. No more than
+   * `limitBytes` are unpacked. Fails with `state-damaged`.
+   */
+  async image(limitBytes: number): Promise<ImageFile | null> {
+    const { image } = parseStateFile(await readStateText(this.#directory));
+    if (image === undefined) return null;
+    const packed = await this.#blobs.read(image.sha256);
+    try {
+      return { file: image.file, bytes: gunzipSync(packed, { maxOutputLength: limitBytes }) };
+    } catch (cause) {
+      throw damaged(`the image kept of ${JSON.stringify(image.file)} cannot be unpacked`, cause);
+    }
   }
 
   async #load(): Promise<{ model: Model; state: StateFile }> {
@@ -76,15 +98,24 @@ export class DiskStore implements ModelStore {
   }
 }
 
+/** A hypervisor's image as it was read from disk. */
+export interface ImageFile {
+  /** As the caller named it. */
+  readonly file: string;
+  readonly bytes: Uint8Array;
+}
+
 /**
  * Makes a directory hold this model, in place of whatever hypervisor it held. `symbols` is the text
- * that the reader given to `DiskStore.open` understands; null where the image has none.
+ * that the reader given to `DiskStore.open` understands; null where the image has none. The
+ * image itself is kept too where it is given: what a guard asks about old code is answered from it.
  */
 export async function createDiskStore(
   directory: string,
   model: Model,
   version: string,
   symbols: string | null,
+  image: ImageFile | null = null,
 ): Promise<void> {
   await mkdir(directory, { recursive: true }).catch((cause: unknown) => {
     throw notWritable(directory, cause);
@@ -93,7 +124,11 @@ export async function createDiskStore(
     const blobs = new BlobFolder(join(directory, BLOB_FOLDER));
     const digest =
       symbols === null ? null : await blobs.write(Buffer.from(symbols, 'latin1')).catch(fail);
-    await commit(directory, model, version, digest, blobs);
+    const kept =
+      image === null
+        ? null
+        : { file: image.file, sha256: await blobs.write(gzipSync(image.bytes)).catch(fail) };
+    await commit(directory, model, version, { symbols: digest, image: kept }, blobs);
   });
 
   function fail(cause: unknown): never {
@@ -106,12 +141,12 @@ async function commit(
   directory: string,
   model: Model,
   version: string,
-  symbols: string | null,
+  beside: Beside,
   blobs: BlobFolder,
 ): Promise<string> {
   const path = join(directory, STATE_FILE);
   try {
-    const state = await encodeState(model, version, symbols, blobs);
+    const state = await encodeState(model, version, beside, blobs);
     const text = JSON.stringify(state);
     await writeFile(`${path}.new`, text, { flush: true });
     await rename(`${path}.new`, path);
@@ -123,8 +158,13 @@ async function commit(
 }
 
 function blobsOf(state: StateFile): ReadonlySet<string> {
-  const regions = state.regions.map(({ sha256 }) => sha256);
-  return new Set(state.symbols === null ? regions : [state.symbols, ...regions]);
+  const { symbols, image } = besideOf(state);
+  const beside = [symbols, image?.sha256 ?? null].flatMap((digest) => digest ?? []);
+  return new Set([...beside, ...state.regions.map(({ sha256 }) => sha256)]);
+}
+
+function besideOf({ symbols, image }: StateFile): Beside {
+  return { symbols, image: image ?? null };
 }
 
 async function readStateText(directory: string): Promise<string> {

@@ -9,6 +9,20 @@ import { type BlobFolder, damaged } from './blobs.js';
 /** Version of the state file. A newer one is refused, never guessed at. */
 export const STATE_FORMAT_VERSION = 1;
 
+/** The file of an image, kept with the state. */
+export interface KeptImage {
+  /** As it was named when the hypervisor was created. */
+  readonly file: string;
+  readonly sha256: string;
+}
+
+/** What a state holds besides the model, which no operation changes. */
+export interface Beside {
+  /** Digest of the symbol table as text; null where the image had none. */
+  readonly symbols: string | null;
+  readonly image: KeptImage | null;
+}
+
 /** A model as JSON: addresses as hex, memory and symbols as digests of files beside it. */
 export interface StateFile {
   readonly formatVersion: number;
@@ -17,6 +31,8 @@ export interface StateFile {
   readonly buildId: string | null;
   /** Digest of the symbol table as text; null where the image had none. */
   readonly symbols: string | null;
+  /** The image it was booted from, as a gzipped file beside it. Absent where none was kept. */
+  readonly image?: KeptImage;
   readonly vmapStart: string;
   readonly regions: readonly {
     readonly base: string;
@@ -32,7 +48,7 @@ export interface StateFile {
 export async function encodeState(
   model: Model,
   version: string,
-  symbols: string | null,
+  { symbols, image }: Beside,
   blobs: BlobFolder,
 ): Promise<StateFile> {
   const regions = [];
@@ -45,6 +61,7 @@ export async function encodeState(
     version,
     buildId: model.buildId,
     symbols,
+    ...(image === null ? {} : { image }),
     vmapStart: hex(model.vmapStart),
     regions,
     payloads: model.payloads.map(encodeValue),
@@ -190,6 +207,7 @@ function isStateFile(value: unknown): value is StateFile {
     isText('vmapStart') &&
     isTextOrNull('buildId') &&
     isTextOrNull('symbols') &&
+    (value['image'] === undefined || isKeptImage(value['image'])) &&
     Array.isArray(value['regions']) &&
     value['regions'].every(
       (region) =>
@@ -204,6 +222,8 @@ function isStateFile(value: unknown): value is StateFile {
     value['applied'].every((name) => typeof name === 'string')
   );
 }
+
+const isKeptImage: Test = shapeOf({ file: isString, sha256: isString });
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;
