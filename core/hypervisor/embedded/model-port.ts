@@ -65,9 +65,13 @@ export class ModelPort implements HypervisorPort {
 
   async close(): Promise<void> {}
 
-  #run(name: string, verb: string, operation: (model: Model) => Answer): Promise<OperationResult> {
+  async #run(
+    name: string,
+    verb: string,
+    operation: (model: Model) => Answer,
+  ): Promise<OperationResult> {
     const start = performance.now();
-    return this.#store.update((model) => {
+    const answers = await this.#store.update((model) => {
       const answer = operation(model);
       const { outcome, hypercallRc, payloadRc, log, assumptions } = answer.verdict;
       if (outcome.outcome === 'fatal') {
@@ -77,16 +81,16 @@ export class ModelPort implements HypervisorPort {
           { hint: 'This payload must never be uploaded to a hypervisor. Build it again.' },
         );
       }
-      const value: OperationResult = {
+      const value = {
         hypercallRc: hypercallRc ?? 0,
         payloadRc,
         log: log.map((line) => line.text),
         assumptions,
         ...(outcome.outcome === 'refused' ? { stage: outcome.stage } : {}),
-        elapsedMs: performance.now() - start,
       };
       return { model: answer.model, value };
     });
+    return { ...answers, elapsedMs: performance.now() - start };
   }
 }
 
