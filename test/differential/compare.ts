@@ -32,6 +32,12 @@ export function agree(predicted: Said, seen: Said): boolean {
 }
 
 /**
+ * An address in the buffer that Xen copies the file to, as %p prints it: which pages of VMAP_DEFAULT are
+ * free depends on what else the host has mapped.
+ */
+const FILE_BUFFER = /\bffff82c0[0-9a-f]{5}([0-9a-f]{3})\b/g;
+
+/**
  * Names in a damaged file may hold line breaks and NULs, which the console splits: only text counts.
  * Xen indents some lines to align them.
  */
@@ -45,6 +51,7 @@ function plain(lines: readonly string[]): string {
     .map((line) =>
       line
         .replaceAll(/[^ -~]/g, '')
+        .replaceAll(FILE_BUFFER, 'file+$1')
         .replaceAll(/ +/g, ' ')
         .trim(),
     )
