@@ -84,6 +84,8 @@ export async function executePlan(
   const steps: StepReport[] = [];
   const lost = new Set<string>();
   for (const [index, step] of plan.steps.entries()) {
+    // Signals arrive between two turns of the event loop, of which a quick hypervisor needs none.
+    if (options.signal) await new Promise((resolve) => setImmediate(resolve));
     const report = dependsOnLost(step, lost)
       ? skipped(step)
       : options.signal?.aborted

@@ -191,6 +191,19 @@ describe('executePlan', () => {
     assert.deepEqual(await stack(port), []);
   });
 
+  it('hears a signal though the hypervisor answers at once', async () => {
+    const controller = new AbortController();
+    const onSignal = () => controller.abort();
+    process.once('SIGUSR2', onSignal);
+    const port = scripted(modelPort(), (name, action) => {
+      if (name === 'p1' && action === 'APPLY') process.kill(process.pid, 'SIGUSR2');
+      return undefined;
+    });
+    const report = await run(port, load(3), { signal: controller.signal });
+    assert.equal(report.outcome, 'taken-back');
+    assert.ok(!port.calls.includes('APPLY p3'), 'the last step was not reached');
+  });
+
   it('is stuck where a replace would have to be taken back', async () => {
     const port = modelPort();
     const steps = [stepFor(0, 'upload'), stepFor(0, 'replace'), stepFor(2, 'apply')];
