@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { randomInt } from 'node:crypto';
+import { describe, it, type TestContext } from 'node:test';
 import { parseArgs } from 'node:util';
+import { prepareSubject } from './differential/subject.js';
+import { EXTENTS, type Extent, testDifferential } from './differential/tests.js';
 import { prepareFamily } from './family.js';
 import { prepareHypervisor, type RigHypervisor } from './hypervisor.js';
 import { type Dom0, folderEntries, prepareDom0 } from './initramfs.js';
@@ -13,8 +16,14 @@ import { APP_FOLDER, projectEntries } from './under-test.js';
 
 const USAGE = `Boots real Xens under QEMU and runs the project in their dom0.
 
-  npm run test:xen -- [--releases 4.14,4.17,4.20] [--only TEXT]   scenarios whose names hold TEXT
+  npm run test:xen -- [--releases 4.14,4.17,4.20] [--only TEXT] [--variants N] [--sequences M] [--seed S]
+
+--only runs the scenarios whose names hold TEXT; "differential" is the comparison with core/verify, of
+which N variants and M sequences are made from the seed S, by default a new one.
 `;
+
+/** What --only calls the comparison of a real Xen with core/verify. */
+const DIFFERENTIAL = 'differential';
 
 /** A machine that has not ended by then is stopped. */
 const BOOT_LIMIT_MS = 240_000;
@@ -85,27 +94,44 @@ async function runScenarios(
   return { planned, finished, lost, boots };
 }
 
-function testRelease(release: RigRelease, dom0: () => Promise<Dom0>, only: string): void {
-  it(`Xen ${release.xen}`, { timeout: BOOT_LIMIT_MS * MAX_BOOTS }, async (test) => {
+function testRelease(
+  release: RigRelease,
+  dom0: () => Promise<Dom0>,
+  only: string,
+  extent: Extent,
+): void {
+  it(`Xen ${release.xen}`, async (test) => {
     const hypervisor = await prepareHypervisor(release);
-    const outcome = await runScenarios(hypervisor, await dom0(), only);
-    const [first] = outcome.boots;
-    test.diagnostic(
-      `Xen ${hypervisor.version}: dom0 after ${seconds(first?.bootMs)}, all after ${seconds(first?.totalMs)}, ${outcome.boots.length} boot(s)`,
-    );
-    assert.ok(outcome.planned.length > 0, 'no scenario has such a name');
-    for (const name of outcome.planned) {
-      await test.test(name, (scenario) => {
-        const lost = outcome.lost.get(name);
-        assert.equal(lost, undefined, lost);
-        const result = outcome.finished.get(name);
-        assert.ok(result, 'it did not run');
-        for (const note of result.notes) scenario.diagnostic(note);
-        if (result.skipped !== undefined) scenario.skip(result.skipped);
-        else if (result.error !== undefined) throw new Error(result.error);
-      });
-    }
+    if (only !== DIFFERENTIAL) await testScenarios(test, hypervisor, await dom0(), only);
+    if (!DIFFERENTIAL.includes(only)) return;
+    await testDifferential(test, await prepareSubject(hypervisor, await dom0()), extent);
   });
+}
+
+/** Runs the scenarios and shows each as a subtest. */
+async function testScenarios(
+  test: TestContext,
+  hypervisor: RigHypervisor,
+  dom0: Dom0,
+  only: string,
+): Promise<void> {
+  const outcome = await runScenarios(hypervisor, dom0, only);
+  const [first] = outcome.boots;
+  test.diagnostic(
+    `Xen ${hypervisor.version}: dom0 after ${seconds(first?.bootMs)}, all after ${seconds(first?.totalMs)}, ${outcome.boots.length} boot(s)`,
+  );
+  assert.ok(outcome.planned.length > 0, 'no scenario has such a name');
+  for (const name of outcome.planned) {
+    await test.test(name, (scenario) => {
+      const lost = outcome.lost.get(name);
+      assert.equal(lost, undefined, lost);
+      const result = outcome.finished.get(name);
+      assert.ok(result, 'it did not run');
+      for (const note of result.notes) scenario.diagnostic(note);
+      if (result.skipped !== undefined) scenario.skip(result.skipped);
+      else if (result.error !== undefined) throw new Error(result.error);
+    });
+  }
 }
 
 function seconds(ms: number | undefined): string {
@@ -117,12 +143,17 @@ function main(): void {
     options: {
       releases: { type: 'string', default: RIG_RELEASES.map(({ xen }) => xen).join(',') },
       only: { type: 'string', default: '' },
+      variants: { type: 'string' },
+      sequences: { type: 'string' },
+      seed: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
   const wanted = values.releases.split(',');
   const releases = RIG_RELEASES.filter(({ xen }) => wanted.includes(xen));
-  if (values.help || releases.length !== wanted.length) {
+  const numbers = [values.variants, values.sequences, values.seed];
+  const areNumbers = numbers.every((text) => text === undefined || /^\d{1,10}$/.test(text));
+  if (values.help || releases.length !== wanted.length || !areNumbers) {
     process.stderr.write(USAGE);
     process.exitCode = values.help ? 0 : 64;
     return;
@@ -140,8 +171,16 @@ function main(): void {
     dom0 ??= prepareDom0();
     return dom0;
   };
+  const seed = Number(values.seed ?? randomInt(2 ** 31));
   describe('real Xen', { concurrency: 1 }, () => {
-    for (const release of releases) testRelease(release, sharedDom0, values.only);
+    for (const release of releases) {
+      const usual = EXTENTS[release.xen];
+      testRelease(release, sharedDom0, values.only, {
+        seed,
+        variants: Number(values.variants ?? usual.variants),
+        sequences: Number(values.sequences ?? usual.sequences),
+      });
+    }
   });
 }
 

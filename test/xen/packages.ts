@@ -146,6 +146,7 @@ export function versionIn(tree: PackageTree, name: string): string | null {
 export function requirePrograms(): void {
   const programs: Readonly<Record<string, string>> = {
     'qemu-system-x86_64': 'qemu-system-x86',
+    'qemu-img': 'qemu-utils',
     cpio: 'cpio',
     'dpkg-deb': 'dpkg',
     'apt-get': 'apt',

@@ -10,25 +10,17 @@ export const APP_FOLDER = 'app';
 
 /** Parts of packages that nothing needs at run time. */
 const NOT_NEEDED =
-  /(?:^|\/)(?:doc|docs|vendor|test|musl_x64)\/|\.(?:md|map|ts|txt|cc|hh|cpp|h|S|asm)$/;
+  /(?:^|\/)(?:doc|docs|test|tests|musl_x64)\/|\.(?:md|map|ts|txt|cc|hh|cpp|h|S|asm)$/;
 
-function dependenciesOf(packageFile: string): string[] {
-  const root: unknown = JSON.parse(readFileSync(packageFile, 'utf8'));
-  const fields = root as Record<string, Record<string, string> | undefined>;
-  return Object.keys({ ...fields['dependencies'], ...fields['optionalDependencies'] });
-}
-
-/** Packages that the project loads at run time, and theirs. Optional ones that are absent are not. */
-function runtimePackages(root: string): string[] {
-  const found = new Set<string>();
-  const queue = dependenciesOf(join(root, 'package.json'));
-  for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
-    const file = join(root, 'node_modules', name, 'package.json');
-    if (found.has(name) || !existsSync(file)) continue;
-    found.add(name);
-    queue.push(...dependenciesOf(file));
-  }
-  return [...found];
+/** Folders of the packages that the project loads at run time. Optional ones that are absent are not. */
+function runtimePackages(root: string): readonly string[] {
+  const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+    readonly packages: Readonly<Record<string, { readonly dev?: boolean }>>;
+  };
+  return Object.entries(lock.packages)
+    .filter(([path, { dev }]) => /^node_modules\/(@[^/]+\/)?[^/]+$/.test(path) && dev !== true)
+    .map(([path]) => path)
+    .filter((path) => existsSync(join(root, path)));
 }
 
 /** The built project with what it needs, as files of the dom0. */
@@ -37,12 +29,8 @@ export function projectEntries(): ArchiveEntry[] {
   // This file runs from OUT/test/xen: OUT is what is under test.
   const built = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
   const isUseful = (path: string): boolean => !/\.(?:d\.ts|map|test\.js)$/.test(path);
-  const packages = runtimePackages(root).flatMap((name) =>
-    folderEntries(
-      join(root, 'node_modules', name),
-      `${APP_FOLDER}/node_modules/${name}`,
-      (path) => !NOT_NEEDED.test(path),
-    ),
+  const packages = runtimePackages(root).flatMap((path) =>
+    folderEntries(join(root, path), `${APP_FOLDER}/${path}`, (file) => !NOT_NEEDED.test(file)),
   );
   return [
     {

@@ -1,4 +1,3 @@
-import type { Model } from '../../../core/verify/model.js';
 import {
   agree,
   type Disagreement,
@@ -9,9 +8,9 @@ import {
   type SequenceSaid,
 } from '../../differential/compare.js';
 import { sequenceOf } from '../../differential/sequences.js';
-import { type Base, type Variant, variantOf } from '../../differential/variants.js';
-import { type Answer, Machine } from '../machine.js';
-import type { BootRequest } from '../qemu.js';
+import { type Variant, variantOf } from '../../differential/variants.js';
+import type { Answer, Machine } from '../machine.js';
+import type { Subject } from './subject.js';
 
 /** What a run of variants came to. */
 export interface DifferentialReport {
@@ -43,15 +42,16 @@ const BATCH_TIMEOUT_MS = 120_000;
 /** Lines that dom0's serial driver can hold back when Xen dies. */
 const SUSPECTS = 60;
 
-/** Uploads seeded variants to a real Xen and compares each answer with the verdict of core/verify. */
+/**
+ * Uploads seeded variants to a real Xen, which has nothing loaded, and compares each answer with the
+ * verdict of core/verify.
+ */
 export async function runDifferential(
-  request: BootRequest,
-  model: Model,
-  bases: readonly [Base, ...Base[]],
+  machine: Machine,
+  { model, bases }: Pick<Subject, 'model' | 'bases'>,
   options: DifferentialOptions,
 ): Promise<DifferentialReport> {
   const started = performance.now();
-  const machine = await Machine.start(request);
   const counts = { accepted: 0, refused: 0, fatal: 0 };
   const disagreements: Disagreement[] = [];
   let resets = 0;
@@ -67,43 +67,39 @@ export async function runDifferential(
     if (done % BATCH === 0) options.onProgress?.(done, options.variants);
   };
 
-  try {
-    const all = Array.from({ length: options.variants }, (_, i) => {
-      const variant = variantOf(bases, options.seed, i);
-      return { variant, predicted: predict(model, bases, variant) };
+  const all = Array.from({ length: options.variants }, (_, i) => {
+    const variant = variantOf(bases, options.seed, i);
+    return { variant, predicted: predict(model, bases, variant) };
+  });
+  // Those that should kill it come last: each of them costs a reset.
+  const survivors = all.filter(({ predicted }) => predicted.kind === 'answered');
+  const killers = all.filter(({ predicted }) => predicted.kind === 'died');
+  const queue = [...survivors, ...killers];
+  let careful = 0;
+  while (queue.length > 0 && disagreements.length < options.mostDisagreements) {
+    const single = careful-- > 0 || queue[0]?.predicted.kind === 'died';
+    const killer = queue.findIndex(({ predicted }) => predicted.kind === 'died');
+    const batch = queue.splice(0, single ? 1 : Math.min(BATCH, killer < 0 ? BATCH : killer));
+    const indices = batch.map(({ variant }) => variant.index);
+    const answer = await machine.ask(
+      `variants ${options.seed} ${indices.join(' ')}`,
+      BATCH_TIMEOUT_MS,
+    );
+    const said = readAnswer(answer, single ? (indices[0] ?? null) : null);
+    const open = batch.filter(({ variant, predicted }) => {
+      const seen = said.get(variant.index);
+      if (seen) judge(variant, predicted, seen);
+      return !seen;
     });
-    // Those that should kill it come last: each of them costs a reset.
-    const survivors = all.filter(({ predicted }) => predicted.kind === 'answered');
-    const killers = all.filter(({ predicted }) => predicted.kind === 'died');
-    const queue = [...survivors, ...killers];
-    let careful = 0;
-    while (queue.length > 0 && disagreements.length < options.mostDisagreements) {
-      const single = careful-- > 0 || queue[0]?.predicted.kind === 'died';
-      const killer = queue.findIndex(({ predicted }) => predicted.kind === 'died');
-      const batch = queue.splice(0, single ? 1 : Math.min(BATCH, killer < 0 ? BATCH : killer));
-      const indices = batch.map(({ variant }) => variant.index);
-      const answer = await machine.ask(
-        `variants ${options.seed} ${indices.join(' ')}`,
-        BATCH_TIMEOUT_MS,
-      );
-      const said = readAnswer(answer, single ? (indices[0] ?? null) : null);
-      const open = batch.filter(({ variant, predicted }) => {
-        const seen = said.get(variant.index);
-        if (seen) judge(variant, predicted, seen);
-        return !seen;
-      });
-      if (answer.kind !== 'answered') {
-        if (single && open.length > 0) throw new Error(`no answer: ${JSON.stringify(answer)}`);
-        options.onReset?.(answer.kind === 'died' ? answer.reason : answer.kind, indices);
-        await machine.reset();
-        resets++;
-        queue.unshift(...open);
-        // What dom0 last wrote was lost on the way: the killer is found by asking one at a time.
-        careful = single ? 0 : SUSPECTS;
-      }
+    if (answer.kind !== 'answered') {
+      if (single && open.length > 0) throw new Error(`no answer: ${JSON.stringify(answer)}`);
+      options.onReset?.(answer.kind === 'died' ? answer.reason : answer.kind, indices);
+      await machine.reset();
+      resets++;
+      queue.unshift(...open);
+      // What dom0 last wrote was lost on the way: the killer is found by asking one at a time.
+      careful = single ? 0 : SUSPECTS;
     }
-  } finally {
-    await machine.stop();
   }
   const elapsedMs = performance.now() - started;
   return { variants: done, ...counts, disagreements, resets, elapsedMs };
@@ -134,12 +130,10 @@ export interface SequenceReport {
 
 const SEQUENCE_TIMEOUT_MS = 60_000;
 
-/** Runs seeded sequences of operations on a real Xen and compares every answer. */
+/** Runs seeded sequences of operations on a real Xen, which has nothing loaded, and compares every answer. */
 export async function runSequences(
-  request: BootRequest,
-  model: Model,
-  version: string,
-  payloads: ReadonlyMap<string, Uint8Array>,
+  machine: Machine,
+  { model, version, payloads }: Pick<Subject, 'model' | 'version' | 'payloads'>,
   {
     seed,
     sequences,
@@ -153,27 +147,22 @@ export async function runSequences(
   const started = performance.now();
   const [first, ...rest] = [...payloads.keys()].sort();
   if (first === undefined) throw new Error('no payloads for sequences');
-  const machine = await Machine.start(request);
   const disagreements: string[] = [];
   let operations = 0;
-  try {
-    for (let index = 0; index < sequences; index++) {
-      const sequence = sequenceOf([first, ...rest], seed, index);
-      operations += sequence.length;
-      const answer = await machine.ask(`sequences ${seed} ${index}`, SEQUENCE_TIMEOUT_MS);
-      const line = answer.lines.find((text) => text.startsWith('{'));
-      const predicted = predictSequence(model, version, payloads, sequence);
-      const seen = line === undefined ? null : (JSON.parse(line) as SequenceSaid);
-      if (seen !== null) onSaid?.(index, { answers: seen.answers, end: seen.end });
-      const difference =
-        answer.kind === 'answered' && seen !== null
-          ? differenceOf(sequence, predicted, seen)
-          : `Xen ${answer.kind}: ${JSON.stringify(answer)}`;
-      if (difference !== null) disagreements.push(`sequence ${index}: ${difference}`);
-      if (answer.kind !== 'answered') await machine.reset();
-    }
-  } finally {
-    await machine.stop();
+  for (let index = 0; index < sequences; index++) {
+    const sequence = sequenceOf([first, ...rest], seed, index);
+    operations += sequence.length;
+    const answer = await machine.ask(`sequences ${seed} ${index}`, SEQUENCE_TIMEOUT_MS);
+    const line = answer.lines.find((text) => text.startsWith('{'));
+    const predicted = predictSequence(model, version, payloads, sequence);
+    const seen = line === undefined ? null : (JSON.parse(line) as SequenceSaid);
+    if (seen !== null) onSaid?.(index, { answers: seen.answers, end: seen.end });
+    const difference =
+      answer.kind === 'answered' && seen !== null
+        ? differenceOf(sequence, predicted, seen)
+        : `Xen ${answer.kind}: ${JSON.stringify(answer)}`;
+    if (difference !== null) disagreements.push(`sequence ${index}: ${difference}`);
+    if (answer.kind !== 'answered') await machine.reset();
   }
   return { sequences, operations, disagreements, elapsedMs: performance.now() - started };
 }

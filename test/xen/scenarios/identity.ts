@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Scenario } from './scenario.js';
-
-const withStockTool: Scenario['notFor'] = (release) =>
-  release.stockTool ? null : 'the stock tool of the dom0 does not speak its interface version';
+import { withStockTool } from './stock.js';
 
 /** Who is who: ids read back from the hypervisor. */
 export const IDENTITY_SCENARIOS: readonly Scenario[] = [

@@ -1,10 +1,14 @@
 import { BASIC_SCENARIOS } from './basic.js';
+import { CLI_SCENARIOS } from './cli.js';
 import { HOOK_SCENARIOS } from './hooks.js';
 import { HOST_SCENARIOS } from './host.js';
 import { IDENTITY_SCENARIOS } from './identity.js';
+import { INTERRUPTION_SCENARIOS } from './interruption.js';
 import { REFUSAL_SCENARIOS } from './refusals.js';
 import type { Scenario } from './scenario.js';
+import { SPEED_SCENARIOS } from './speed.js';
 import { STACK_SCENARIOS } from './stack.js';
+import { STOCK_SCENARIOS } from './stock.js';
 
 /** All scenarios, in the order in which they run. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -14,4 +18,8 @@ export const SCENARIOS: readonly Scenario[] = [
   ...HOOK_SCENARIOS,
   ...REFUSAL_SCENARIOS,
   ...IDENTITY_SCENARIOS,
+  ...CLI_SCENARIOS,
+  ...INTERRUPTION_SCENARIOS,
+  ...STOCK_SCENARIOS,
+  ...SPEED_SCENARIOS,
 ];

@@ -4,7 +4,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatRc } from '../../../core/abi/errno.js';
 import type { Action, ActionOptions, OperationResult } from '../../../core/hypervisor/port.js';
+import type { XenHandle } from '../../../core/hypervisor/xen/handle.js';
 import { openXen, type XenPort } from '../../../core/hypervisor/xen/index.js';
+import { readPayloadList } from '../../../core/hypervisor/xen/list.js';
 import type { LoadedPayload } from '../../../core/stack/snapshot.js';
 import type { Manifest, ManifestEntry } from '../../../payloads/builder/manifest.js';
 import type { RigRelease } from '../releases.js';
@@ -76,9 +78,11 @@ export class Dom0 {
   readonly release: RigRelease;
   readonly family: Family;
   readonly notes: string[] = [];
+  readonly #watch: XenHandle;
 
-  constructor(port: XenPort, release: RigRelease, family: Family) {
+  constructor(port: XenPort, watch: XenHandle, release: RigRelease, family: Family) {
     this.port = port;
+    this.#watch = watch;
     this.release = release;
     this.family = family;
   }
@@ -86,6 +90,12 @@ export class Dom0 {
   /** What a visible payload changes: the hypervisor's extra version. */
   extraVersion(): string {
     return readFileSync('/sys/hypervisor/version/extra', 'latin1').replace(/\n$/, '');
+  }
+
+  /** How many payloads are applied at this moment: one hypercall, which disturbs nobody. */
+  appliedCount(): number {
+    const { entries } = readPayloadList(this.#watch, this.port.interfaceVersion);
+    return entries.filter(({ state }) => state === 'APPLIED').length;
   }
 
   upload(member: string, name = member): Promise<OperationResult> {

@@ -1,11 +1,6 @@
 import assert from 'node:assert/strict';
-import { CHAIN_LENGTH } from '../chain-length.js';
+import { CHAIN, CHAIN_LENGTH } from '../chain-length.js';
 import { type Dom0, needs, type Scenario } from './scenario.js';
-
-const CHAIN = Array.from(
-  { length: CHAIN_LENGTH },
-  (_, index) => `chain-${String(index + 1).padStart(2, '0')}`,
-);
 
 async function msPerPayload(work: () => Promise<void>): Promise<string> {
   const started = performance.now();
