@@ -22,6 +22,8 @@ export function checkOverlaps(subject: Subject): readonly Finding[] {
       ),
     );
   });
+  // REPLACE reverts everything that is applied before it patches.
+  if (subject.context.intent === 'replace') return found;
   const ancestors = ancestorsOf(model, payload);
   for (const other of model.payloads) {
     if (other === payload || other.state !== 'APPLIED' || ancestors.has(other)) continue;
