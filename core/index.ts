@@ -19,6 +19,7 @@ export {
   type PayloadState,
 } from './abi/livepatch.js';
 export { formatRelease, parseRelease, type XenRelease } from './abi/release.js';
+export { type Disassembler, loadDisassembler } from './code/index.js';
 export * as elf from './elf/index.js';
 export {
   assertNever,
@@ -59,6 +60,26 @@ export {
   type SymbolTable,
   type XenSymbol,
 } from './image/index.js';
+export {
+  type BaseCode,
+  type CodeDifference,
+  type CodeRecord,
+  type CodeVersion,
+  type Comparison,
+  type EffectiveCode,
+  effectiveCode,
+  type FunctionComparison,
+  type GuardSetting,
+  type ListedInstruction,
+  type RecordOptions,
+  type RecordResult,
+  type RecordStatus,
+  type RunningCode,
+  readBaseCode,
+  readRecord,
+  recordPayload,
+  runningCode,
+} from './oldcode/index.js';
 export {
   type Payload,
   type PayloadFunction,

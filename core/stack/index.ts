@@ -1,6 +1,7 @@
 export { type ChainMember, type ChainReport, checkChain } from './chain.js';
 export { LONGEST_NAME, nameText, payloadName, payloadNameFor } from './name.js';
 export {
+  type Admission,
   changesSomething,
   comparesBuildIds,
   type Guard,
@@ -16,7 +17,7 @@ export {
 export { planApply, planApplyUploaded, planLoad } from './plan-apply.js';
 export { planPayloadOf } from './plan-payload.js';
 export { planReplace } from './plan-replace.js';
-export { BASE, planRevert, type RevertTarget } from './plan-revert.js';
+export { BASE, planRevert, planRevertOne, type RevertTarget } from './plan-revert.js';
 export { planUnload, planUpload } from './plan-upload.js';
 export { selectLoaded } from './select.js';
 export { applySteps } from './simulate.js';

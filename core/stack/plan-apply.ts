@@ -4,6 +4,7 @@ import { type ChainMember, checkChain } from './chain.js';
 import { checkHypervisor, loadSteps } from './load-steps.js';
 import { nameText } from './name.js';
 import {
+  type Admission,
   comparesBuildIds,
   type Guard,
   makePlan,
@@ -25,7 +26,9 @@ import { type LoadedPayload, type Snapshot, stackOf } from './snapshot.js';
  * on).
  *
  * With the guard `old-code` or `nodeps` the files need not build on the top, and not on one another:
- * linked ones keep their order, the others come in the order given, and APPLY gets NODEPS.
+ * linked ones keep their order, the others come in the order given, and APPLY gets NODEPS. Where the
+ * guard was asked about each (`admitted`), the order given is kept and only those get NODEPS that
+ * Xen would refuse by build-id.
  *
  * Fails with `nothing-to-apply`, `no-hypervisor-id`, `unknown-stack` (the top's id or the order is not known),
  * `does-not-attach` (nothing to be applied builds on the top: with the id expected and the one
@@ -67,18 +70,36 @@ function planFiles(
   if (open.length === 0) return makePlan(command, snapshot, options, done);
 
   const findings: Finding[] = [];
-  const order = comparesBuildIds(guard)
-    ? orderOnTop(snapshot, open, findings)
-    : orderByLinks(snapshot, open, guard, findings);
+  const order = orderOf(snapshot, open, options, findings);
   const loads = loadSteps(snapshot, order);
   const applies = order.map((payload, index): Step => {
     const name = loads.names.get(payload) ?? payload.name;
-    return applyStep(name, payload, guard, {
-      file: payload.file,
-      reason: whyApplied(snapshot, payload, order[index - 1], guard),
-    });
+    const admission = options.admitted?.get(payload.file);
+    const reason = whyApplied(snapshot, payload, order[index - 1], guard, admission);
+    const step = applyStep(name, payload, guard, { file: payload.file, reason });
+    return admission === undefined ? step : { ...step, nodeps: admission.needsNodeps };
   });
   return makePlan(command, snapshot, options, [...done, ...loads.steps, ...applies], findings);
+}
+
+function orderOf(
+  snapshot: Snapshot,
+  open: readonly PlanPayload[],
+  { guard = 'build-id', admitted }: PlanOptions,
+  findings: Finding[],
+): readonly PlanPayload[] {
+  if (comparesBuildIds(guard)) return orderOnTop(snapshot, open, findings);
+  checkFreeOrder(snapshot, open);
+  if (admitted === undefined) return orderByLinks(open, guard, findings);
+  const unlinked = open.filter(({ file }) => admitted.get(file)?.needsNodeps !== false);
+  if (unlinked.length > 0) {
+    findings.push({
+      code: 'parents-not-compared',
+      severity: 'note',
+      message: `Xen is told not to compare the parent (NODEPS) of ${unlinked.length} of ${open.length}: the code that is replaced was compared instead`,
+    });
+  }
+  return open;
 }
 
 /**
@@ -223,13 +244,8 @@ function orderOnTop(
   return payloadsOf(report.chain, open);
 }
 
-/** Linked files in their order, others in the order given; what stands in the way is refused. */
-function orderByLinks(
-  snapshot: Snapshot,
-  open: readonly PlanPayload[],
-  guard: Guard,
-  findings: Finding[],
-): readonly PlanPayload[] {
+/** Where the order is free: ids have to be readable and different, and the hypervisor the right one. */
+function checkFreeOrder(snapshot: Snapshot, open: readonly PlanPayload[]): void {
   const ids = new Set(open.map((payload) => payload.buildId));
   const hypervisor = snapshot.hypervisor.buildId;
   for (const payload of open) {
@@ -242,6 +258,14 @@ function orderByLinks(
     });
   }
   checkHypervisor(snapshot, open);
+}
+
+/** Linked files in their order, others in the order given. */
+function orderByLinks(
+  open: readonly PlanPayload[],
+  guard: Guard,
+  findings: Finding[],
+): readonly PlanPayload[] {
   findings.push({
     code: 'parents-not-compared',
     severity: 'warning',
@@ -374,8 +398,20 @@ function whyApplied(
   payload: PlanPayload,
   previous: PlanPayload | undefined,
   guard: Guard,
+  admission: Admission | undefined,
 ): string {
-  if (!comparesBuildIds(guard)) return 'was asked for; its parent is not compared';
+  if (!comparesBuildIds(guard)) {
+    return admission?.reason ?? 'was asked for; its parent is not compared';
+  }
+  const code = admission === undefined ? '' : `; ${admission.reason}`;
+  return `${whatBelow(snapshot, payload, previous)}${code}`;
+}
+
+function whatBelow(
+  snapshot: Snapshot,
+  payload: PlanPayload,
+  previous: PlanPayload | undefined,
+): string {
   if (previous !== undefined) return `builds on ${nameText(previous.name)}`;
   const top = stackOf(snapshot).at(-1);
   return top === undefined || payload.depends === null

@@ -1,4 +1,4 @@
-import { XspliceError } from '../errors.js';
+import { type Finding, XspliceError } from '../errors.js';
 import { nameText } from './name.js';
 import { makePlan, type Plan, type PlanOptions, type Step } from './plan.js';
 import { selectLoaded } from './select.js';
@@ -24,13 +24,7 @@ export interface RevertTarget {
 export function planRevert(snapshot: Snapshot, target: RevertTarget, options: PlanOptions): Plan {
   const stack = stackOf(snapshot);
   const keep = keptOf(snapshot, stack, target);
-  if (stack.length > 1 && stack.some((payload) => payload.position === null)) {
-    throw new XspliceError(
-      'unknown-stack',
-      `${stack.length} payloads are applied, but not in which order is known`,
-      { hint: 'Xen reverts only the top: name it with the tool that applied it.' },
-    );
-  }
+  requireOrder(stack);
   const kept = stack[keep - 1];
   const topDown = stack.slice(keep).reverse();
   if (topDown.length === 0) {
@@ -50,6 +44,74 @@ export function planRevert(snapshot: Snapshot, target: RevertTarget, options: Pl
     return { action: 'revert', name, buildId, depends, reason };
   });
   return makePlan('revert', snapshot, options, steps);
+}
+
+/**
+ * Plans that one payload is taken out of the stack, wherever it is: those above it are reverted first,
+ * as Xen requires, and applied again after it in the order they had, with NODEPS where they do not
+ * build on what is below them then.
+ *
+ * `whyNot` says why a payload above cannot be applied again without this one, in words that follow
+ * "NAME: "; null where it can. Fails with `not-reapplicable` where one cannot, and as
+ * {@link planRevert} does.
+ */
+export function planRevertOne(
+  snapshot: Snapshot,
+  text: string,
+  options: PlanOptions,
+  whyNot: (above: LoadedPayload) => string | null,
+): Plan {
+  const stack = stackOf(snapshot);
+  const kept = keptOf(snapshot, stack, { to: text }) - 1;
+  requireOrder(stack);
+  const [target, ...above] = stack.slice(kept);
+  if (target === undefined) return makePlan('revert', snapshot, options, []);
+  const findings = above.flatMap((payload): readonly Finding[] => {
+    const why = whyNot(payload);
+    if (why === null) return [];
+    const message = `${nameText(payload.name)} is above ${nameText(target.name)} and cannot be applied again without it: ${why}`;
+    return [{ code: 'not-reapplicable', severity: 'error', message }];
+  });
+  const [first] = findings;
+  if (first !== undefined) {
+    throw new XspliceError(first.code, first.message, {
+      findings,
+      hint: `Revert everything from ${nameText(target.name)} up, then apply the files of those that are to stay.`,
+    });
+  }
+  const name = nameText(target.name);
+  const reverts = [...above].reverse().map(({ name: each, buildId, depends }): Step => {
+    return { action: 'revert', name: each, buildId, depends, reason: `is above ${name}` };
+  });
+  const { buildId, depends } = target;
+  const reason = above.length === 0 ? 'is on top' : 'is on top by then';
+  const revert: Step = { action: 'revert', name: target.name, buildId, depends, reason };
+  const below = stack[kept - 1];
+  let topId = below === undefined ? snapshot.hypervisor.buildId : below.buildId;
+  const applies = above.map((payload): Step => {
+    const nodeps = topId === null || payload.depends !== topId;
+    topId = payload.buildId;
+    return {
+      action: 'apply',
+      name: payload.name,
+      buildId: payload.buildId,
+      depends: payload.depends,
+      reason: `stays; shares no code or data with ${name}`,
+      nodeps,
+      guard: options.guard ?? 'old-code',
+    };
+  });
+  return makePlan('revert', snapshot, options, [...reverts, revert, ...applies]);
+}
+
+/** Fails with `unknown-stack`. */
+function requireOrder(stack: readonly LoadedPayload[]): void {
+  if (stack.length < 2 || stack.every((payload) => payload.position !== null)) return;
+  throw new XspliceError(
+    'unknown-stack',
+    `${stack.length} payloads are applied, but not in which order is known`,
+    { hint: 'Xen reverts only the top: name it with the tool that applied it.' },
+  );
 }
 
 /** How many payloads stay, counted from the base. */

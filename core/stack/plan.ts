@@ -82,11 +82,24 @@ export interface Plan {
   readonly findings: readonly Finding[];
 }
 
+/** What a guard that compares code said about one payload, before the plan was made. */
+export interface Admission {
+  /** Xen itself would refuse it by build-id at its turn: this APPLY needs NODEPS. */
+  readonly needsNodeps: boolean;
+  /** Why it may be applied, in words: starts in lower case, follows "NAME: ". */
+  readonly reason: string;
+}
+
 /** Where a plan is made, and under which guard. */
 export interface PlanOptions {
   readonly host: HostDescription;
   /** `build-id` if it is not given. */
   readonly guard?: Guard;
+  /**
+   * By file: what the guard said where it compares code. The order of the payloads is then the one it
+   * was asked in, and is kept.
+   */
+  readonly admitted?: ReadonlyMap<string, Admission>;
 }
 
 /** True if executing the plan would change something. */

@@ -3,11 +3,13 @@ import type { BuildId } from '../abi/ids.js';
 import { formatRelease } from '../abi/release.js';
 import type { Finding } from '../errors.js';
 import type { SymbolTable } from '../image/index.js';
-import { type ChainMember, checkChain, nameText } from '../stack/index.js';
+import type { GuardSetting } from '../oldcode/index.js';
+import { type ChainMember, type ChainReport, checkChain, nameText } from '../stack/index.js';
 import { apply, type Model, type Outcome, upload, type Verdict } from '../verify/index.js';
 import { adviceFor } from './advice.js';
 import { hazardsOf } from './hazards.js';
 import type { InputFile } from './input-file.js';
+import { type Asked, askGuard, type CodeGuard, type GuardReport } from './old-code.js';
 import { type PayloadInput, readInputs } from './read-inputs.js';
 
 /** What payloads are checked against. */
@@ -19,6 +21,8 @@ export interface CheckTarget {
   readonly symbols: SymbolTable | null;
   /** Why there is no model, in words; null where there is one. */
   readonly notVerified: string | null;
+  /** To have the code that payloads replace compared too; the setting is of the model. */
+  readonly oldCode?: { readonly guard: CodeGuard; readonly setting: GuardSetting };
 }
 
 /** What Xen answers to one or two operations. */
@@ -60,6 +64,8 @@ export interface CheckReport {
   /** Null where they could not be computed: see `notVerified`. */
   readonly verdicts: readonly FileVerdict[] | null;
   readonly notVerified: string | null;
+  /** Null where old code was not compared. */
+  readonly guard: GuardReport | null;
   /** Of the readers, of the chain, and one for each payload that Xen would not accept. */
   readonly findings: readonly Finding[];
 }
@@ -78,15 +84,24 @@ export async function checkPayloads(
   const members = read.payloads.map(({ planned }) => planned);
   const hasMembers = members.length > 0;
   // Without a single payload there is something worse to say than that there is nothing to chain.
-  const chain = hasMembers || unread.length === 0 ? checkChain(members, target.buildId) : null;
-  const tried = target.model === null ? null : tryAll(read.payloads, target.model);
+  const linked = hasMembers || unread.length === 0 ? checkChain(members, target.buildId) : null;
+  const { oldCode } = target;
+  const asked = oldCode && askGuard(oldCode.guard, oldCode.setting, read.payloads);
+  const isFree = oldCode?.guard === 'old-code';
+  const chain = isFree && linked !== null ? freeOrder(linked, asked?.order ?? []) : linked;
+  const tried =
+    target.model === null
+      ? null
+      : tryAll(read.payloads, target.model, isFree ? (asked?.order ?? []) : null);
   const verdicts = tried?.map(({ verdict }) => verdict) ?? null;
   const refusals = (verdicts ?? []).flatMap(findingOf);
   const hazards: Finding[] = [];
   for (const { payload, model } of tried ?? []) {
     if (model !== null) hazards.push(...(await hazardsOf(payload, model, target.symbols)));
   }
-  const findings = [...unread, ...(chain?.findings ?? []), ...refusals, ...hazards];
+  const guard = asked?.report ?? null;
+  const said = [...unread, ...(chain?.findings ?? []), ...refusals];
+  const findings = [...said, ...guardFindings(guard, said), ...hazards];
   return {
     ok: findings.every(({ severity }) => severity !== 'error'),
     buildId: target.buildId,
@@ -94,6 +109,7 @@ export async function checkPayloads(
     chain: chain?.chain ?? [],
     verdicts,
     notVerified: target.notVerified,
+    guard,
     findings,
   };
 }
@@ -105,9 +121,42 @@ interface Tried {
   readonly model: Model | null;
 }
 
-/** Each payload by itself, and on a hypervisor with just its parents applied. */
-function tryAll(payloads: readonly PayloadInput[], base: Model): readonly Tried[] {
-  const chains = tryChains(payloads, base);
+/** Chain findings that count where the order is free: they are about a file, not about links. */
+const FREE_ORDER_FINDINGS: ReadonlySet<string> = new Set([
+  'nothing-to-chain',
+  'duplicate-content',
+  'duplicate-build-id',
+  'wrong-hypervisor',
+]);
+
+/** The order that the guard found, in place of the chain. */
+function freeOrder(linked: ChainReport, order: readonly Asked[]): ChainReport {
+  const findings = linked.findings.filter(({ code }) => FREE_ORDER_FINDINGS.has(code));
+  return { chain: order.map(({ input }) => input.planned), cumulative: [], findings };
+}
+
+/** What was not said of the file already: that Xen does not take it, or that it builds on something else. */
+function guardFindings(report: GuardReport | null, said: readonly Finding[]): readonly Finding[] {
+  const wrong = new Set(said.flatMap((f) => (f.severity === 'error' ? (f.file ?? []) : [])));
+  const isChainWrong = said.some(({ severity }) => severity === 'error');
+  return (report?.payloads ?? []).flatMap(({ file, findings }) =>
+    findings.filter(({ code }) => {
+      if (code === 'not-loadable' || code === 'not-applicable') return !wrong.has(file);
+      return code !== 'wrong-parent' || !isChainWrong;
+    }),
+  );
+}
+
+/**
+ * Each payload by itself, and on a hypervisor with just its parents applied; or, where there is an
+ * `order`, with those before it.
+ */
+function tryAll(
+  payloads: readonly PayloadInput[],
+  base: Model,
+  order: readonly Asked[] | null,
+): readonly Tried[] {
+  const chains = order === null ? tryChains(payloads, base) : tryOrder(order, base);
   return payloads.map((payload) => {
     const { file, name } = payload.planned;
     const alone = upload(base, name, payload.input.bytes);
@@ -123,14 +172,31 @@ function tryAll(payloads: readonly PayloadInput[], base: Model): readonly Tried[
   });
 }
 
+interface TriedOn {
+  readonly answered: Answered;
+  readonly model: Model;
+}
+
+/** Upload and apply, each on top of those before it. */
+function tryOrder(order: readonly Asked[], base: Model): ReadonlyMap<PayloadInput, TriedOn> {
+  const tried = new Map<PayloadInput, TriedOn>();
+  let below = base;
+  for (const { input, verdict } of order) {
+    const result = tryOn(input, below, verdict.needsNodeps);
+    tried.set(input, result);
+    below = result.model;
+  }
+  return tried;
+}
+
 /** Upload and apply on top of the parents, parents first; payloads that have none are left out. */
 function tryChains(
   payloads: readonly PayloadInput[],
   base: Model,
-): ReadonlyMap<PayloadInput, { readonly answered: Answered; readonly model: Model }> {
+): ReadonlyMap<PayloadInput, TriedOn> {
   const after = new Map<string, Model>();
   if (base.buildId !== null) after.set(base.buildId, base);
-  const tried = new Map<PayloadInput, { readonly answered: Answered; readonly model: Model }>();
+  const tried = new Map<PayloadInput, TriedOn>();
   const waiting = new Set(payloads);
   // Each round does at least one, or what is left has no parent to wait for.
   for (let ready = true; ready; ) {
@@ -139,7 +205,7 @@ function tryChains(
       const { depends, buildId } = payload.planned;
       const below = depends === null ? undefined : after.get(depends);
       if (below === undefined) continue;
-      const result = tryOn(payload, below);
+      const result = tryOn(payload, below, false);
       tried.set(payload, result);
       waiting.delete(payload);
       if (result.answered.outcome === 'accepted' && buildId !== null && !after.has(buildId)) {
@@ -151,16 +217,13 @@ function tryChains(
   return tried;
 }
 
-function tryOn(
-  { input, planned }: PayloadInput,
-  below: Model,
-): { readonly answered: Answered; readonly model: Model } {
+function tryOn({ input, planned }: PayloadInput, below: Model, nodeps: boolean): TriedOn {
   const { name } = planned;
   const uploaded = upload(below, name, input.bytes);
   if (uploaded.verdict.outcome.outcome !== 'accepted') {
     return { answered: answered('upload', uploaded.verdict), model: below };
   }
-  const applied = apply(uploaded.model, name, { nodeps: false });
+  const applied = apply(uploaded.model, name, { nodeps });
   const both: Verdict = {
     ...applied.verdict,
     log: [...uploaded.verdict.log, ...applied.verdict.log],

@@ -11,6 +11,19 @@ export { explained, explainedError } from './explained.js';
 export { hazardsOf, hazardsOfPlan } from './hazards.js';
 export { type BootedImage, modelFromImage } from './image-model.js';
 export { contentsOf, type InputFile, inputFile } from './input-file.js';
+export { modelWithApplied } from './made-on.js';
+export {
+  type Admitted,
+  admit,
+  type CodeGuard,
+  type GuardedFile,
+  GuardRefusal,
+  type GuardReport,
+  requireKnownCode,
+  settingOf,
+} from './old-code.js';
+export { admitReplacement } from './old-code-replace.js';
+export { planRevertIndependent } from './old-code-revert.js';
 export {
   type HostSpec,
   hostText,
