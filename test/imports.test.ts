@@ -18,7 +18,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   port: ['stack'],
   execute: ['stack', 'port'],
   'hypervisor/embedded': ['verify', 'stack', 'port'],
-  'hypervisor/xen': ['stack', 'port'],
+  'hypervisor/xen': ['payload', 'stack', 'port'],
   use: ['*'],
   index: ['*'],
 };

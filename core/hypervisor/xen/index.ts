@@ -3,6 +3,7 @@ import { HOST_PATHS, type HostPaths, requireDom0 } from './host.js';
 import { openXenCall } from './library.js';
 import { negotiate } from './negotiate.js';
 import { XenPort } from './port.js';
+import { LoadedRecord } from './record.js';
 
 export { isDom0 } from './host.js';
 export { XenPort } from './port.js';
@@ -12,6 +13,8 @@ export interface XenOptions {
   readonly paths?: HostPaths;
   /** The shared library with the hypercalls; default libxencall.so.1. */
   readonly library?: string;
+  /** Where ids of loaded payloads are kept between runs; default below /run. */
+  readonly recordPath?: string;
 }
 
 /**
@@ -25,7 +28,7 @@ export async function openXen(options: XenOptions = {}): Promise<XenPort> {
   await requireDom0(options.paths ?? HOST_PATHS);
   const handle = new XenHandle(await openXenCall(options.library));
   try {
-    return new XenPort(handle, negotiate(handle));
+    return new XenPort(handle, negotiate(handle), new LoadedRecord(options.recordPath));
   } catch (error) {
     handle.close();
     throw error;

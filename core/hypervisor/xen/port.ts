@@ -1,5 +1,6 @@
 import { livepatchLines } from '../../abi/console.js';
 import { formatRc, XEN_ERRNO } from '../../abi/errno.js';
+import type { BuildId } from '../../abi/ids.js';
 import { DEFAULT_TIMEOUT_NS, LIVEPATCH_MAX_SIZE } from '../../abi/livepatch.js';
 import { parseRelease } from '../../abi/release.js';
 import {
@@ -23,8 +24,10 @@ import type {
 import { readDump } from './debug-key.js';
 import type { DumpedPayload } from './dump.js';
 import type { XenHandle } from './handle.js';
+import { afterUnload, afterUpload, isCurrent, type Known } from './known.js';
 import { type PayloadList, readPayloadList } from './list.js';
 import { positionsOf } from './positions.js';
+import type { LoadedRecord } from './record.js';
 import { ConsoleRing } from './ring.js';
 
 /** Polls without a pause first: most actions are over by then. */
@@ -51,12 +54,6 @@ function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
-/** Payloads of a list, with what the dump told about them when it was made for this very list. */
-interface KnownDump {
-  readonly stamp: number;
-  readonly payloads: readonly (DumpedPayload | null)[];
-}
-
 /** The hypervisor under this dom0. */
 export class XenPort implements HypervisorPort {
   readonly host: HostDescription = { kind: 'xen', spec: 'xen' };
@@ -64,9 +61,17 @@ export class XenPort implements HypervisorPort {
   readonly interfaceVersion: InterfaceVersion;
   readonly #handle: XenHandle;
   readonly #ring: ConsoleRing;
-  #dump: KnownDump | null = null;
+  readonly #record: LoadedRecord | null;
+  /** Null until the payloads were looked at, and where not all of them are known. */
+  #known: Known | null = null;
 
-  constructor(handle: XenHandle, interfaceVersion: InterfaceVersion) {
+  /** Without a record, ids are always read back from Xen. */
+  constructor(
+    handle: XenHandle,
+    interfaceVersion: InterfaceVersion,
+    record: LoadedRecord | null = null,
+  ) {
+    this.#record = record;
     this.#handle = handle;
     this.interfaceVersion = interfaceVersion;
     this.#ring = new ConsoleRing(handle, interfaceVersion);
@@ -76,7 +81,7 @@ export class XenPort implements HypervisorPort {
     const version = this.#handle.readVersion();
     const text = `${version.major}.${version.minor}${version.extra}`;
     const buildId = this.#handle.readBuildId();
-    const { list, dump } = await this.#readPayloads();
+    const { list, dump } = await this.#readPayloads(buildId);
     const payloads = list.entries.map((entry, index): LoadedPayload => {
       const known = dump[index] ?? null;
       return {
@@ -106,20 +111,23 @@ export class XenPort implements HypervisorPort {
   }
 
   /** List and dump that belong together: nothing was uploaded or unloaded in between. */
-  async #readPayloads(): Promise<{
+  async #readPayloads(hypervisor: BuildId | null): Promise<{
     readonly list: PayloadList;
     readonly dump: readonly (DumpedPayload | null)[];
   }> {
     for (let attempt = 0; attempt < MAX_OBSERVATIONS; attempt++) {
       const list = readPayloadList(this.#handle, this.interfaceVersion);
-      if (list.entries.length === 0) return { list, dump: [] };
-      if (this.#dump?.stamp === list.stamp) return { list, dump: this.#dump.payloads };
+      if (list.entries.length === 0) {
+        this.#known = { stamp: list.stamp, payloads: [] };
+        return { list, dump: [] };
+      }
+      const known = await this.#knownOf(list, hypervisor);
+      if (known !== null) return { list, dump: known.payloads };
       const names = list.entries.map((entry) => entry.name);
       const payloads = await readDump(this.#handle, this.interfaceVersion, this.#ring, names);
       const after = readPayloadList(this.#handle, this.interfaceVersion);
       if (after.stamp !== list.stamp) continue;
-      // What could not be read this time may be readable the next.
-      if (!payloads.includes(null)) this.#dump = { stamp: list.stamp, payloads };
+      await this.#remember(after, payloads, hypervisor);
       return { list: after, dump: payloads };
     }
     throw new XspliceError(
@@ -127,6 +135,32 @@ export class XenPort implements HypervisorPort {
       `The payloads changed during each of ${MAX_OBSERVATIONS} attempts to look at them.`,
       { hint: 'Another tool is loading payloads. Try again when it is done.', exitCode: EXIT.busy },
     );
+  }
+
+  /** What is known of the payloads of this list, from before or from the record; else null. */
+  async #knownOf(list: PayloadList, hypervisor: BuildId | null): Promise<Known | null> {
+    if (this.#known !== null && isCurrent(this.#known, list)) {
+      await this.#record?.write(hypervisor, this.#known);
+      return this.#known;
+    }
+    const recorded = (await this.#record?.read(hypervisor)) ?? null;
+    this.#known = recorded !== null && isCurrent(recorded, list) ? recorded : null;
+    return this.#known;
+  }
+
+  /** Keeps a dump that told about every payload: what could not be read may be readable the next time. */
+  async #remember(
+    { stamp, entries }: PayloadList,
+    dump: readonly (DumpedPayload | null)[],
+    hypervisor: BuildId | null,
+  ): Promise<void> {
+    const payloads = entries.flatMap(({ name }, index) => {
+      const facts = dump[index] ?? null;
+      return facts === null ? [] : [{ name, ...facts }];
+    });
+    if (payloads.length !== entries.length) return;
+    this.#known = { stamp, payloads };
+    await this.#record?.write(hypervisor, this.#known);
   }
 
   async upload(name: string, bytes: Uint8Array): Promise<OperationResult> {
@@ -147,6 +181,7 @@ export class XenPort implements HypervisorPort {
           sizeBytes: bytes.length,
         }),
       );
+      if (rc === 0 && this.#known !== null) this.#known = afterUpload(this.#known, name, bytes);
       // A new payload's rc is 0. After a refusal there may be an older one of that name.
       return { hypercallRc: rc, payloadRc: rc === 0 ? 0 : (this.#get(encoded)?.rc ?? null) };
     });
@@ -163,6 +198,9 @@ export class XenPort implements HypervisorPort {
         }),
       );
       const hypercallRc = Math.min(rc, 0);
+      if (action === 'UNLOAD' && rc === 0 && this.#known !== null) {
+        this.#known = afterUnload(this.#known, name);
+      }
       const timeoutMs = (options.timeoutNs || DEFAULT_TIMEOUT_NS) / 1e6 + SLACK_MS;
       const after = await this.#settle(encoded, hypercallRc === 0 ? action : null, timeoutMs);
       if (hypercallRc === 0 && action !== 'UNLOAD') await waitForLastWords(log);
