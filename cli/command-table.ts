@@ -47,14 +47,28 @@ function release(parser: Argv): Argv {
   });
 }
 
+function check(parser: Argv): Argv {
+  return parser.option('check', {
+    choices: ['build-id', 'old-code', 'both'] as const,
+    default: 'build-id',
+    describe:
+      'What has to fit before a payload is applied: its parent, the code it was made against',
+  });
+}
+
 function guard(parser: Argv): Argv {
-  return parser
-    .option('check', {
-      choices: ['build-id', 'old-code', 'both'] as const,
-      default: 'build-id',
-      describe: 'What has to fit before a payload is applied',
-    })
-    .option('nodeps', { type: 'boolean', describe: 'Have Xen not compare parents (NODEPS)' });
+  return check(parser).option('nodeps', {
+    type: 'boolean',
+    describe: 'Have Xen not compare parents (NODEPS)',
+  });
+}
+
+function on(parser: Argv): Argv {
+  return parser.option('on', {
+    type: 'string',
+    array: true,
+    describe: 'Payloads that are applied on the image, in this order',
+  });
 }
 
 function bootImage(parser: Argv): Argv {
@@ -90,7 +104,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     usage: 'check <PATH..>',
     describe: 'Do these payloads form one valid chain on that hypervisor?',
     options: (parser) =>
-      release(common(texts(parser, 'PATH', 'Payloads, or directories of *.livepatch files')))
+      check(release(common(texts(parser, 'PATH', 'Payloads, or directories of *.livepatch files'))))
         .option('image', { type: 'string', describe: 'The hypervisor: xen-syms, xen.gz, xen.efi' })
         .option('build-id', {
           type: 'string',
@@ -132,10 +146,15 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/apply.js'),
   },
   {
-    usage: 'revert',
-    describe: 'Revert the top of the stack; --to: everything above it',
+    usage: 'revert [WHAT..]',
+    describe:
+      'Revert the top of the stack; --to: everything above it; --check old-code NAME: only it',
     options: (parser) =>
-      changing(parser).option('to', {
+      check(
+        changing(
+          texts(parser, 'WHAT', 'With --check old-code: one NAME or BUILD-ID, then its files'),
+        ),
+      ).option('to', {
         type: 'string',
         describe: 'What is to be on top: NAME, BUILD-ID, or base for the hypervisor',
       }),
@@ -144,7 +163,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     usage: 'replace <FILE..>',
     describe: 'Leave only this payload applied, in one go',
-    options: (parser) => changing(texts(parser, 'FILE', 'One payload')),
+    options: (parser) => check(changing(texts(parser, 'FILE', 'One payload'))),
     load: () => import('./commands/replace.js'),
   },
   {
@@ -164,5 +183,33 @@ export const COMMANDS: readonly CommandEntry[] = [
     describe: 'Upload and apply one payload, as xen-livepatch load does',
     options: (parser) => guard(changing(texts(parser, 'FILE', 'One payload'))),
     load: () => import('./commands/load.js'),
+  },
+  {
+    usage: 'which <NAME..>',
+    describe: 'What code a function, or the one at an address, has now, and whose it is',
+    options: (parser) =>
+      on(release(host(texts(parser, 'NAME', 'Symbols, or addresses as 0x… or 16 digits')))).option(
+        'image',
+        { type: 'string', describe: 'Ask about this image and --on, not about a host' },
+      ),
+    load: () => import('./commands/which.js'),
+  },
+  {
+    usage: 'record <FILE..>',
+    describe: 'Write into a payload what code it is made against, for --check old-code',
+    options: (parser) =>
+      on(release(common(texts(parser, 'FILE', 'One payload'))))
+        .option('image', { type: 'string', describe: 'xen-syms', demandOption: true })
+        .option('expect', {
+          type: 'boolean',
+          describe: "Fill in Xen's own expectations too: the hypervisor then compares at apply",
+        })
+        .option('output', { type: 'string', alias: 'o', describe: 'File to write' })
+        .option('yes', {
+          type: 'boolean',
+          alias: 'y',
+          describe: 'Write it into the payload itself, where there is no --output',
+        }),
+    load: () => import('./commands/record.js'),
   },
 ];

@@ -1,5 +1,15 @@
 import { constants, type Stats } from 'node:fs';
-import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
+import {
+  chmod,
+  type FileHandle,
+  open,
+  readdir,
+  realpath,
+  rename,
+  stat,
+  unlink,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type Finding,
@@ -57,6 +67,28 @@ export async function readImageFile(path: string): Promise<Uint8Array> {
     `${path} has ${sizeBytes} bytes; at most ${MAX_IMAGE_SIZE} are read`,
     { hint: 'A hypervisor image has some ten MiB. Is this the right file?' },
   );
+}
+
+/**
+ * Writes a whole file in one step: it has its old content or the new one, whatever happens. A link keeps
+ * leading to it. The new file has the permissions of `like`. Fails with `file-not-writable`.
+ */
+export async function writeFileAs(path: string, bytes: Uint8Array, like: string): Promise<void> {
+  const { mode } = await statOf(like);
+  const target = await realpath(path).catch(() => path);
+  const draft = `${target}.${process.pid}.new`;
+  try {
+    await writeFile(draft, bytes, { flag: 'wx', flush: true });
+    await chmod(draft, mode & 0o777);
+    await rename(draft, target);
+  } catch (cause) {
+    await unlink(draft).catch(() => undefined);
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+    throw new XspliceError('file-not-writable', `${path} cannot be written: ${code}`, {
+      hint: 'Choose another file with --output.',
+      cause,
+    });
+  }
 }
 
 /** True where there is something of this name, whatever it is. */

@@ -10,6 +10,8 @@ import {
   explainedError,
   type Finding,
   findPayload,
+  GuardRefusal,
+  type GuardReport,
   hazardsOfPlan,
   type InputFile,
   type OpenHost,
@@ -31,6 +33,7 @@ import { Progress } from './progress.js';
 import { renderExecution } from './render/execution.js';
 import { failureFields, renderFailure } from './render/failure.js';
 import { renderFindings } from './render/findings.js';
+import { guardFields, renderGuard } from './render/old-code.js';
 import { renderHost, renderPlan, type Verification } from './render/plan.js';
 import { executionFields, planFields } from './render/plan-document.js';
 import type { Session } from './session.js';
@@ -42,10 +45,12 @@ export interface Planned {
   readonly inputs: readonly InputFile[];
   /** What the reader found in them. */
   readonly findings: readonly Finding[];
+  /** Null where no code was compared. */
+  readonly guard: GuardReport | null;
 }
 
-/** Plans from what is there. */
-export type Planner = (snapshot: Snapshot, host: OpenHost['port']['host']) => Promise<Planned>;
+/** Plans from what is there. Fails with a GuardRefusal where code that was compared differs. */
+export type Planner = (snapshot: Snapshot, host: OpenHost) => Promise<Planned>;
 
 /** Tries of a step that finds the host busy, some two seconds in all. */
 const RETRIES = 12;
@@ -65,16 +70,23 @@ export async function runPlanner(
   const host = await openHost(await hostOf(settings), image);
   try {
     const snapshot = await host.port.observe();
-    const { plan, inputs, findings: readerFindings } = await planner(snapshot, host.port.host);
+    const made = await planner(snapshot, host).catch((error: unknown) => {
+      if (error instanceof GuardRefusal) return error;
+      throw error;
+    });
+    if (made instanceof GuardRefusal) return refuse(session, snapshot, host, made);
+    const { plan, inputs, findings: readerFindings, guard } = made;
     const contents = contentsOf(inputs);
     const verification = changesSomething(plan) ? await verify(host, snapshot, plan, inputs) : null;
     const { style, verbose } = output;
     output.info(renderHost(plan.host.spec, snapshot, style, verbose));
     output.info(renderPlan(plan, verification, style, verbose));
-    const findings = explain([...plan.findings, ...hazardsIn(verification)]);
+    if (guard !== null && verbose) output.info(renderGuard(guard, style, verbose));
+    const notes = guard?.payloads.flatMap((payload) => payload.findings) ?? [];
+    const findings = explain([...plan.findings, ...notes, ...hazardsIn(verification)]);
     if (findings.length > 0) output.info(renderFindings(findings, style));
 
-    const fields = planFields(plan, snapshot, verification);
+    const fields = { ...planFields(plan, snapshot, verification), guard: guardFields(guard) };
     const refusal = verification === null ? null : refusalBy(verification, readerFindings);
     if (refusal !== null) {
       const reason = settings.explain ? explainedError(refusal) : refusal;
@@ -102,6 +114,23 @@ export async function runPlanner(
   } finally {
     await host.port.close();
   }
+}
+
+/** The guard does not let it be planned: what it compared is shown, and with --verbose the code. */
+function refuse(
+  { settings, output }: Session,
+  snapshot: Snapshot,
+  { port }: OpenHost,
+  refusal: GuardRefusal,
+): number {
+  const { style, verbose } = output;
+  const { report } = refusal;
+  output.info(renderHost(port.host.spec, snapshot, style, verbose));
+  output.info(renderGuard(report, style, verbose));
+  const { buildId, version } = snapshot.hypervisor;
+  const fields = { host: port.host.spec, hypervisor: { buildId, version } };
+  const reason = settings.explain ? explainedError(refusal) : refusal;
+  return fail(output, { ...fields, guard: guardFields(report), executed: false }, reason, []);
 }
 
 /** Ends a command with an error; under --json its document has what is known of the plan as well. */

@@ -11,7 +11,13 @@ export interface Settings {
   readonly xen: string | null;
   /** `--to` of revert. */
   readonly to: string | null;
-  readonly check: string;
+  readonly check: Check;
+  /** `--on` of which and record: payload files, in the order of application. */
+  readonly on: readonly string[];
+  /** `--output` of record. */
+  readonly output: string | null;
+  /** `--expect` of record. */
+  readonly expect: boolean;
   readonly nodeps: boolean;
   readonly dryRun: boolean;
   readonly yes: boolean;
@@ -26,6 +32,10 @@ export interface Settings {
   /** Milliseconds; null is Xen's own default of 30. */
   readonly timeoutMs: number | null;
 }
+
+/** What --check takes. */
+export const CHECKS = ['build-id', 'old-code', 'both'] as const;
+export type Check = (typeof CHECKS)[number];
 
 /** What positional arguments are called in the help; a command has one of these, or none. */
 export const POSITIONALS = ['FILE', 'PATH', 'NAME', 'WHAT'] as const;
@@ -51,7 +61,10 @@ export function settingsFrom(argv: Readonly<Record<string, unknown>>): Settings 
     buildId: text('build-id'),
     xen: text('xen'),
     to: text('to'),
-    check: text('check') ?? 'build-id',
+    check: CHECKS.find((check) => check === argv['check']) ?? 'build-id',
+    on: Array.isArray(argv['on']) ? argv['on'].map(String) : [],
+    output: text('output'),
+    expect: flag('expect'),
     nodeps: flag('nodeps'),
     dryRun: flag('dry-run'),
     yes: flag('yes'),

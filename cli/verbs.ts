@@ -1,17 +1,27 @@
 import {
+  admit,
+  admitReplacement,
+  type CodeGuard,
   type Finding,
   type Guard,
+  type GuardSetting,
   type InputFile,
+  type OpenHost,
+  type PayloadInput,
+  type Plan,
   type PlanOptions,
-  type PlanPayload,
   planApply,
   planApplyUploaded,
   planLoad,
   planReplace,
   planRevert,
+  planRevertIndependent,
   planUnload,
   planUpload,
   readPayloadInputs,
+  requireKnownCode,
+  type Snapshot,
+  settingOf,
   XspliceError,
 } from '../core/index.js';
 import { exists, readPayloadFiles } from './files.js';
@@ -28,76 +38,141 @@ export async function plannerFor(
   words: readonly string[],
   settings: Settings,
 ): Promise<Planner> {
-  const guard = guardOf(settings);
+  const { check, to } = settings;
+  if (check !== 'build-id' && settings.nodeps) {
+    throw usage('--nodeps compares nothing, and --check says what to compare', 'Use one of them.');
+  }
   if (verb !== 'revert' && words.length === 0) throw usage(`${verb} needs something to work on`);
   switch (verb) {
     case 'revert': {
-      if (words.length > 0) {
+      const [name, ...files] = words;
+      if (name === undefined)
+        return withoutFiles((snapshot, host) => planRevert(snapshot, { to }, { host }));
+      if (check === 'build-id' || to !== null) {
         throw usage(
-          `revert takes no ${JSON.stringify(words[0])}: it reverts the top`,
-          'Say what is to be on top with --to NAME, --to BUILD-ID or --to base.',
+          `revert takes no ${JSON.stringify(name)}: it reverts the top`,
+          'Say what is to be on top with --to NAME, --to BUILD-ID or --to base; with --check old-code one payload below it can be taken out.',
         );
       }
-      return async (snapshot, host) => ({
-        plan: planRevert(snapshot, { to: settings.to }, { host }),
-        inputs: [],
-        findings: [],
-      });
+      return revertOne(name, await readAll(files), check);
     }
     case 'unload':
-      return async (snapshot, host) => ({
-        plan: planUnload(snapshot, words, { host }),
-        inputs: [],
-        findings: [],
-      });
+      return withoutFiles((snapshot, host) => planUnload(snapshot, words, { host }));
     case 'apply': {
       const name = await nameAmong(words);
-      if (name !== null) {
-        return async (snapshot, host) => ({
-          plan: planApplyUploaded(snapshot, name, { host, guard }),
-          inputs: [],
-          findings: [],
-        });
-      }
-      const files = await readAll(words);
-      return planned(files, (snapshot, options) =>
-        planApply(snapshot, files.payloads, { ...options, guard }),
-      );
+      if (name !== null) return applyUploaded(name, settings);
+      return applyFiles(await readAll(words), settings, planApply);
     }
     case 'upload': {
       const files = await readAll(words);
-      return planned(files, (snapshot, options) => planUpload(snapshot, files.payloads, options));
+      return planned(files, (snapshot, host) =>
+        planUpload(snapshot, plannedOf(files.read), { host }),
+      );
     }
     case 'replace': {
       const files = await readAll(words);
-      const payload = onlyOne(verb, files.payloads);
-      return planned(files, (snapshot, options) => planReplace(snapshot, payload, options));
+      const only = onlyOne(verb, files.read);
+      if (check !== 'build-id') return replaceGuarded(files, only, check);
+      return planned(files, (snapshot, host) => planReplace(snapshot, only.planned, { host }));
     }
     case 'load': {
       const files = await readAll(words);
-      const payload = onlyOne(verb, files.payloads);
-      return planned(files, (snapshot, options) =>
-        planLoad(snapshot, payload, { ...options, guard }),
+      const only = onlyOne(verb, files.read);
+      return applyFiles(files, settings, (snapshot, _, options) =>
+        planLoad(snapshot, only.planned, options),
       );
     }
   }
 }
 
-interface Files {
-  readonly inputs: readonly InputFile[];
-  readonly payloads: readonly PlanPayload[];
-  /** Of the reader. */
-  readonly findings: readonly Finding[];
+type Host = PlanOptions['host'];
+
+function withoutFiles(plan: (snapshot: Snapshot, host: Host) => Plan): Planner {
+  return planned({ inputs: [], read: [], findings: [] }, plan);
 }
 
 function planned(
   { inputs, findings }: Files,
-  plan: (
-    snapshot: Parameters<Planner>[0],
-    options: Pick<PlanOptions, 'host'>,
-  ) => ReturnType<typeof planApply>,
+  plan: (snapshot: Snapshot, host: Host) => Plan,
 ): Planner {
-  return async (snapshot, host) => ({ plan: plan(snapshot, { host }), inputs, findings });
+  return async (snapshot, { port }) => ({
+    plan: plan(snapshot, port.host),
+    inputs,
+    findings,
+    guard: null,
+  });
+}
+
+function applyUploaded(name: string, { check, nodeps }: Settings): Planner {
+  if (check !== 'build-id') {
+    throw new XspliceError('needs-file', `What ${name} was made against is told by its file only`, {
+      hint: 'Give the file: one that is uploaded already is used as it is.',
+    });
+  }
+  const guard: Guard = nodeps ? 'nodeps' : 'build-id';
+  return withoutFiles((snapshot, host) => planApplyUploaded(snapshot, name, { host, guard }));
+}
+
+/** Plans that files are applied. Where code is compared, it is compared on a copy first. */
+function applyFiles(files: Files, { check, nodeps }: Settings, plan: typeof planApply): Planner {
+  const payloads = plannedOf(files.read);
+  if (check === 'build-id') {
+    const guard: Guard = nodeps ? 'nodeps' : 'build-id';
+    return planned(files, (snapshot, host) => plan(snapshot, payloads, { host, guard }));
+  }
+  return async (snapshot, host) => {
+    const options: PlanOptions = { host: host.port.host, guard: check };
+    // What is wrong with the chain is said by its own plan, and says more than the guard would.
+    if (check === 'both') plan(snapshot, payloads, options);
+    const setting = await knownSetting(host, snapshot, files);
+    const { order, admitted, report } = admit(check, setting, snapshot, files.read);
+    return {
+      plan: plan(snapshot, plannedOf(order), { ...options, admitted }),
+      inputs: files.inputs,
+      findings: files.findings,
+      guard: report,
+    };
+  };
+}
+
+function replaceGuarded(files: Files, only: PayloadInput, check: CodeGuard): Planner {
+  return async (snapshot, host) => {
+    const plan = planReplace(snapshot, only.planned, { host: host.port.host, guard: check });
+    const setting = await knownSetting(host, snapshot, files);
+    const { inputs, findings } = files;
+    return { plan, inputs, findings, guard: admitReplacement(check, setting, only) };
+  };
+}
+
+function revertOne(name: string, files: Files, check: CodeGuard): Planner {
+  return async (snapshot, host) => {
+    const options: PlanOptions = { host: host.port.host, guard: check };
+    const setting = await knownSetting(host, snapshot, files);
+    const plan = planRevertIndependent(snapshot, name, options, setting);
+    return { plan, inputs: files.inputs, findings: files.findings, guard: null };
+  };
+}
+
+async function knownSetting(
+  host: OpenHost,
+  snapshot: Snapshot,
+  { inputs }: Files,
+): Promise<GuardSetting> {
+  const copy = await host.preflightModel(snapshot, inputs);
+  const setting = await settingOf(copy);
+  requireKnownCode(setting, copy, snapshot);
+  return setting;
+}
+
+function plannedOf(read: readonly PayloadInput[]): readonly PayloadInput['planned'][] {
+  return read.map(({ planned }) => planned);
+}
+
+interface Files {
+  readonly inputs: readonly InputFile[];
+  readonly read: readonly PayloadInput[];
+  /** Of the reader. */
+  readonly findings: readonly Finding[];
 }
 
 async function readAll(words: readonly string[]): Promise<Files> {
@@ -112,15 +187,15 @@ async function readAll(words: readonly string[]): Promise<Files> {
   const read = readPayloadInputs(inputs);
   return {
     inputs,
-    payloads: read.map(({ planned }) => planned),
+    read,
     findings: read.flatMap(({ payload }) => payload.findings),
   };
 }
 
-function onlyOne(verb: Verb, payloads: readonly PlanPayload[]): PlanPayload {
-  const [only, ...others] = payloads;
+function onlyOne(verb: Verb, read: readonly PayloadInput[]): PayloadInput {
+  const [only, ...others] = read;
   if (only !== undefined && others.length === 0) return only;
-  throw usage(`${verb} takes one payload; ${payloads.length} were given`);
+  throw usage(`${verb} takes one payload; ${read.length} were given`);
 }
 
 /** A single word that is no path names a payload that was uploaded. Paths win; `./x` is always one. */
@@ -129,14 +204,4 @@ async function nameAmong(words: readonly string[]): Promise<string | null> {
   if (word === undefined || others.length > 0) return null;
   if (word.includes('/') || word.endsWith('.livepatch') || (await exists(word))) return null;
   return word;
-}
-
-function guardOf({ check, nodeps }: Settings): Guard {
-  if (check !== 'build-id') {
-    throw usage(
-      `--check ${check} is not available yet`,
-      'Use --check build-id, which is the default.',
-    );
-  }
-  return nodeps ? 'nodeps' : 'build-id';
 }

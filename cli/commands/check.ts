@@ -5,8 +5,10 @@ import {
   EXIT,
   explained,
   type HypervisorImage,
+  loadDisassembler,
   modelFromImage,
   parseBuildId,
+  readBaseCode,
   XspliceError,
 } from '../../core/index.js';
 import { readPayloadFiles } from '../files.js';
@@ -32,9 +34,12 @@ export async function run({ settings, output }: Session): Promise<number> {
   return report.ok ? EXIT.done : EXIT.rejected;
 }
 
-async function targetOf({ image: file, buildId, xen }: Settings): Promise<CheckTarget> {
+async function targetOf({ image: file, buildId, xen, check }: Settings): Promise<CheckTarget> {
   const release = releaseOf(xen);
   if (buildId !== null) {
+    if (check !== 'build-id') {
+      throw usage(`--check ${check} compares code, which needs an image`, 'Name it with --image.');
+    }
     const notVerified =
       "only the hypervisor's build-id was given, so only the chain was checked; with --image, what its loader answers would be too";
     return { buildId: parseBuildId(buildId), model: null, symbols: null, notVerified };
@@ -49,10 +54,14 @@ async function targetOf({ image: file, buildId, xen }: Settings): Promise<CheckT
   const id = idOf(image);
   try {
     const { model } = modelFromImage(image, release);
-    return { buildId: id, model, symbols: image.symbols, notVerified: null };
+    const target = { buildId: id, model, symbols: image.symbols, notVerified: null };
+    if (check === 'build-id') return target;
+    const setting = { disassembler: await loadDisassembler(), base: readBaseCode(image), model };
+    return { ...target, oldCode: { guard: check, setting } };
   } catch (error) {
     // A release that nobody knows is a mistake in what was asked for, whatever the image.
-    if (!(error instanceof XspliceError) || release !== null) throw error;
+    const isMistake = release !== null || check !== 'build-id';
+    if (!(error instanceof XspliceError) || isMistake) throw error;
     const hint = error.hint === undefined ? '' : `. ${error.hint}`;
     return { buildId: id, model: null, symbols: null, notVerified: `${error.message}${hint}` };
   }

@@ -7,19 +7,21 @@ import {
 } from '../../core/index.js';
 import { escapeText } from './escape.js';
 import { renderFindings } from './findings.js';
+import { guardFields, renderGuard } from './old-code.js';
 import type { Style } from './style.js';
 import { type Cell, renderTable } from './table.js';
 
 /** The chain in its order, what Xen says to each payload, and all findings. */
 export function renderCheck(report: CheckReport, style: Style, verbose: boolean): string {
-  const { buildId, release, chain, verdicts, findings } = report;
+  const { buildId, release, chain, verdicts, guard, findings } = report;
   const xen = release === null ? '' : `Xen ${release}, `;
   const lines = [
     `${style.bold('Hypervisor')} ${xen}build-id ${verbose ? buildId : shortId(buildId)}`,
   ];
   const verdictOf = new Map((verdicts ?? []).map((verdict) => [verdict.file, verdict]));
   if (chain.length > 0) {
-    lines.push(style.bold('Chain, in the order of application'));
+    const isFree = guard?.guard === 'old-code';
+    lines.push(style.bold(`${isFree ? 'Payloads' : 'Chain'}, in the order of application`));
     const rows = chain.map((member, index): readonly (string | Cell)[] => {
       const id = member.buildId ?? '';
       return [
@@ -47,6 +49,7 @@ export function renderCheck(report: CheckReport, style: Style, verbose: boolean)
       lines.push(...[...said, ...assumed].map((line) => style.dim(escapeText(line))));
     }
   }
+  if (guard !== null) lines.push(renderGuard(guard, style, verbose));
   if (findings.length > 0) lines.push(renderFindings(findings, style));
   lines.push(summary(report, style));
   return lines.join('\n');
@@ -54,7 +57,7 @@ export function renderCheck(report: CheckReport, style: Style, verbose: boolean)
 
 /** The report for programs: the fields that the CLI contract names, and more. */
 export function checkFields(report: CheckReport): Readonly<Record<string, unknown>> {
-  const { ok, buildId, release, chain, verdicts, notVerified, findings } = report;
+  const { ok, buildId, release, chain, verdicts, notVerified, guard, findings } = report;
   return {
     ok,
     hypervisor: { buildId, release },
@@ -68,6 +71,7 @@ export function checkFields(report: CheckReport): Readonly<Record<string, unknow
     })),
     verdicts: verdicts?.map((v) => ({ ...v, name: nameText(v.name) })) ?? null,
     notVerified,
+    guard: guardFields(guard),
     findings,
   };
 }
@@ -92,7 +96,7 @@ function verdictCell(verdict: FileVerdict | undefined, style: Style): Cell {
 }
 
 function summary(
-  { ok, release, chain, verdicts, notVerified, findings }: CheckReport,
+  { ok, release, chain, verdicts, notVerified, guard, findings }: CheckReport,
   style: Style,
 ): string {
   const errors = findings.filter(({ severity }) => severity === 'error').length;
@@ -100,7 +104,11 @@ function summary(
     notVerified === null ? '' : `\n${style.warn('Not verified')}: ${escapeText(notVerified)}`;
   if (!ok) return `${style.bad('Rejected')}: ${errors} error${errors === 1 ? '' : 's'}.${note}`;
   const payloads = chain.length === 1 ? '1 payload' : `${chain.length} payloads`;
-  const what = chain.length > 0 ? `one valid chain of ${payloads}` : 'each valid by itself';
+  const whole =
+    guard?.guard === 'old-code'
+      ? `${payloads} made for the code that is there`
+      : `one valid chain of ${payloads}`;
+  const what = chain.length > 0 ? whole : 'each valid by itself';
   const accepted =
     verdicts === null
       ? ''

@@ -98,8 +98,15 @@ function stepRow(group: readonly Step[], number: string, style: Style): readonly
     { text: number, paint: style.dim },
     cell(`${actions}${nodeps}`),
     { text: escapeName(name), paint: isNothing ? style.dim : style.bold },
-    cell(reasons.map(({ reason }) => reason).join('; ')),
+    cell(reasons.map(reasonText).join('; ')),
   ];
+}
+
+/** With the guard that let it pass, unless it is Xen's own. */
+function reasonText({ reason, guard }: Step): string {
+  return guard === undefined || guard === 'build-id' || guard === 'nodeps'
+    ? reason
+    : `${reason} [${guard}]`;
 }
 
 function shortened(rows: readonly (readonly Cell[])[], style: Style): readonly (readonly Cell[])[] {

@@ -35,6 +35,7 @@ export function planReplace(snapshot: Snapshot, payload: PlanPayload, options: P
       stack.length === 0
         ? 'is to be the only one applied; nothing is applied now'
         : `takes the place of ${namesText(stack)}`,
+    ...(options.guard === undefined ? {} : { guard: options.guard }),
   };
   const steps = [...loads.steps, step];
   return makePlan('replace', snapshot, options, steps, stayLoadedFindings(stack));

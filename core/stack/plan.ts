@@ -55,7 +55,7 @@ export interface Step {
   readonly reason: string;
   /** APPLY with NODEPS: Xen does not compare `.livepatch.depends`. Only on `apply`. */
   readonly nodeps?: boolean;
-  /** Only on `apply`. */
+  /** The guard that let it pass. Only on `apply` and `replace`. */
   readonly guard?: Guard;
 }
 

@@ -1,0 +1,93 @@
+import {
+  type CodeRecord,
+  EXIT,
+  loadDisassembler,
+  modelFromImage,
+  modelWithApplied,
+  readBaseCode,
+  readPayload,
+  readPayloadInputs,
+  recordPayload,
+} from '../../core/index.js';
+import { readPayloadFiles, writeFileAs } from '../files.js';
+import { openImage, releaseOf } from '../images.js';
+import { escapeText } from '../render/escape.js';
+import { renderFindings } from '../render/findings.js';
+import { renderTable } from '../render/table.js';
+import type { Session } from '../session.js';
+import { usage } from '../settings.js';
+
+/** Writes into a payload what it is made against: the image with the payloads of --on applied. */
+export async function run({ settings, output }: Session): Promise<number> {
+  const [file, ...others] = settings.words;
+  if (file === undefined || others.length > 0) throw usage('record takes one payload');
+  if (settings.image === null) throw usage('record needs --image FILE');
+  if (settings.output === null && !settings.yes) {
+    throw usage(
+      'record does not say where to write',
+      'Name a new file with --output FILE, or have the payload itself rewritten with --yes.',
+    );
+  }
+  const image = await openImage(settings.image);
+  const payload = readPayload(await onePayload(file), file);
+  const below = readPayloadInputs((await readPayloadFiles(settings.on)).inputs);
+  const booted = modelFromImage(image, releaseOf(settings.xen)).model;
+  const model = modelWithApplied(booted, below);
+  const setting = { disassembler: await loadDisassembler(), base: readBaseCode(image), model };
+  const result = recordPayload(setting, payload, { expect: settings.expect });
+  const { record, expectationLengths, findings, bytes } = result;
+  const target = settings.output ?? file;
+  await writeFileAs(target, bytes, file);
+  const rows = record.functions.map(({ name }, index) => {
+    const { functions, unknownEdges } = reachOf(record, index);
+    const expects = expectationLengths?.[index];
+    return { name, functions, unknownEdges, expectedBytes: expects ?? null };
+  });
+  const { style } = output;
+  output.info(
+    `${style.bold('Recorded')} ${escapeText(`${file} against ${image.file} and ${record.on.length} payload(s), in ${target}`)}`,
+  );
+  if (rows.length > 0) {
+    const cells = rows.map(({ name, functions, unknownEdges, expectedBytes }) => [
+      { text: name, paint: style.bold },
+      `${functions} functions`,
+      `${unknownEdges} calls cannot be followed`,
+      expectedBytes === null ? '' : `Xen compares ${expectedBytes} bytes itself`,
+    ]);
+    output.info(renderTable(cells, '  '));
+  }
+  if (findings.length > 0) output.info(renderFindings(findings, style));
+  const { formatVersion, digestFormat, buildId, depends, hypervisor, on } = record;
+  output.document({
+    ok: true,
+    file,
+    output: target,
+    record: { formatVersion, digestFormat, buildId, depends, hypervisor, on },
+    functions: rows,
+    findings,
+  });
+  return EXIT.done;
+}
+
+async function onePayload(file: string): Promise<Uint8Array> {
+  const { inputs, findings } = await readPayloadFiles([file]);
+  const [only, ...others] = inputs;
+  if (only !== undefined && others.length === 0) return only.bytes;
+  throw usage(findings[0]?.message ?? `record takes one payload; ${file} holds ${inputs.length}`);
+}
+
+/** What one function's record comes to: the functions behind it, over all calls and jumps. */
+function reachOf(
+  { functions, nodes }: CodeRecord,
+  index: number,
+): { readonly functions: number; readonly unknownEdges: number } {
+  const { oldCode, newCallees } = functions[index] ?? { oldCode: null, newCallees: [] };
+  const reached = new Set([...(oldCode === null ? [] : [oldCode]), ...newCallees]);
+  let unknownEdges = 0;
+  // A set yields what is added while it is walked, each place once.
+  for (const place of reached) {
+    unknownEdges += nodes[place]?.unknownEdges ?? 0;
+    for (const callee of nodes[place]?.callees ?? []) reached.add(callee);
+  }
+  return { functions: reached.size, unknownEdges };
+}

@@ -1,0 +1,87 @@
+import {
+  type EffectiveCode,
+  EXIT,
+  effectiveCode,
+  type HypervisorImage,
+  hostText,
+  type Model,
+  modelFromImage,
+  modelWithApplied,
+  nameText,
+  openHost,
+  readBaseCode,
+  readPayloadInputs,
+  runningCode,
+  XspliceError,
+} from '../../core/index.js';
+import { readPayloadFiles } from '../files.js';
+import { hostOf } from '../host.js';
+import { openImage, releaseOf } from '../images.js';
+import { escapeText } from '../render/escape.js';
+import { renderWhich, whichFields } from '../render/which.js';
+import type { Session } from '../session.js';
+import type { Settings } from '../settings.js';
+
+/** A hypervisor with its payloads, and what was said to name it. */
+interface Subject {
+  readonly image: HypervisorImage;
+  readonly model: Model;
+  /** A host, or an image file. */
+  readonly text: string;
+  /** Applied payloads of which nothing but their place is known. Escape before printing. */
+  readonly opaque: readonly string[];
+}
+
+/** Says of symbols and addresses which code is meant, whose it is, and which code runs now. */
+export async function run({ settings, output }: Session): Promise<number> {
+  const subject = await subjectOf(settings);
+  const code = runningCode(readBaseCode(subject.image), subject.model);
+  const answers: (readonly [string, EffectiveCode])[] = [];
+  for (const word of settings.words) answers.push([word, effectiveCode(code, askedBy(word))]);
+  const opaque = subject.opaque.map(nameText);
+  if (opaque.length > 0) {
+    const names = opaque.join(', ');
+    const note = `What ${names} replaced is not known: name the files with --on`;
+    process.stderr.write(`${output.noteStyle.warn('not known')}: ${escapeText(note)}\n`);
+  }
+  for (const [word, answer] of answers) output.data(renderWhich(word, answer, output.style));
+  output.document({
+    ok: true,
+    host: subject.text,
+    hypervisor: { buildId: subject.model.buildId },
+    opaque,
+    answers: answers.map(([word, answer]) => whichFields(word, answer)),
+  });
+  return EXIT.done;
+}
+
+/** With an image and no host named: the image with --on applied. Else the host as it is. */
+async function subjectOf(settings: Settings): Promise<Subject> {
+  const image = settings.image === null ? null : await openImage(settings.image);
+  const { inputs } = await readPayloadFiles(settings.on);
+  if (image !== null && settings.host === null) {
+    const { model } = modelFromImage(image, releaseOf(settings.xen));
+    const applied = modelWithApplied(model, readPayloadInputs(inputs));
+    return { image, model: applied, text: image.file, opaque: [] };
+  }
+  const spec = await hostOf(settings);
+  const host = await openHost(spec, image);
+  try {
+    const copy = await host.preflightModel(await host.port.observe(), inputs);
+    if (copy.model === null) {
+      throw new XspliceError('no-model', `Which code runs is not known: ${copy.why}`, {
+        hint: 'Name the image that was booted with --image.',
+      });
+    }
+    const { model, opaque } = copy;
+    return { image: await copy.image(), model, text: hostText(spec), opaque };
+  } finally {
+    await host.port.close();
+  }
+}
+
+/** Addresses are as Xen prints them in a crash: 16 digits, or with 0x. All else is a name. */
+function askedBy(word: string): string | bigint {
+  const digits = /^0x([0-9a-f]{1,16})$/i.exec(word)?.[1] ?? /^[0-9a-f]{16}$/i.exec(word)?.[0];
+  return digits === undefined ? word : BigInt(`0x${digits}`);
+}

@@ -1,0 +1,50 @@
+import { type CodeVersion, type EffectiveCode, nameText } from '../../core/index.js';
+import { escapeText } from './escape.js';
+import type { Style } from './style.js';
+import { renderTable } from './table.js';
+
+/** Where it is and whose, then all codes that the function has had, the one that runs last. */
+export function renderWhich(asked: string, code: EffectiveCode, style: Style): string {
+  const { symbol, offset, owner, history, isRunning } = code;
+  const whose = owner === null ? 'the hypervisor' : `payload ${nameText(owner)}`;
+  const where = symbol === null ? `offset 0x${offset.toString(16)}` : placeText(symbol, offset);
+  const dead = isRunning ? '' : `; ${style.warn('no call reaches this code any more')}`;
+  const title = `${style.bold(escapeText(asked))}  ${escapeText(`${where} in ${whose}`)}${dead}`;
+  const last = history.length - 1;
+  const rows = history.map((version, index) => [
+    `0x${version.address.toString(16)}`,
+    `${version.sizeBytes} bytes`,
+    kindText(version),
+    index === last ? { text: 'runs', paint: style.good } : { text: 'replaced', paint: style.dim },
+  ]);
+  return rows.length === 0 ? title : `${title}\n${renderTable(rows, '  ')}`;
+}
+
+/** The same for programs. */
+export function whichFields(
+  asked: string,
+  { history, owner, ...rest }: EffectiveCode,
+): Readonly<Record<string, unknown>> {
+  const named = history.map((version) => ({ ...version, owner: textOrNull(version.owner) }));
+  return { asked, ...rest, owner: textOrNull(owner), history: named };
+}
+
+function textOrNull(name: string | null): string | null {
+  return name === null ? null : nameText(name);
+}
+
+function placeText(symbol: string, offset: bigint): string {
+  return offset === 0n ? symbol : `${symbol}+0x${offset.toString(16)}`;
+}
+
+function kindText({ kind, owner }: CodeVersion): string {
+  const whose = owner === null ? 'the hypervisor' : nameText(owner);
+  switch (kind) {
+    case 'original':
+      return `as ${whose} has it`;
+    case 'replacement':
+      return `replaced by ${whose}`;
+    case 'nops':
+      return `NOPs written by ${whose}`;
+  }
+}
