@@ -37,6 +37,8 @@ export interface PayloadSpec {
   /** By kind: the names of the functions it points to, defined in .text. */
   readonly hooks?: Partial<Record<(typeof HOOK_KINDS)[number], readonly string[]>>;
   readonly modinfo?: Uint8Array;
+  /** Name of the static symbol at the functions' names. Default: `strings`. */
+  readonly stringsSymbol?: string;
   readonly extraSections?: readonly SectionSpec[];
   readonly extraSymbols?: readonly SymbolSpec[];
   readonly extraRelocations?: readonly RelocationSpec[];
@@ -55,6 +57,7 @@ export function idBytes(fill: number, length = 20): Uint8Array {
 export function buildPayload(spec: PayloadSpec = {}): Uint8Array {
   const pointerType = spec.machine === EM.AARCH64 ? R_AARCH64.ABS64 : R_X86_64[64];
   const functions = spec.functions ?? [];
+  const stringsSymbol = spec.stringsSymbol ?? 'strings';
   const entrySize = LIVEPATCH_FUNC.sizeBytes[spec.version ?? 2];
   const funcs = new Uint8Array(functions.length * entrySize);
   const view = new DataView(funcs.buffer);
@@ -73,7 +76,7 @@ export function buildPayload(spec: PayloadSpec = {}): Uint8Array {
         addend,
       });
     if (f.name !== null) {
-      link(LIVEPATCH_FUNC.name, 'strings', stringAt);
+      link(LIVEPATCH_FUNC.name, stringsSymbol, stringAt);
       strings.push(`${f.name}\0`);
       stringAt += BigInt(f.name.length + 1);
     }
@@ -133,7 +136,7 @@ export function buildPayload(spec: PayloadSpec = {}): Uint8Array {
       ...(spec.extraSections ?? []),
     ],
     symbols: [
-      { name: 'strings', section: '.rodata.str', binding: STB.LOCAL, type: STT.OBJECT },
+      { name: stringsSymbol, section: '.rodata.str', binding: STB.LOCAL, type: STT.OBJECT },
       ...names.map(
         (name, index): SymbolSpec => ({
           name,

@@ -9,6 +9,7 @@ import { payloadSources } from '../../payloads/builder/locate.js';
 import { X86_64 } from '../../payloads/builder/toolchain.js';
 import { cachedFolder } from './cache.js';
 import { CHAIN_LENGTH } from './chain-length.js';
+import { prepareHazards } from './hazards/prepare.js';
 import type { RigHypervisor } from './hypervisor.js';
 
 function hashFolder(hash: ReturnType<typeof createHash>, folder: string, ending: RegExp): void {
@@ -25,7 +26,7 @@ export async function prepareFamily(hypervisor: RigHypervisor): Promise<string> 
   hashFolder(hash, payloadSources(), /\.[ch]$/);
   hashFolder(hash, compiled, /\.js$/);
   const key = `${hypervisor.key}-${hash.digest('hex').slice(0, 16)}`;
-  return cachedFolder('families', key, async (folder) => {
+  const family = await cachedFolder('families', key, async (folder) => {
     const manifest = await buildFamily({
       image: await readElfFacts(hypervisor.symbols),
       members: familyMembers(CHAIN_LENGTH).filter((member) => member.dangerous !== true),
@@ -36,4 +37,6 @@ export async function prepareFamily(hypervisor: RigHypervisor): Promise<string> 
     });
     writeManifest(folder, manifest);
   });
+  await prepareHazards(hypervisor, family);
+  return family;
 }

@@ -1,5 +1,6 @@
 import { BASIC_SCENARIOS } from './basic.js';
 import { CLI_SCENARIOS } from './cli.js';
+import { HAZARD_SCENARIOS } from './hazards.js';
 import { HOOK_SCENARIOS } from './hooks.js';
 import { HOST_SCENARIOS } from './host.js';
 import { IDENTITY_SCENARIOS } from './identity.js';
@@ -17,6 +18,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...STACK_SCENARIOS,
   ...HOOK_SCENARIOS,
   ...REFUSAL_SCENARIOS,
+  ...HAZARD_SCENARIOS,
   ...IDENTITY_SCENARIOS,
   ...CLI_SCENARIOS,
   ...INTERRUPTION_SCENARIOS,

@@ -1,0 +1,283 @@
+import { hookSection } from '../../../core/abi/livepatch.js';
+import { branchesInto, type Disassembler, type Instruction } from '../../../core/code/index.js';
+import { STB, STT } from '../../../core/elf/index.js';
+import type { SymbolTable, XenSymbol } from '../../../core/image/index.js';
+import type { HazardCode } from '../../../core/verify/hazards/index.js';
+import type { Model } from '../../../core/verify/model.js';
+import type { Operation } from '../../differential/sequences.js';
+import { buildIdNote } from '../../support/elf-builder.js';
+import {
+  buildPayload,
+  type FunctionSpec,
+  idBytes,
+  type PayloadSpec,
+} from '../../support/payload-builder.js';
+
+/** Where a payload comes from: the family, by name, or made here. */
+export type Ingredient = { readonly member: string } | { readonly bytes: Uint8Array };
+
+/** How to show a hazard: payloads, what is done with them, and when it is asked about the last upload. */
+export interface Recipe {
+  readonly payloads: Readonly<Record<string, Ingredient>>;
+  /** Up to the upload of the payload in question. */
+  readonly before: readonly Operation[];
+  readonly intent: 'apply' | 'replace';
+  /** What then may safely be done. */
+  readonly after: readonly Operation[];
+}
+
+/** What recipes are made from. */
+export interface Kitchen {
+  readonly symbols: SymbolTable;
+  readonly model: Model;
+  readonly disassembler: Disassembler;
+}
+
+/**
+ * Functions that run only on a debug key that nobody presses here (common/keyhandler.c): whatever is
+ * written over them does no harm.
+ */
+const SHOW_HANDLERS = 'common/keyhandler.c#show_handlers';
+const TOGGLE_ALT_KEY = 'common/keyhandler.c#do_toggle_alt_key';
+const REBOOT_MACHINE = 'common/keyhandler.c#reboot_machine';
+/** LIVEPATCH_OPAQUE_SIZE: Xen writes no longer NOPs. */
+const MOST_NOP_BYTES = 31;
+const TRAMPOLINE_BYTES = 5;
+const EXPORT = 'xsplice_rig_export';
+
+const upload = (payload: string): Operation => ({ verb: 'upload', name: payload, payload });
+const apply = (name: string, nodeps = false): Operation => ({ verb: 'apply', name, nodeps });
+const revert = (name: string): Operation => ({ verb: 'revert', name });
+const replace = (name: string): Operation => ({ verb: 'replace', name });
+const unload = (name: string): Operation => ({ verb: 'unload', name });
+
+/**
+ * A way to show each hazard on a hypervisor, or why there is none on this one. The payloads that are made
+ * here consist of RET instructions.
+ */
+export const RECIPES: Readonly<Record<HazardCode, (kitchen: Kitchen) => Recipe | string>> = {
+  'nop-splits-instruction': (kitchen) => {
+    const cut = codeOf(kitchen, SHOW_HANDLERS).find(
+      (instruction) => instruction.length > 1 && offsetIn(kitchen, instruction) > 0,
+    );
+    if (cut === undefined) return 'it has no long instruction';
+    const newSize = offsetIn(kitchen, cut) + 1;
+    return applied(kitchen, { newAddress: null, newSize });
+  },
+  'nop-falls-through': (kitchen) => {
+    const name = REBOOT_MACHINE;
+    const size = Number(find(kitchen, name).size);
+    return applied(kitchen, { name, newAddress: null, newSize: size });
+  },
+  'trampoline-splits-instruction': (kitchen) => {
+    const found = [...functionsOf(kitchen)].find(({ symbol, code }) => {
+      const end = symbol.address + BigInt(TRAMPOLINE_BYTES);
+      const isCut = code.some(
+        ({ address, length }) => address < end && address + BigInt(length) > end,
+      );
+      return isCut && code.some(({ flow, address }) => flow === 'indirect-jump' && address >= end);
+    });
+    if (found === undefined) return 'no function has an indirect jump: it is built with thunks';
+    return uploaded(kitchen, { name: found.symbol.name });
+  },
+  'jump-into-patch': (kitchen) => {
+    for (const { symbol, code } of functionsOf(kitchen)) {
+      const { name, address } = symbol;
+      for (const { address: end } of code) {
+        const newSize = Number(end - address);
+        if (newSize > MOST_NOP_BYTES) break;
+        const into = branchesInto(code, address, end).filter(
+          (branch) => branch.address >= end && !isStartOfNop(address, end, branch.target ?? end),
+        );
+        if (into.length > 0) {
+          return uploaded(kitchen, { name, newAddress: null, newSize });
+        }
+      }
+    }
+    return 'no function has a jump to its first bytes';
+  },
+  'old-size-differs': (kitchen) =>
+    applied(kitchen, { oldSize: Number(find(kitchen, SHOW_HANDLERS).size) + 1 }),
+  'new-size-differs': (kitchen) => applied(kitchen, { newSize: 12 }),
+  'not-a-function': (kitchen) =>
+    applied(kitchen, { oldAddress: find(kitchen, SHOW_HANDLERS).address + 16n }),
+  'function-patched-twice': (kitchen) => {
+    const { address } = find(kitchen, TOGGLE_ALT_KEY);
+    const start = kitchen.model.memory.read(address, TRAMPOLINE_BYTES);
+    const name = TOGGLE_ALT_KEY;
+    const expect = Uint8Array.of(1 | (TRAMPOLINE_BYTES << 1), ...start);
+    return {
+      payloads: {
+        unpatched: made(kitchen, 1, { functions: [functionOf(kitchen, { name, expect })] }),
+        twice: made(kitchen, 2, {
+          functions: [
+            functionOf(kitchen, { name, newAddress: 'first' }),
+            functionOf(kitchen, { name, newAddress: 'second' }),
+          ],
+        }),
+      },
+      before: [...life('unpatched'), upload('twice')],
+      intent: 'apply',
+      // The second time it does not find what it found the first time: a jump stayed behind.
+      after: [apply('twice'), revert('twice'), unload('twice'), ...life('unpatched').slice(0, 2)],
+    };
+  },
+  'patched-by-other': () => ({
+    payloads: { hello: { member: 'hello' }, replace: { member: 'replace' } },
+    before: [upload('hello'), apply('hello'), upload('replace')],
+    intent: 'apply',
+    after: [apply('replace', true)],
+  }),
+  'critical-code': (kitchen) => uploaded(kitchen, { name: 'do_nmi' }),
+  'entry-code': (kitchen) => uploaded(kitchen, { name: 'cstar_enter' }),
+  'init-code': (kitchen) => {
+    const name = 'arch/x86/setup.c#consider_modules';
+    const { address } = find(kitchen, name);
+    return uploaded(kitchen, { name, oldAddress: address, newAddress: null, newSize: 5 });
+  },
+  'ambiguous-symbol': () => 'Debian builds with unique symbols',
+  'bound-to-stranger': (kitchen) => ({
+    payloads: {
+      stranger: made(kitchen, 1, {
+        functions: [functionOf(kitchen, {})],
+        extraSymbols: [
+          { name: EXPORT, section: '.text', value: 8n, binding: STB.GLOBAL, type: STT.FUNC },
+        ],
+      }),
+      bound: made(kitchen, 2, {
+        functions: [functionOf(kitchen, { name: TOGGLE_ALT_KEY, newAddress: EXPORT })],
+        extraSymbols: [{ name: EXPORT, binding: STB.GLOBAL }],
+        // Xen refuses a payload with a name that another one has.
+        stringsSymbol: 'other_strings',
+      }),
+    },
+    before: [upload('stranger'), upload('bound')],
+    intent: 'apply',
+    after: [unload('stranger'), unload('bound')],
+  }),
+  'kept-in-freed-memory': (kitchen) => {
+    if (!kitchen.model.rules.has('buildIdFirst')) {
+      return 'before 4.20, 4.19.1 and 4.18.4 such a section is at NULL';
+    }
+    const payload = made(kitchen, 1, {
+      functions: [functionOf(kitchen, {})],
+      extraSections: [{ name: hookSection('preapply'), flags: 0n, data: new Uint8Array(8) }],
+    });
+    // Only APPLY, REVERT and REPLACE look at hooks.
+    return {
+      payloads: { payload },
+      before: [upload('payload')],
+      intent: 'apply',
+      after: [unload('payload')],
+    };
+  },
+  'data-prevents-reapply': () => ({
+    payloads: { data: { member: 'data' } },
+    before: [upload('data')],
+    intent: 'apply',
+    after: [apply('data'), revert('data'), apply('data')],
+  }),
+  'hooks-prevent-replace': () => ({
+    payloads: { hooked: { member: 'hook-preapply' }, replace: { member: 'replace' } },
+    before: [upload('hooked')],
+    intent: 'apply',
+    after: [apply('hooked'), upload('replace'), replace('replace')],
+  }),
+  'replace-reapplies-dirty-data': () => ({
+    payloads: { data: { member: 'data' } },
+    before: [upload('data'), apply('data'), revert('data')],
+    intent: 'replace',
+    after: [replace('data')],
+  }),
+  'replace-expectations-fail': () => ({
+    payloads: { hello: { member: 'hello' }, wrong: { member: 'expect-wrong' } },
+    before: [upload('hello'), apply('hello'), upload('wrong')],
+    intent: 'replace',
+    after: [replace('wrong')],
+  }),
+  'replace-loses-hooks': () => ({
+    payloads: { hooked: { member: 'hook-load' }, replace: { member: 'replace' } },
+    before: [upload('hooked'), apply('hooked'), upload('replace')],
+    intent: 'replace',
+    after: [replace('replace')],
+  }),
+};
+
+/** Upload, apply, revert, unload. */
+function life(name: string): readonly Operation[] {
+  return [upload(name), apply(name), revert(name), unload(name)];
+}
+
+/** An entry with the size that its function really has. */
+function functionOf(kitchen: Kitchen, spec: Partial<FunctionSpec>): FunctionSpec {
+  const name = spec.name ?? SHOW_HANDLERS;
+  const { size } = find(kitchen, name);
+  return { name, ...(size > 0n ? { oldSize: Number(size) } : {}), ...spec };
+}
+
+/** A payload with one function, whose application does no harm. */
+function applied(kitchen: Kitchen, spec: Partial<FunctionSpec>): Recipe {
+  const payload = made(kitchen, 1, { functions: [functionOf(kitchen, spec)] });
+  const [first, ...after] = life('payload');
+  return { payloads: { payload }, before: first ? [first] : [], intent: 'apply', after };
+}
+
+/** A payload with one function that must not be applied. */
+function uploaded(kitchen: Kitchen, spec: Partial<FunctionSpec>): Recipe {
+  const payload = made(kitchen, 1, { functions: [functionOf(kitchen, spec)] });
+  return {
+    payloads: { payload },
+    before: [upload('payload')],
+    intent: 'apply',
+    after: [unload('payload')],
+  };
+}
+
+/** A payload for this hypervisor and on nothing else, with an id of its own. */
+function made({ model }: Kitchen, id: number, spec: PayloadSpec): Ingredient {
+  const hypervisor = buildIdNote(Buffer.from(model.buildId ?? '', 'hex'));
+  return {
+    bytes: buildPayload({
+      buildId: buildIdNote(idBytes(id)),
+      depends: hypervisor,
+      xenDepends: hypervisor,
+      ...spec,
+    }),
+  };
+}
+
+function find({ symbols }: Kitchen, name: string): XenSymbol {
+  const symbol = symbols.entries.find((entry) => entry.name === name);
+  if (symbol === undefined) throw new Error(`the hypervisor has no ${name}`);
+  return symbol;
+}
+
+function codeOf(kitchen: Kitchen, name: string): readonly Instruction[] {
+  return decode(kitchen, find(kitchen, name));
+}
+
+function decode({ model, disassembler }: Kitchen, symbol: XenSymbol): readonly Instruction[] {
+  const bytes = model.memory.read(symbol.address, Number(symbol.size));
+  return disassembler.decodeFunction(bytes, symbol.address);
+}
+
+function offsetIn(kitchen: Kitchen, { address }: Instruction): number {
+  return Number(address - find(kitchen, SHOW_HANDLERS).address);
+}
+
+/** Functions with a known size, with their code. */
+function* functionsOf(
+  kitchen: Kitchen,
+): Generator<{ readonly symbol: XenSymbol; readonly code: readonly Instruction[] }> {
+  for (const symbol of kitchen.symbols.entries) {
+    const isCode = symbol.type === 'T' || symbol.type === 't';
+    if (!isCode || symbol.size < 16n || symbol.size > 4096n) continue;
+    if (!kitchen.model.memory.isMapped(symbol.address)) continue;
+    yield { symbol, code: decode(kitchen, symbol) };
+  }
+}
+
+/** True where one of the NOPs that Xen writes may begin: a jump there is no hazard. */
+function isStartOfNop(start: bigint, end: bigint, target: bigint): boolean {
+  return (target - start) % 8n === 0n || target === end;
+}
