@@ -43,9 +43,10 @@ const MAX_OBSERVATIONS = 5;
 
 /** Longest wait for the line that ends an action; it follows the result within microseconds. */
 const LAST_WORDS_MS = 500;
+/** Behind the payload's name. */
 const FIRST_WORDS =
-  /: (?:Applying \d+ functions|Reverting|Calling [a-z-]+ (?:action )?hook function)/;
-const LAST_WORDS = / finished (?:APPLY|REVERT|REPLACE) with rc=-?\d+$/;
+  /^: (?:Applying \d+ functions|Reverting|Calling [a-z-]+ (?:action )?hook function)/;
+const LAST_WORDS = /^ finished (?:APPLY|REVERT|REPLACE) with rc=-?\d+$/;
 
 const EAGAIN = -XEN_ERRNO.EAGAIN;
 const OVERWRITTEN = "(the console ring was overwritten: earlier lines of Xen's are lost)";
@@ -203,7 +204,7 @@ export class XenPort implements HypervisorPort {
       }
       const timeoutMs = (options.timeoutNs || DEFAULT_TIMEOUT_NS) / 1e6 + SLACK_MS;
       const after = await this.#settle(encoded, hypercallRc === 0 ? action : null, timeoutMs);
-      if (hypercallRc === 0 && action !== 'UNLOAD') await waitForLastWords(log);
+      if (hypercallRc === 0 && action !== 'UNLOAD') await waitForLastWords(log, name);
       return { hypercallRc, payloadRc: after?.rc ?? null };
     });
   }
@@ -289,14 +290,17 @@ class OperationLog {
  * Waits until Xen has let go of the payload. It sets rc and allows the next action before it calls
  * the post hooks and prints the payload's name a last time (check_for_livepatch_work, all releases):
  * an UNLOAD in between frees what is still in use. That last line shows that it is over; where Xen
- * does not print such lines (loglvl below info), a pause has to do.
+ * does not print such lines (loglvl below info), a pause has to do. Another manager's action may end
+ * meanwhile: only lines with this name count.
  */
-async function waitForLastWords(log: OperationLog): Promise<void> {
+async function waitForLastWords(log: OperationLog, name: string): Promise<void> {
   const deadline = performance.now() + LAST_WORDS_MS;
   for (let look = 0; performance.now() < deadline; look++) {
-    const lines = log.read();
-    if (lines.some((line) => LAST_WORDS.test(line))) return;
-    const isPrinted = lines.some((line) => FIRST_WORDS.test(line));
+    const words = log
+      .read()
+      .flatMap((line) => (line.startsWith(name) ? line.slice(name.length) : []));
+    if (words.some((text) => LAST_WORDS.test(text))) return;
+    const isPrinted = words.some((text) => FIRST_WORDS.test(text));
     if (!isPrinted || look >= EAGER_POLLS) await pause(1);
     if (!isPrinted) return;
   }

@@ -245,6 +245,26 @@ describe('actions', () => {
     assert.equal(result.log.at(-1), 'p finished APPLY with rc=0');
   });
 
+  it("does not take the end of another manager's action for its own", async () => {
+    let reads = 0;
+    const xen = new FakeXen({
+      printsInfo: false,
+      before: (self, what) => {
+        if (what !== 'get') return;
+        self.print('livepatch: other finished APPLY with rc=0');
+        self.print('livepatch: p: Applying 1 functions');
+      },
+    });
+    xen.add('p', ID.a, xen.buildId);
+    const port = portTo(xen);
+    const late = setInterval(() => {
+      if (++reads === 3) xen.print('livepatch: p finished APPLY with rc=0');
+    }, 5);
+    const result = await port.act('p', 'APPLY', OPTIONS);
+    clearInterval(late);
+    assert.equal(result.log.at(-1), 'p finished APPLY with rc=0');
+  });
+
   it('does not wait for lines that Xen does not print', async () => {
     const xen = new FakeXen({ printsInfo: false });
     xen.add('p', ID.a, xen.buildId);
