@@ -26,7 +26,7 @@ which N variants and M sequences are made from the seed S, by default a new one.
 const DIFFERENTIAL = 'differential';
 
 /** A machine that has not ended by then is stopped. */
-const BOOT_LIMIT_MS = 240_000;
+const BOOT_LIMIT_MS = 600_000;
 /** A scenario may take the hypervisor down: the rest runs on a new one, so many times. */
 const MAX_BOOTS = 5;
 /** Lines of the console that are shown when a hypervisor dies. */

@@ -93,6 +93,20 @@ export const CLI_SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    name: 'cli: CPUs that never meet in time are a busy host, and nothing is left behind',
+    run: async (dom0) => {
+      const original = dom0.extraVersion();
+      // A microsecond: over before the other CPU can have heard of it.
+      const { stderr } = await runTo(
+        2,
+        ...['apply', dom0.family.path('hello'), '--yes', '--timeout', '0.001'],
+      );
+      assert.match(stderr, /stayed busy at the apply of .* after \d+ tries \(EBUSY/);
+      assert.deepEqual((await dom0.port.observe()).payloads, []);
+      assert.equal(dom0.extraVersion(), original);
+    },
+  },
+  {
     name: 'cli: stacking, going back to a payload by name and by id, replacing',
     run: async (dom0) => {
       const { family } = dom0;
