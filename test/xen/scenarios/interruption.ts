@@ -130,6 +130,43 @@ export const INTERRUPTION_SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    name: 'interruption: of two managers step by step the one that applies first wins',
+    run: async (dom0) => {
+      const other = await dom0.another();
+      try {
+        const plans = [
+          await planFor(dom0, ['hello', 'bye']),
+          await planFor(dom0, CHAIN.slice(0, 2)),
+        ];
+        // With a signal to listen to, each gives way to the other between two steps.
+        const { signal } = new AbortController();
+        const reports = await Promise.all(
+          [dom0.port, other].map((port, index) => {
+            const { plan, contents } = plans[index] ?? assert.fail();
+            return executePlan(port, plan, contents, { ...OPTIONS, signal });
+          }),
+        );
+        assert.deepEqual(
+          reports.map(({ outcome }) => outcome),
+          ['done', 'taken-back'],
+        );
+        const refused = reports[1]?.steps.find(({ status }) => status === 'failed');
+        assert.deepEqual([refused?.step.action, refused?.step.name], ['apply', 'chain-01']);
+        assert.equal(refused?.result?.hypercallRc, -22);
+        const { payloads } = await dom0.port.observe();
+        assert.deepEqual(
+          payloads.map(({ name, position }) => [name, position]),
+          [
+            ['hello', 1],
+            ['bye', 2],
+          ],
+        );
+      } finally {
+        await other.close();
+      }
+    },
+  },
+  {
     name: 'interruption: two managers that apply the same chain leave one whole chain',
     run: async (dom0) => {
       const folder = chainFolder(dom0);
