@@ -88,6 +88,7 @@ function regionsOf(memory: readonly MemoryRange[], file: string): readonly Regio
     const touches =
       last !== undefined &&
       last.writable === range.writable &&
+      last.executable === range.executable &&
       range.address >= endOf(last) &&
       range.address <= pageEnd(endOf(last));
     if (touches && group !== undefined) group.push(range);
@@ -111,7 +112,9 @@ function regionsOf(memory: readonly MemoryRange[], file: string): readonly Regio
     }
     const bytes = new Uint8Array(Number(end - base));
     for (const range of ranges) bytes.set(range.bytes, Number(range.address - base));
-    return { base, bytes, writable: first?.writable ?? false, label: labelOf(ranges) };
+    const writable = first?.writable ?? false;
+    const holds = first?.executable ? 'text' : 'rodata';
+    return { base, bytes, writable, ...(writable ? {} : { holds }), label: labelOf(ranges) };
   });
 }
 

@@ -195,7 +195,7 @@ function applyPayload(replay: Replay, model: Model, payload: ModelPayload): Mode
   }
   info(replay, `${payload.name}: Applying ${payload.funcs.count} functions`);
   assumeVoidHooks(replay, payload, 'load');
-  const functionStates = patchFunctions(replay.memory, model.rules, payload, replay.log);
+  const functionStates = patchFunctions(replay.memory, model, payload, replay.log);
   printMetadata(replay, payload);
   return pushApplied(model, { ...payload, functionStates });
 }
@@ -212,7 +212,7 @@ function revertPayload(replay: Replay, model: Model, payload: ModelPayload): Mod
     functionStates = payload.functionStates.map((state) => ({ ...state, applied: false }));
   } else {
     info(replay, `${payload.name}: Reverting`);
-    functionStates = restoreFunctions(replay.memory, model.rules, payload);
+    functionStates = restoreFunctions(replay.memory, model, payload);
     assumeVoidHooks(replay, payload, 'unload');
   }
   const next = withPayload(model, {

@@ -32,8 +32,12 @@ export class MemoryFault extends Error {
   override readonly name = 'MemoryFault';
   readonly access: 'read' | 'write';
   readonly address: bigint;
-  constructor(access: 'read' | 'write', address: bigint) {
-    super(`${access} of unmapped address ${formatAddress(address)}`);
+  constructor(
+    access: 'read' | 'write',
+    address: bigint,
+    why: 'unmapped' | 'read-only' = 'unmapped',
+  ) {
+    super(`${access} of ${why} address ${formatAddress(address)}`);
     this.access = access;
     this.address = address;
   }
@@ -44,9 +48,16 @@ export interface Region {
   readonly base: bigint;
   readonly bytes: Uint8Array;
   readonly writable: boolean;
+  /** What a range that is not writable holds; absent where that is not known. */
+  readonly holds?: 'text' | 'rodata';
   /** What it is, e.g. `.text` or `payload hello`. */
   readonly label: string;
 }
+
+/** Whether a store to a mapped range succeeds. */
+export type WritePermission = (region: Region) => boolean;
+
+const isWritable: WritePermission = ({ writable }) => writable;
 
 interface Slot {
   region: Region;
@@ -192,12 +203,13 @@ export class AddressSpace {
     this.write(address, bytes);
   }
 
-  /** Stores bytes. `relaxed` is the state between quiesce and revive, in which .text can be written. */
-  write(address: bigint, bytes: Uint8Array, relaxed = false): void {
+  /** Stores bytes. While patches are written, more can be written than what is writable. */
+  write(address: bigint, bytes: Uint8Array, canWrite: WritePermission = isWritable): void {
     for (let done = 0; done < bytes.length; ) {
       const here = wrap64(address + BigInt(done));
       const slot = this.#find(here);
-      if (!slot || !(slot.region.writable || relaxed)) throw new MemoryFault('write', here);
+      if (!slot) throw new MemoryFault('write', here);
+      if (!canWrite(slot.region)) throw new MemoryFault('write', here, 'read-only');
       this.#own(slot);
       const offset = Number(here - slot.region.base);
       const count = Math.min(bytes.length - done, slot.region.bytes.length - offset);

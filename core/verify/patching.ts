@@ -1,9 +1,9 @@
 import { ARCH_PATCH_INSN_SIZE, ENDBR64_LEN } from '../abi/livepatch.js';
 import { functionsOf, type PatchedFunction, startsWithEndbr } from './function.js';
-import { type AddressSpace, MemoryFault, wrap64 } from './memory.js';
-import type { FunctionState, ModelPayload } from './model.js';
-import type { Rules } from './rules.js';
+import { type AddressSpace, MemoryFault, type WritePermission, wrap64 } from './memory.js';
+import type { FunctionState, Model, ModelPayload } from './model.js';
 import type { LogLine } from './verdict.js';
+import { PAGE_SIZE } from './vmap.js';
 
 /** Xen's longest NOP; longer runs are made of several (add_nops, ASM_NOP_MAX). */
 const LONGEST_NOP = 8;
@@ -44,13 +44,15 @@ function trampoline(func: PatchedFunction, patchOffset: number): Uint8Array {
  */
 export function patchFunctions(
   memory: AddressSpace,
-  rules: Rules,
+  model: Model,
   payload: ModelPayload,
   log: LogLine[],
 ): readonly FunctionState[] {
+  const { rules } = model;
+  const canWrite = relaxedPages(model);
   const functions = functionsOf(memory, rules, payload);
   if (payload.functionStates.some((state) => !state.applied)) {
-    requireWritableState(memory, rules, payload);
+    requireWritableState(memory, model, payload);
   }
   return payload.functionStates.map((state, i) => {
     const func = functions[i];
@@ -69,7 +71,7 @@ export function patchFunctions(
     const site = wrap64(func.oldAddress + BigInt(patchOffset));
     const savedBytes = memory.read(site, length).slice();
     const code = func.newAddress === 0n ? nopBytes(length) : trampoline(func, patchOffset);
-    memory.write(site, code, true);
+    memory.write(site, code, canWrite);
     return { applied: true, patchOffset, savedBytes };
   });
 }
@@ -77,15 +79,17 @@ export function patchFunctions(
 /** arch_livepatch_revert on every applied function: the saved bytes go back. */
 export function restoreFunctions(
   memory: AddressSpace,
-  rules: Rules,
+  model: Model,
   payload: ModelPayload,
 ): readonly FunctionState[] {
-  const functions = functionsOf(memory, rules, payload);
-  requireWritableState(memory, rules, payload);
+  const functions = functionsOf(memory, model.rules, payload);
+  const canWrite = relaxedPages(model);
+  requireWritableState(memory, model, payload);
   return payload.functionStates.map((state, i) => {
     const func = functions[i];
     if (!func || !state.applied) return state;
-    memory.write(wrap64(func.oldAddress + BigInt(state.patchOffset)), state.savedBytes, true);
+    const site = wrap64(func.oldAddress + BigInt(state.patchOffset));
+    memory.write(site, state.savedBytes, canWrite);
     return { ...state, applied: false };
   });
 }
@@ -96,14 +100,35 @@ function patchLength(func: PatchedFunction, patchOffset: number): number {
 }
 
 /**
- * Until 4.19 (4.17.3, 4.18.1) Xen keeps the state of each function in .livepatch.funcs itself. That
- * works on a read-only section only while CR0.WP is off during patching, that is up to 4.15 and in
- * 4.16.0 to 4.16.3 and 4.17.0; from then on the write faults.
+ * What can be written between arch_livepatch_quiesce and arch_livepatch_revive. Up to 4.15, in 4.16.0 to
+ * 4.16.3 and 4.17.0, CR0.WP is off: everything that is mapped. From then on, the text of Xen and of the
+ * payloads that are registered as virtual regions: those that are applied and, since 4.19 (4.17.4,
+ * 4.18.1), all that are loaded; since 4.19 (4.17.4, 4.18.2) their read-only data as well.
  */
-function requireWritableState(memory: AddressSpace, rules: Rules, { funcs }: ModelPayload): void {
-  if (funcs.count === 0 || rules.has('stateOutside') || !rules.has('textRelaxedOnly')) return;
+function relaxedPages({ rules, payloads }: Model): WritePermission {
+  if (!rules.has('textRelaxedOnly')) return () => true;
+  const unregistered = rules.has('regionsAtUpload')
+    ? []
+    : payloads.filter(({ state }) => state !== 'APPLIED');
+  return ({ writable, holds, base }) => {
+    if (writable) return true;
+    if (holds === 'rodata' && !rules.has('rodataRelaxed')) return false;
+    return !unregistered.some(
+      ({ allocation }) =>
+        base >= allocation.base && base < allocation.base + allocation.pages * PAGE_SIZE,
+    );
+  };
+}
+
+/**
+ * Until 4.19 (4.17.3, 4.18.1) Xen keeps the state of each function in .livepatch.funcs itself, which it
+ * then has to be able to write.
+ */
+function requireWritableState(memory: AddressSpace, model: Model, { funcs }: ModelPayload): void {
+  if (funcs.count === 0 || model.rules.has('stateOutside')) return;
   const region = memory.regions.find(
     ({ base, bytes }) => funcs.address >= base && funcs.address < base + BigInt(bytes.length),
   );
-  if (!region?.writable) throw new MemoryFault('write', funcs.address);
+  if (!region) throw new MemoryFault('write', funcs.address);
+  if (!relaxedPages(model)(region)) throw new MemoryFault('write', funcs.address, 'read-only');
 }

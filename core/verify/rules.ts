@@ -36,8 +36,13 @@ const CHANGES = {
   alternativeRanges: { since: 18, backports: { 17: 4 } },
   /** "livepatch: do not use .livepatch.funcs section to store internal state". */
   stateOutside: { since: 19, backports: { 17: 3, 18: 1 } },
-  /** "x86/livepatch: Fix livepatch application when CET is active": CR0.WP stays set while patching. */
+  /**
+   * "x86/livepatch: Fix livepatch application when CET is active": CR0.WP stays set while patching, and
+   * only the text of Xen and of registered payloads is made writable (relax_virtual_region_perms).
+   */
   textRelaxedOnly: { since: 18, backports: { 16: 4, 17: 1 } },
+  /** "xen/livepatch: register livepatch regions when loaded"; before, when applied. */
+  regionsAtUpload: { since: 19, backports: { 17: 4, 18: 1 } },
   /** "x86/livepatch: Relax permissions on rodata too", payloads' own .rodata included. */
   rodataRelaxed: { since: 19, backports: { 17: 4, 18: 2 } },
   /** "xen/livepatch: do Xen build-id check earlier", with section addresses kept for unloaded sections. */

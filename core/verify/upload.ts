@@ -137,16 +137,17 @@ function protect(
   const roStart = Number(areas.ro.address - base);
   memory.unmap(base, pages * PAGE_SIZE);
   const parts = [
-    { start: 0, end: rwStart, writable: false, area: 'text' },
-    { start: rwStart, end: roStart, writable: true, area: 'data' },
-    { start: roStart, end: total, writable: false, area: 'rodata' },
-  ];
-  for (const { start, end, writable, area } of parts) {
+    { start: 0, end: rwStart, writable: false, area: 'text', holds: 'text' },
+    { start: rwStart, end: roStart, writable: true, area: 'data', holds: null },
+    { start: roStart, end: total, writable: false, area: 'rodata', holds: 'rodata' },
+  ] as const;
+  for (const { start, end, writable, area, holds } of parts) {
     if (end <= start) continue;
     memory.map({
       base: base + BigInt(start),
       bytes: buffer.slice(start, end),
       writable,
+      ...(holds === null ? {} : { holds }),
       label: `payload ${name} ${area}`,
     });
   }

@@ -27,7 +27,7 @@ function addressOf(name: string): bigint {
 /** The setting with bytes of its text changed, as nobody's patch. */
 function changed(at: bigint, hex: string): GuardSetting {
   const memory = bare.model.memory.fork();
-  memory.write(at, hexBytes(hex), true);
+  memory.write(at, hexBytes(hex), () => true);
   return { ...bare, model: { ...bare.model, memory } };
 }
 
