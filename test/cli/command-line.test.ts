@@ -27,7 +27,7 @@ const WRONG: readonly (readonly string[])[] = [
   ['check', 'x', '--build-id', 'xyz'],
   ['apply'],
   ['apply', 'x', '--check', 'nothing'],
-  ['apply', 'x', '--check', 'old-code'],
+  ['apply', 'x', '--check', 'old-code', '--nodeps'],
   ['apply', 'x', '--timeout', '0'],
   ['apply', 'x', '--timeout', '5000'],
   ['init'],

@@ -1,0 +1,425 @@
+import assert from 'node:assert/strict';
+import { chmodSync, copyFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type TestContext } from 'node:test';
+import { elf, readPayload, readRecord } from '../../core/index.js';
+import {
+  DEMO_IMAGE,
+  demo,
+  documentOf,
+  embeddedHost,
+  runCli,
+  temporaryFolder,
+} from '../support/cli.js';
+
+const IMAGE = ['--image', DEMO_IMAGE] as const;
+const OLD_CODE = ['--check', 'old-code', '--yes'] as const;
+
+function succeed(...words: readonly string[]) {
+  const result = runCli(words);
+  assert.equal(result.code, 0, result.stderr + result.stdout);
+  return result;
+}
+
+function refused(...words: readonly string[]) {
+  const result = runCli(words);
+  assert.equal(result.code, 1, result.stderr + result.stdout);
+  return result;
+}
+
+/** A demo payload with a record in it, under its own name in a folder of the test's. */
+function recorded(context: TestContext, name: string, ...more: readonly string[]): string {
+  const file = join(temporaryFolder(context), `${name}.livepatch`);
+  succeed('record', demo(name), ...IMAGE, '--output', file, ...more);
+  return file;
+}
+
+interface Listed {
+  readonly name: string;
+  readonly state: string;
+  readonly position: number | null;
+}
+
+function stack(host: readonly string[]): readonly string[] {
+  const { payloads } = documentOf(succeed('list', ...host, '--json')) as {
+    payloads: readonly Listed[];
+  };
+  return payloads
+    .filter(({ state }) => state === 'APPLIED')
+    .sort((a, b) => (a.position ?? 0) - (b.position ?? 0))
+    .map(({ name }) => name);
+}
+
+interface PlannedStep {
+  readonly action: string;
+  readonly name: string;
+  readonly nodeps?: boolean;
+  readonly guard?: string;
+}
+
+function stepsOf(result: ReturnType<typeof runCli>): readonly PlannedStep[] {
+  return (documentOf(result)['plan'] as { readonly steps: readonly PlannedStep[] }).steps;
+}
+
+for (const order of [
+  ['independent-a', 'independent-b'],
+  ['independent-b', 'independent-a'],
+]) {
+  test(`${order.join(', then ')}: refused by build-id, applied by old code`, (t) => {
+    const host = embeddedHost(t);
+    const [first = '', second = ''] = order;
+    succeed('apply', demo(first), ...host, ...OLD_CODE);
+    assert.match(refused('apply', demo(second), ...host, '--yes').stderr, /builds on/);
+    refused('apply', demo(second), ...host, '--yes', '--check', 'both');
+    assert.deepEqual(stack(host), [first]);
+    const applied = succeed('apply', demo(second), ...host, ...OLD_CODE, '--json');
+    assert.deepEqual(
+      stepsOf(applied).map(({ action, nodeps, guard }) => [action, nodeps, guard]),
+      [
+        ['upload', undefined, undefined],
+        ['apply', true, 'old-code'],
+      ],
+    );
+    assert.deepEqual(stack(host), order);
+  });
+}
+
+test('NODEPS is used for the one step that needs it, and the plan says which guard let each pass', (t) => {
+  const host = embeddedHost(t);
+  const files = ['independent-a', 'bye', 'hello'].map(demo);
+  const plan = runCli(['plan', ...files, ...host, '--check', 'old-code', '--json']);
+  const applies = stepsOf(plan).filter(({ action }) => action === 'apply');
+  assert.deepEqual(
+    applies.map(({ name, nodeps, guard }) => [name, nodeps, guard]),
+    [
+      ['independent-a', false, 'old-code'],
+      ['hello', true, 'old-code'],
+      ['bye', false, 'old-code'],
+    ],
+  );
+  const shown = succeed('plan', ...files, ...host, '--check', 'old-code');
+  assert.match(shown.stdout, /apply \(NODEPS\) +hello +has no record.*\[old-code\]/);
+  assert.deepEqual(stack(host), []);
+});
+
+test('a payload whose callee has changed is refused, with the path and both digests', (t) => {
+  const host = embeddedHost(t);
+  const caller = recorded(t, 'caller-fix');
+  succeed('apply', demo('callee-fix'), ...host, '--yes');
+  const message =
+    /demo_total differs through demo_total → demo_rate: expected digest [0-9a-f]{32} of demo_rate, found [0-9a-f]{32} in payload "callee-fix"/;
+  const brief = refused('apply', caller, ...host, ...OLD_CODE);
+  assert.match(brief.stderr, message);
+  assert.doesNotMatch(brief.stdout, /lea/);
+  const verbose = refused('apply', caller, ...host, ...OLD_CODE, '--verbose');
+  assert.match(verbose.stdout, /expected +now, in callee-fix\n +≠ +lea 1\(%rdi\), %eax/);
+  assert.match(verbose.stdout, /≠ +lea 2\(%rdi\), %eax/);
+  assert.deepEqual(stack(host), ['callee-fix']);
+
+  const document = documentOf(refused('apply', caller, ...host, ...OLD_CODE, '--json'));
+  assert.equal(document['ok'], false);
+  assert.equal(document['executed'], false);
+  const { check, payloads } = document['guard'] as {
+    readonly check: string;
+    readonly payloads: readonly Record<string, unknown>[];
+  };
+  assert.equal(check, 'old-code');
+  const [only] = payloads;
+  assert.equal(only?.['passes'], false);
+  assert.deepEqual(only['by'], []);
+  const [compared] = only['functions'] as readonly Record<string, Record<string, unknown>>[];
+  assert.equal(compared?.['comparison']?.['result'], 'differs');
+  assert.deepEqual(compared['comparison']['path'], ['demo_total', 'demo_rate']);
+  assert.equal((only['differences'] as readonly unknown[]).length, 1);
+
+  succeed('revert', ...host, '--yes');
+  const passes = succeed('apply', caller, ...host, ...OLD_CODE);
+  assert.match(passes.stdout, /its old code is as recorded \(\d+ compared\) \[old-code\]/);
+});
+
+test('what Xen would refuse is refused whatever the guard says', (t) => {
+  const host = embeddedHost(t);
+  for (const name of ['expect-wrong', 'unknown-import', 'wrong-version', 'wrong-xen-depends']) {
+    const { stderr } = refused('apply', demo(name), ...host, ...OLD_CODE);
+    assert.match(stderr, /^xsplice-ts: .+/, name);
+  }
+  assert.deepEqual(documentOf(succeed('list', ...host, '--json'))['payloads'], []);
+});
+
+test('check compares code, in either order, and exits with 3 where it differs', (t) => {
+  const caller = recorded(t, 'caller-fix');
+  const files = [demo('independent-b'), demo('independent-a')];
+  const free = documentOf(succeed('check', ...files, ...IMAGE, '--check', 'old-code', '--json'));
+  assert.equal(free['ok'], true);
+  const chain = free['chain'] as readonly { readonly name: string }[];
+  assert.deepEqual(
+    chain.map(({ name }) => name),
+    ['independent-b', 'independent-a'],
+  );
+  const verdicts = free['verdicts'] as readonly Record<string, Record<string, unknown>>[];
+  for (const { inChain } of verdicts) assert.equal(inChain?.['operation'], 'apply');
+  const bad = runCli(['check', demo('callee-fix'), caller, ...IMAGE, '--check', 'old-code']);
+  assert.equal(bad.code, 3);
+  assert.match(bad.stdout, /demo_total → demo_rate.*\[old-code-differs\]/);
+  const both = runCli(['check', ...files, ...IMAGE, '--check', 'both']);
+  assert.equal(both.code, 3, 'no chain');
+  const id = ['--build-id', '00'.repeat(20)];
+  assert.equal(runCli(['check', caller, ...id, '--check', 'old-code']).code, 64);
+});
+
+test('a record changes nothing that Xen loads, and keeps the permissions of the file', (t) => {
+  const file = join(temporaryFolder(t), 'hello.livepatch');
+  copyFileSync(demo('hello'), file);
+  chmodSync(file, 0o640);
+  assert.equal(runCli(['record', file, ...IMAGE]).code, 64, 'where to write is not said');
+  assert.deepEqual(readFileSync(file), readFileSync(demo('hello')));
+  const document = documentOf(succeed('record', file, ...IMAGE, '--yes', '--json'));
+  assert.equal(document['ok'], true);
+  assert.equal(document['output'], file);
+  const [entry] = document['functions'] as readonly Record<string, unknown>[];
+  assert.equal(entry?.['name'], 'xen_extra_version');
+  assert.equal(entry['expectedBytes'], null);
+  assert.equal(statSync(file).mode & 0o777, 0o640);
+  const [before, after] = [demo('hello'), file].map((path) =>
+    readPayload(readFileSync(path), path),
+  );
+  assert.ok(before && after);
+  assert.equal(readRecord(before).status, 'absent');
+  assert.equal(readRecord(after).status, 'present');
+  assert.deepEqual(after.buildId, before.buildId);
+  const allocated = ({ elf: file_ }: typeof before) =>
+    file_.sections
+      .filter(({ flags, type }) => (flags & elf.SHF.ALLOC) !== 0n && type !== elf.SHT.NOBITS)
+      .map((section) => [
+        section.name,
+        Buffer.from(elf.sectionBytes(file_, section)).toString('hex'),
+      ]);
+  assert.ok(allocated(before).length > 0);
+  assert.deepEqual(allocated(after), allocated(before));
+  const host = embeddedHost(t);
+  succeed('apply', file, ...host, '--yes');
+});
+
+test('--expect has Xen compare by itself', (t) => {
+  const host = embeddedHost(t);
+  const hello = recorded(t, 'hello', '--expect');
+  succeed('apply', hello, ...host, '--yes');
+  succeed('revert', ...host, '--yes');
+  // What replaces the same function leaves its trampoline where Xen compares.
+  succeed('apply', demo('chain-01'), ...host, '--yes');
+  const { stderr } = refused('apply', hello, ...host, '--nodeps', '--yes');
+  assert.match(stderr, /EINVAL .*expectations/);
+  assert.deepEqual(stack(host), ['chain-01']);
+});
+
+interface Damage {
+  readonly name: string;
+  readonly code: string;
+  /** Changes the file's text (latin1), given where the record begins. */
+  readonly change: (bytes: Buffer, at: number) => Buffer;
+}
+
+const DAMAGES: readonly Damage[] = [
+  {
+    name: 'forged: a digest changed',
+    code: 'record-damaged',
+    change: (bytes) => {
+      const at = bytes.indexOf('"digest":"', 0, 'latin1') + '"digest":"'.length;
+      assert.ok(at > 10);
+      bytes[at] = bytes[at] === 0x30 ? 0x31 : 0x30;
+      return bytes;
+    },
+  },
+  {
+    name: 'of a foreign version',
+    code: 'record-version',
+    change: (bytes, at) => {
+      bytes.write('9', at + 'xsplice-record '.length, 'latin1');
+      return bytes;
+    },
+  },
+  {
+    name: 'truncated',
+    code: 'record-damaged',
+    change: (bytes, at) => {
+      bytes.fill(0, at + 120, at + 400);
+      return bytes;
+    },
+  },
+];
+
+for (const { name, code, change } of DAMAGES) {
+  test(`a record is refused that is ${name}`, (t) => {
+    const host = embeddedHost(t);
+    const file = recorded(t, 'caller-fix');
+    const bytes = readFileSync(file);
+    const at = bytes.indexOf('xsplice-record ', 0, 'latin1');
+    assert.ok(at > 0);
+    writeFileSync(file, change(bytes, at));
+    const document = documentOf(refused('apply', file, ...host, ...OLD_CODE, '--json'));
+    assert.equal((document['error'] as { readonly code: string }).code, code);
+    assert.deepEqual(stack(host), []);
+    const checked = runCli(['check', file, ...IMAGE, '--check', 'old-code']);
+    assert.equal(checked.code, 3);
+    assert.match(checked.stdout, new RegExp(`\\[${code}\\]`));
+  });
+}
+
+test('a record is refused that was made for other bytes', (t) => {
+  const host = embeddedHost(t);
+  const file = recorded(t, 'caller-fix');
+  const bytes = readFileSync(file);
+  const payload = readPayload(bytes, file);
+  const text = payload.elf.sections.find(({ name, size }) => /^\.text/.test(name) && size > 4n);
+  assert.ok(text);
+  // A NOP of another length: still code, and not the code that was recorded.
+  bytes[Number(text.offset)] = 0x90;
+  writeFileSync(file, bytes);
+  const document = documentOf(refused('apply', file, ...host, ...OLD_CODE, '--json'));
+  assert.equal((document['error'] as { readonly code: string }).code, 'record-foreign');
+});
+
+test('record says what it cannot do', (t) => {
+  const folder = temporaryFolder(t);
+  const out = ['--output', join(folder, 'out.livepatch')];
+  refused('record', join(folder, 'none'), ...IMAGE, ...out);
+  refused('record', demo('hello'), '--image', demo('hello'), ...out);
+  refused('record', demo('unknown-import'), ...IMAGE, ...out);
+  refused('record', demo('hello'), ...IMAGE, '--output', join(folder, 'none', 'out'));
+  refused('record', demo('hello'), ...IMAGE, '--on', demo('unknown-import'), ...out);
+  assert.equal(runCli(['record', demo('hello'), demo('bye'), ...IMAGE, ...out]).code, 64);
+  assert.equal(runCli(['record', demo('hello'), ...out]).code, 64);
+});
+
+test('a record made on another payload passes there, and on the bare hypervisor not', (t) => {
+  const host = embeddedHost(t);
+  const caller = recorded(t, 'caller-fix', '--on', demo('callee-fix'));
+  const early = refused('apply', caller, ...host, ...OLD_CODE);
+  assert.match(early.stderr, /demo_total → demo_rate/);
+  succeed('apply', demo('callee-fix'), ...host, '--yes');
+  succeed('apply', caller, ...host, ...OLD_CODE);
+  assert.deepEqual(stack(host), ['callee-fix', 'caller-fix']);
+});
+
+interface Version {
+  readonly owner: string | null;
+  readonly kind: string;
+  readonly address: string;
+}
+
+function which(...words: readonly string[]): readonly Record<string, unknown>[] {
+  return documentOf(succeed('which', ...words, '--json'))['answers'] as readonly Record<
+    string,
+    unknown
+  >[];
+}
+
+test('which says whose code runs, on an image and on a host, before and after apply', (t) => {
+  const host = embeddedHost(t);
+  const owners = (answer: Record<string, unknown> | undefined) =>
+    (answer?.['history'] as readonly Version[]).map(({ owner, kind }) => [owner, kind]);
+  const [bare] = which('demo_rate', ...host);
+  assert.deepEqual(owners(bare), [[null, 'original']]);
+  assert.equal(bare?.['isRunning'], true);
+  succeed('apply', demo('callee-fix'), ...host, '--yes');
+  const replaced = [
+    [null, 'original'],
+    ['callee-fix', 'replacement'],
+  ];
+  const [now] = which('demo_rate', ...host);
+  const [onImage] = which('demo_rate', ...IMAGE, '--on', demo('callee-fix'));
+  for (const answer of [now, onImage]) {
+    assert.deepEqual(owners(answer), replaced);
+    assert.equal(answer?.['isRunning'], false);
+  }
+  assert.ok(now);
+  const address = (now['history'] as readonly Version[])[1]?.address ?? '';
+  const [byAddress, bySixteen] = which(address, address.slice(2), ...host);
+  for (const answer of [byAddress, bySixteen]) {
+    assert.equal(answer?.['symbol'], 'demo_rate');
+    assert.equal(answer['owner'], 'callee-fix');
+    assert.equal(answer['offset'], '0x0');
+    assert.equal(answer['isRunning'], true);
+  }
+  const shown = succeed('which', 'demo_rate', ...host);
+  assert.match(shown.stdout, /as the hypervisor has it +replaced\n.*replaced by callee-fix +runs/);
+});
+
+test('which refuses what it does not know', (t) => {
+  const host = embeddedHost(t);
+  assert.match(refused('which', 'no_such', ...host).stderr, /No symbol no_such/);
+  assert.match(refused('which', '0x1000', ...IMAGE).stderr, /0x1000 is neither/);
+  assert.equal(runCli(['which', ...host]).code, 64);
+});
+
+test('a payload is taken out from under independent ones, and not from under others', (t) => {
+  const host = embeddedHost(t);
+  succeed(
+    'apply',
+    ...['independent-a', 'hello', 'bye', 'independent-b'].map(demo),
+    ...host,
+    ...OLD_CODE,
+  );
+  assert.deepEqual(stack(host), ['independent-a', 'hello', 'bye', 'independent-b']);
+  assert.equal(runCli(['revert', 'independent-a', ...host, '--yes']).code, 64);
+  const { stderr } = refused('revert', 'hello', ...host, ...OLD_CODE);
+  assert.match(stderr, /bye is above hello and cannot be applied again without it: both replace/);
+  const done = succeed('revert', 'independent-a', ...host, ...OLD_CODE, '--json');
+  assert.deepEqual(
+    stepsOf(done).map(({ action, name, nodeps }) => [action, name, nodeps]),
+    [
+      ['revert', 'independent-b', undefined],
+      ['revert', 'bye', undefined],
+      ['revert', 'hello', undefined],
+      ['revert', 'independent-a', undefined],
+      ['apply', 'hello', false],
+      ['apply', 'bye', false],
+      ['apply', 'independent-b', true],
+    ],
+  );
+  assert.deepEqual(stack(host), ['hello', 'bye', 'independent-b']);
+});
+
+test('a payload with data of its own is not taken off to be put back', (t) => {
+  const host = embeddedHost(t);
+  succeed('apply', demo('independent-a'), demo('data'), ...host, ...OLD_CODE);
+  const { stderr } = refused('revert', 'independent-a', ...host, ...OLD_CODE);
+  assert.match(stderr, /data is above independent-a .* it has data of its own/);
+  assert.deepEqual(stack(host), ['independent-a', 'data']);
+});
+
+test('replace compares with the code that is there once all others are reverted', (t) => {
+  const host = embeddedHost(t);
+  succeed('apply', demo('callee-fix'), ...host, '--yes');
+  const against = recorded(t, 'caller-fix');
+  const changed = recorded(t, 'caller-fix', '--on', demo('callee-fix'));
+  assert.match(refused('replace', changed, ...host, ...OLD_CODE).stderr, /demo_total → demo_rate/);
+  const done = succeed('replace', against, ...host, '--check', 'both', '--yes', '--json');
+  assert.equal(stepsOf(done).at(-1)?.guard, 'both');
+  assert.deepEqual(stack(host), ['caller-fix']);
+});
+
+test('an uploaded payload is compared by its file', (t) => {
+  const host = embeddedHost(t);
+  succeed('upload', demo('hello'), ...host, '--yes');
+  assert.match(refused('apply', 'hello', ...host, ...OLD_CODE).stderr, /by its file only/);
+  const done = succeed('apply', demo('hello'), ...host, ...OLD_CODE, '--json');
+  assert.deepEqual(
+    stepsOf(done).map(({ action }) => action),
+    ['apply'],
+  );
+  assert.match(succeed('apply', demo('hello'), ...host, ...OLD_CODE).stdout, /nothing to do/);
+});
+
+test('an embedded hypervisor without its image takes it from --image', (t) => {
+  const host = embeddedHost(t);
+  const folder = host[1].slice('embedded:'.length);
+  const path = join(folder, 'hypervisor.json');
+  const state = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
+  assert.ok(state['image']);
+  delete state['image'];
+  writeFileSync(path, JSON.stringify(state));
+  const words = ['plan', demo('hello'), ...host, '--check', 'old-code'];
+  assert.match(refused(...words).stderr, /created without its image\nName the image/);
+  succeed(...words, ...IMAGE);
+});
