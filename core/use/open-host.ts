@@ -16,6 +16,7 @@ import { findImage } from './find-image.js';
 import { modelFromImage } from './image-model.js';
 import type { InputFile } from './input-file.js';
 import { modelForSnapshot } from './observed-model.js';
+import { OrderedPort } from './ordered-port.js';
 import { readInputs } from './read-inputs.js';
 
 /** Which hypervisor is meant, as --host says it. */
@@ -68,7 +69,7 @@ export function hostText(spec: HostSpec): string {
 export async function openHost(spec: HostSpec, image: HypervisorImage | null): Promise<OpenHost> {
   if (spec.kind === 'xen') {
     const { openXen } = await import('../hypervisor/xen/index.js');
-    const port = await openXen();
+    const port = new OrderedPort(await openXen());
     return {
       port,
       preflightModel: (snapshot, inputs) => runningModel(snapshot, image, inputs),

@@ -316,8 +316,10 @@ function which(...words: readonly string[]): readonly Record<string, unknown>[] 
 
 test('which says whose code runs, on an image and on a host, before and after apply', (t) => {
   const host = embeddedHost(t);
-  const owners = (answer: Record<string, unknown> | undefined) =>
-    (answer?.['history'] as readonly Version[]).map(({ owner, kind }) => [owner, kind]);
+  const owners = (answer: Record<string, unknown> | undefined) => {
+    assert.ok(answer);
+    return (answer['history'] as readonly Version[]).map(({ owner, kind }) => [owner, kind]);
+  };
   const [bare] = which('demo_rate', ...host);
   assert.deepEqual(owners(bare), [[null, 'original']]);
   assert.equal(bare?.['isRunning'], true);
