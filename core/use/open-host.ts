@@ -18,6 +18,7 @@ import type { InputFile } from './input-file.js';
 import { modelForSnapshot } from './observed-model.js';
 import { OrderedPort } from './ordered-port.js';
 import { readInputs } from './read-inputs.js';
+import { modelFromSymbols, UNKNOWN_BYTES } from './xensyms-model.js';
 
 /** Which hypervisor is meant, as --host says it. */
 export type HostSpec =
@@ -103,7 +104,7 @@ export async function isControlDomain(): Promise<boolean> {
 
 /**
  * A model of the Xen that runs here: of the image given, or else of the one on this machine with its
- * build-id. An image of another build is refused with both ids.
+ * build-id, or else of the symbols in /proc/xen/xensyms alone. An image of another build is refused with both ids.
  */
 async function runningModel(
   snapshot: Snapshot,
@@ -115,17 +116,58 @@ async function runningModel(
   if (given !== null) requireImage(given, buildId);
   const image = given ?? (await findImage(buildId));
   if (image === null) {
-    return {
-      model: null,
-      why: `no image with the running Xen's build-id ${buildId} was found in /boot or /usr/lib/debug; name it with --image`,
-    };
+    const { readRunningSymbols } = await import('../hypervisor/xen/host.js');
+    return modelWithoutImage(snapshot, await readRunningSymbols(), inputs);
   }
   if (image.symbols === null) return { model: null, why: `${image.file} has no symbols` };
   const booted = modelFromImage(image, release).model;
-  const { model, opaque } = modelForSnapshot({ ...booted, buildId }, snapshot, byBuildId(inputs));
+  const observed = withLoaded({ ...booted, buildId }, snapshot, inputs);
+  return { ...observed, version, symbols: image.symbols, image: async () => image };
+}
+
+/**
+ * A model of the Xen that runs here, of which no image was found, by the symbols that it lists itself
+ * (`xensyms`, null where they cannot be read).
+ */
+export function modelWithoutImage(
+  snapshot: Snapshot,
+  xensyms: string | null,
+  inputs: readonly InputFile[],
+): PreflightModel {
+  const { buildId, version, release } = snapshot.hypervisor;
+  const why = `no image with the running Xen's build-id ${buildId} was found in /boot or /usr/lib/debug; name it with --image`;
+  if (buildId === null || xensyms === null) return { model: null, why };
+  const symbols = readXensyms(xensyms);
+  const booted = modelFromSymbols({ buildId, release, symbols });
+  if (typeof booted === 'string') return { model: null, why: `${why} (${booted})` };
+  const { model, opaque, unknown } = withLoaded(booted, snapshot, inputs);
+  const noImage = () =>
+    Promise.reject(
+      new XspliceError('no-image', `Of the running Xen, only the symbols are known: ${why}`, {
+        hint: 'Name the image that it was booted from with --image.',
+      }),
+    );
+  return {
+    ...{ model, opaque, version, symbols },
+    unknown: [UNKNOWN_BYTES, ...unknown],
+    image: noImage,
+  };
+}
+
+/** The model with what is loaded, as far as it is known, and what is not, in words. */
+function withLoaded(
+  booted: Model,
+  snapshot: Snapshot,
+  inputs: readonly InputFile[],
+): {
+  readonly model: Model;
+  readonly opaque: readonly string[];
+  readonly unknown: readonly string[];
+} {
+  const { model, opaque } = modelForSnapshot(booted, snapshot, byBuildId(inputs));
   const names = opaque.map(nameText).join(', ');
   const unknown = opaque.length === 0 ? [] : [`symbols, hooks and code of ${names}, loaded before`];
-  return { model, version, unknown, opaque, symbols: image.symbols, image: async () => image };
+  return { model, opaque, unknown };
 }
 
 /** Fails with `wrong-image` where the image is of another build. */

@@ -134,7 +134,8 @@ function act(model: Model, name: string, body: ActionBody): Answer {
     return answer(model, replay, result, after);
   } catch (failure) {
     if (!(failure instanceof MemoryFault || failure instanceof XenPanic)) throw failure;
-    const { log, assumptions } = replay;
+    const { log } = replay;
+    const assumptions = [...replay.assumptions, ...replay.memory.guesses];
     const outcome = { outcome: 'fatal', stage: 'patching', cause: failure.message } as const;
     return { model, verdict: { outcome, hypercallRc: null, payloadRc: null, log, assumptions } };
   }
@@ -154,7 +155,7 @@ function answer(
     hypercallRc: errno === 0 ? 0 : -errno,
     payloadRc,
     log,
-    assumptions,
+    assumptions: [...assumptions, ...memory.guesses],
   };
   return { model: model === before ? before : { ...model, memory }, verdict };
 }

@@ -14,7 +14,7 @@ export interface ExpectationResult {
 /**
  * livepatch_check_expectations: every enabled expectation is compared with the bytes at the old
  * address as they are now. Since 4.14; APPLY checks before anything is changed, REPLACE only after
- * everything was reverted.
+ * everything was reverted. Code that is not known is taken to be what is expected.
  */
 export function checkExpectations(
   memory: AddressSpace,
@@ -33,6 +33,10 @@ export function checkExpectations(
       if (func.oldAddress === 0n) return XEN_ERRNO.EFAULT;
       if (expect.reserved !== 0) return XEN_ERRNO.EINVAL;
       if (func.oldSize < expect.length) return XEN_ERRNO.ERANGE;
+      if (!memory.isKnown(func.oldAddress)) {
+        memory.guess(`${printedName()} has the bytes that ${payload.name} expects`);
+        return 0;
+      }
       if (memory.equal(func.oldAddress, expect.dataAddress, expect.length)) return 0;
       const expected = hex(memory.read(expect.dataAddress, expect.length));
       const actual = hex(memory.read(func.oldAddress, expect.length));

@@ -50,6 +50,8 @@ export interface Region {
   readonly writable: boolean;
   /** What a range that is not writable holds; absent where that is not known. */
   readonly holds?: 'text' | 'rodata';
+  /** False where it is mapped but nobody knows what is in it: `bytes` are then zeros. Default: true. */
+  readonly isKnown?: boolean;
   /** What it is, e.g. `.text` or `payload hello`. */
   readonly label: string;
 }
@@ -84,6 +86,7 @@ function plain(bytes: Uint8Array): Uint8Array {
 export class AddressSpace {
   #slots: Slot[];
   #last: Slot | undefined;
+  readonly #guesses = new Set<string>();
 
   constructor(regions: readonly Region[]) {
     this.#slots = regions.map((region) => slotOf(region, true));
@@ -91,6 +94,20 @@ export class AddressSpace {
 
   get regions(): readonly Region[] {
     return this.#slots.map((slot) => slot.region);
+  }
+
+  /** What had to be assumed of contents that are not known, in words. A fork begins with none. */
+  get guesses(): readonly string[] {
+    return [...this.#guesses];
+  }
+
+  guess(assumption: string): void {
+    this.#guesses.add(assumption);
+  }
+
+  /** False where the address is in a range whose contents are not known. */
+  isKnown(address: bigint): boolean {
+    return this.#find(address)?.region.isKnown !== false;
   }
 
   /** A copy that can be written without this one changing. */
@@ -158,6 +175,7 @@ export class AddressSpace {
   string(address: bigint): { readonly text: string; readonly terminated: boolean } {
     const slot = this.#find(address);
     if (!slot) throw new MemoryFault('read', address);
+    this.#noteGuess(slot, address);
     const { bytes, base } = slot.region;
     const start = Number(address - base);
     const nul = bytes.indexOf(0, start);
@@ -231,6 +249,10 @@ export class AddressSpace {
     this.write(to, new Uint8Array(Number(sizeBytes)));
   }
 
+  #noteGuess({ region }: Slot, address: bigint): void {
+    if (region.isKnown === false) this.guess(`Xen reads zeros at ${formatAddress(address)}`);
+  }
+
   #find(address: bigint): Slot | undefined {
     const last = this.#last;
     if (last && contains(last.region, address)) return last;
@@ -242,6 +264,7 @@ export class AddressSpace {
   #within(address: bigint, length: number): { slot: Slot; offset: number } | undefined {
     const slot = this.#find(address);
     if (!slot) throw new MemoryFault('read', address);
+    this.#noteGuess(slot, address);
     const offset = Number(address - slot.region.base);
     return offset + length <= slot.region.bytes.length ? { slot, offset } : undefined;
   }

@@ -69,7 +69,9 @@ export function patchFunctions(
     // 4 GiB, which ends in a page fault.
     if (length < 0) throw new MemoryFault('write', func.oldAddress);
     const site = wrap64(func.oldAddress + BigInt(patchOffset));
-    const savedBytes = memory.read(site, length).slice();
+    const savedBytes = memory.isKnown(site)
+      ? memory.read(site, length).slice()
+      : new Uint8Array(length);
     const code = func.newAddress === 0n ? nopBytes(length) : trampoline(func, patchOffset);
     memory.write(site, code, canWrite);
     return { applied: true, patchOffset, savedBytes };

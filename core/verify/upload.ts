@@ -33,7 +33,8 @@ export function upload(model: Model, name: string, bytes: Uint8Array): Answer {
     const outcome = runStage(loading, stage);
     if (outcome) {
       const hypercallRc = outcome.outcome === 'refused' ? -outcome.errno : null;
-      const { log, assumptions } = loading;
+      const { log } = loading;
+      const assumptions = [...loading.assumptions, ...memory.guesses];
       return { model, verdict: { outcome, hypercallRc, payloadRc: null, log, assumptions } };
     }
   }
@@ -46,7 +47,7 @@ export function upload(model: Model, name: string, bytes: Uint8Array): Answer {
       hypercallRc: 0,
       payloadRc: 0,
       log: loading.log,
-      assumptions: loading.assumptions,
+      assumptions: [...loading.assumptions, ...memory.guesses],
     },
   };
 }

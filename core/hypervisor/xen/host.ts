@@ -29,6 +29,12 @@ export async function isDom0(paths: HostPaths = HOST_PATHS): Promise<boolean> {
   return (await readOrNull(join(paths.procXen, 'capabilities')))?.includes('control_d') ?? false;
 }
 
+/** The symbol table of the running Xen, as text for `readXensyms`; null where it cannot be read. */
+export async function readRunningSymbols(paths: HostPaths = HOST_PATHS): Promise<string | null> {
+  const text = await readOrNull(join(paths.procXen, 'xensyms'));
+  return text === '' ? null : text;
+}
+
 /**
  * Makes sure that this is a dom0 that may do hypercalls.
  *

@@ -110,10 +110,10 @@ function checkSite(
 
 /**
  * The code as it is without the patches that are applied: behind a patch, that is what runs. Null
- * where it is not mapped, or is more than any function has.
+ * where it is not mapped or not known, or is more than any function has.
  */
 function originalBytes(model: Model, from: bigint, to: bigint): Uint8Array | null {
-  if (to - from > MOST_CODE_BYTES) return null;
+  if (to - from > MOST_CODE_BYTES || !model.memory.isKnown(from)) return null;
   for (let at = from; at < to; at += PAGE_SIZE) if (!model.memory.isMapped(at)) return null;
   if (!model.memory.isMapped(to - 1n)) return null;
   const bytes = Uint8Array.from(model.memory.read(from, Number(to - from)));
