@@ -135,7 +135,7 @@ function verdictText(verification: Verification, style: Style): string {
   const { ok, version, predictions, unknown } = verification;
   if (ok) {
     const assumed = assumptionsOf(predictions).length;
-    const note = assumed === 0 ? '' : `, if ${assumed} hook(s) behave (--verbose)`;
+    const note = assumed === 0 ? '' : `, if ${assumed} assumption(s) hold (--verbose)`;
     const limit = unknown.length === 0 ? '' : ` (not known: ${unknown.join('; ')})`;
     return style.good(escapeText(`Xen ${version} will accept each${note}${limit}`));
   }
