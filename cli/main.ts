@@ -54,7 +54,7 @@ async function parse(): Promise<Choice | null> {
     .wrap(process.stdout.isTTY ? Math.min(process.stdout.columns, 100) : 100)
     .exitProcess(false)
     .fail(false);
-  for (const entry of COMMANDS) {
+  for (const entry of wantedEntries()) {
     parser.command(entry.usage, entry.describe, entry.options, (argv) => {
       choice = { entry, argv };
     });
@@ -72,6 +72,15 @@ async function parse(): Promise<Choice | null> {
     );
   }
   return choice;
+}
+
+/**
+ * The command that was typed, alone: the parser renders the help of all it knows before it runs one.
+ * All of them where it is none, for the help and for what was meant.
+ */
+function wantedEntries(): readonly CommandEntry[] {
+  const typed = COMMANDS.filter(({ usage }) => usage.split(' ')[0] === args[0]);
+  return typed.length > 0 ? typed : COMMANDS;
 }
 
 /** Of the package that this file is part of, wherever it was built to. */

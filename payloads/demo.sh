@@ -13,7 +13,7 @@ xsplice() { # EXPECTED-EXIT ARGUMENTS…
   shift
   printf '\n$ xsplice-ts %s\n' "$*"
   status=0
-  node dist/cli/main.js "$@" 2>&1 || status=$?
+  node dist/bin/xsplice-ts.js "$@" 2>&1 || status=$?
   [ "$status" -eq "$expected" ] || { echo "ended with $status, not $expected" >&2; exit 1; }
 }
 

@@ -51,10 +51,14 @@ describe('the main job on a real hypervisor image', { skip }, () => {
   after(() => rmSync(state, { recursive: true, force: true }));
 
   function xsplice(...words: string[]) {
-    return spawnSync(process.execPath, [join(repositoryRoot(), 'dist/cli/main.js'), ...words], {
-      encoding: 'utf8',
-      env: { ...process.env, XSPLICE_HOST: `embedded:${state}`, NO_COLOR: '1' },
-    });
+    return spawnSync(
+      process.execPath,
+      [join(repositoryRoot(), 'dist/bin/xsplice-ts.js'), ...words],
+      {
+        encoding: 'utf8',
+        env: { ...process.env, XSPLICE_HOST: `embedded:${state}`, NO_COLOR: '1' },
+      },
+    );
   }
   function json(...words: string[]) {
     const { status, stdout, stderr } = xsplice(...words, '--json');

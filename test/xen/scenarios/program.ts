@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Dom0 } from './scenario.js';
 
 /** The built program, as it lies beside this file's own build. */
-const PROGRAM = fileURLToPath(new URL('../../../cli/main.js', import.meta.url));
+/** The bundled program; a folder that was only compiled has it in its parts. */
+const PROGRAM =
+  ['../../../bin/xsplice-ts.js', '../../../cli/main.js']
+    .map((path) => fileURLToPath(new URL(path, import.meta.url)))
+    .find((path) => existsSync(path)) ?? 'xsplice-ts';
 
 /** Emulated CPUs of a busy machine need longer to meet than Xen's own 30 ms: as long as may be. */
 export const PATIENT = ['--yes', '--timeout', '4000'] as const;
