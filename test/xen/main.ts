@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
 import { parseArgs } from 'node:util';
+import type { ArchiveEntry } from './cpio.js';
 import { prepareSubject } from './differential/subject.js';
 import { EXTENTS, type Extent, testDifferential } from './differential/tests.js';
 import { prepareFamily } from './family.js';
@@ -56,7 +58,11 @@ async function runScenarios(
   only: string,
 ): Promise<ReleaseOutcome> {
   const family = await prepareFamily(hypervisor);
-  const files = [...projectEntries(), ...folderEntries(family, `${APP_FOLDER}/family`)];
+  const files: readonly ArchiveEntry[] = [
+    ...projectEntries(),
+    ...folderEntries(family, `${APP_FOLDER}/family`),
+    { path: `${APP_FOLDER}/xen.gz`, kind: 'file', bytes: readFileSync(hypervisor.image) },
+  ];
   const finished = new Map<string, Finished>();
   const lost = new Map<string, string>();
   const boots: BootOutcome[] = [];

@@ -5,6 +5,7 @@ import { HOOK_SCENARIOS } from './hooks.js';
 import { HOST_SCENARIOS } from './host.js';
 import { IDENTITY_SCENARIOS } from './identity.js';
 import { INTERRUPTION_SCENARIOS } from './interruption.js';
+import { OLD_CODE_SCENARIOS } from './old-code.js';
 import { REFUSAL_SCENARIOS } from './refusals.js';
 import type { Scenario } from './scenario.js';
 import { SPEED_SCENARIOS } from './speed.js';
@@ -21,6 +22,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...HAZARD_SCENARIOS,
   ...IDENTITY_SCENARIOS,
   ...CLI_SCENARIOS,
+  ...OLD_CODE_SCENARIOS,
   ...INTERRUPTION_SCENARIOS,
   ...STOCK_SCENARIOS,
   ...SPEED_SCENARIOS,
