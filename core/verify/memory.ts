@@ -84,12 +84,13 @@ function plain(bytes: Uint8Array): Uint8Array {
 
 /** Mapped ranges with C's loads and stores. Copies are cheap: bytes are copied on the first write. */
 export class AddressSpace {
+  /** By ascending base. Regions do not overlap. */
   #slots: Slot[];
   #last: Slot | undefined;
   readonly #guesses = new Set<string>();
 
   constructor(regions: readonly Region[]) {
-    this.#slots = regions.map((region) => slotOf(region, true));
+    this.#slots = regions.map((region) => slotOf(region, true)).sort(byBase);
   }
 
   get regions(): readonly Region[] {
@@ -119,6 +120,7 @@ export class AddressSpace {
 
   map(region: Region): void {
     this.#slots.push(slotOf(region, false));
+    this.#slots.sort(byBase);
   }
 
   /** Unmaps every region that begins in [base, base + size). */
@@ -256,8 +258,17 @@ export class AddressSpace {
   #find(address: bigint): Slot | undefined {
     const last = this.#last;
     if (last && contains(last.region, address)) return last;
-    const found = this.#slots.find((slot) => contains(slot.region, address));
-    if (found) this.#last = found;
+    // Some hundred regions are looked through for each string of each payload: by halves.
+    let low = 0;
+    let high = this.#slots.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#slots[middle]?.region.base ?? 0n) <= address) low = middle + 1;
+      else high = middle;
+    }
+    const found = this.#slots[low - 1];
+    if (found === undefined || !contains(found.region, address)) return undefined;
+    this.#last = found;
     return found;
   }
 
@@ -291,6 +302,11 @@ export class AddressSpace {
     slot.view = fresh.view;
     slot.shared = false;
   }
+}
+
+function byBase(a: Slot, b: Slot): number {
+  if (a.region.base === b.region.base) return 0;
+  return a.region.base < b.region.base ? -1 : 1;
 }
 
 function contains(region: Region, address: bigint): boolean {
