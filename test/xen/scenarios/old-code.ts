@@ -137,6 +137,7 @@ export const OLD_CODE_SCENARIOS: readonly Scenario[] = [
         return isQuiet && site !== undefined ? [{ plain, address, site }] : [];
       });
       dom0.notes.push(`${patched.length} of ${extents.length} functions to choose from`);
+      assert.ok(patched.length > 0, 'there is a function to try it with');
       const hypervisor = Buffer.from(dom0.family.manifest.hypervisor.buildId, 'hex');
       for (const [index, { plain, address, site }] of patched.slice(0, 3).entries()) {
         const name = `patched-${index}`;
