@@ -130,10 +130,10 @@ export const CLI_SCENARIOS: readonly Scenario[] = [
       assert.deepEqual(
         (await listedStack()).map(({ name, position }) => [name, position]),
         [
-          ['hello', null],
-          ['independent-a', null],
+          ['hello', 1],
+          ['independent-a', 2],
         ],
-        'which one is below cannot be known',
+        'the order in which this program applied them is remembered',
       );
     },
   },
