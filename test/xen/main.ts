@@ -47,6 +47,11 @@ interface ReleaseOutcome {
   readonly boots: readonly BootOutcome[];
 }
 
+/** One word of a shell's command line. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
 function lastWords(outcome: BootOutcome): string {
   const { end } = outcome;
   const what = 'reason' in end ? `${end.kind}: ${end.reason}` : end.kind;
@@ -79,8 +84,8 @@ async function runScenarios(
       command: [
         `cd /${APP_FOLDER} && NO_COLOR=1 exec node --enable-source-maps dist/test/xen/dom0/main.js`,
         `--release ${hypervisor.release.xen} --family /${APP_FOLDER}/family`,
-        `--only '${only.replaceAll("'", '')}'`,
-        after === '' ? '' : `--after '${after}'`,
+        `--only ${quoted(only)}`,
+        after === '' ? '' : `--after ${quoted(after)}`,
       ].join(' '),
       timeoutMs: BOOT_LIMIT_MS,
       onLine: (line) => {
@@ -118,8 +123,7 @@ async function withSecondTries(
   );
   for (const name of failed.slice(0, MOST_SECOND_TRIES)) {
     const reason = lost.get(name) ?? finished.get(name)?.error ?? '';
-    // --only goes through a shell: what is behind an apostrophe is left out.
-    const second = await runScenarios(hypervisor, dom0, name.split("'")[0] ?? name);
+    const second = await runScenarios(hypervisor, dom0, name);
     const result = second.finished.get(name);
     if (result === undefined || result.error !== undefined) continue;
     const note = `it failed at first, and passed in a boot of its own; the failure: ${reason}`;
