@@ -106,7 +106,8 @@ export function predictSequence(
   return { answers, end };
 }
 
-function operate(
+/** What core/verify answers to one operation, and the hypervisor after it. */
+export function operate(
   model: Model,
   payloads: ReadonlyMap<string, Uint8Array>,
   operation: Operation,

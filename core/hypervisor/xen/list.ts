@@ -31,7 +31,8 @@ export interface PayloadList {
 /** Why one attempt ended early: the list is no longer the one it began with. */
 const CHANGED = Symbol('changed');
 
-const SIZES_ONLY: ListRequest = {
+/** A LIST that asks for nothing but the number of payloads and their sizes. */
+export const SIZES_ONLY: ListRequest = {
   index: 0,
   count: 0,
   nameSizeBytes: 0,

@@ -7,20 +7,11 @@ import {
 } from '../../abi/sysctl.js';
 import { XspliceError } from '../../errors.js';
 import type { XenHandle } from './handle.js';
+import { SIZES_ONLY } from './list.js';
 
 /** A LIST that asks for nothing but the number of payloads: every Xen answers it, nothing changes. */
 function probe(version: InterfaceVersion): Uint8Array {
-  return encodeList(version, {
-    index: 0,
-    count: 0,
-    nameSizeBytes: 0,
-    metadataSizeBytes: 0,
-    status: 0n,
-    name: 0n,
-    nameLength: 0n,
-    metadata: 0n,
-    metadataLength: 0n,
-  });
+  return encodeList(version, SIZES_ONLY);
 }
 
 function hex(version: number): string {

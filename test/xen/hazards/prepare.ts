@@ -5,8 +5,8 @@ import { readImage } from '../../../core/image/index.js';
 import { readPayload } from '../../../core/payload/index.js';
 import { modelFromImage } from '../../../core/use/image-model.js';
 import { checkHazards, type HazardCode } from '../../../core/verify/hazards/index.js';
-import { type Answer, apply, replace, revert, unload, upload } from '../../../core/verify/index.js';
 import { findPayload, type Model } from '../../../core/verify/model.js';
+import { operate } from '../../differential/compare.js';
 import type { Operation } from '../../differential/sequences.js';
 import type { RigHypervisor } from '../hypervisor.js';
 import {
@@ -99,24 +99,4 @@ function bytesOf(ingredient: Ingredient, family: string): Uint8Array | null {
   if ('bytes' in ingredient) return ingredient.bytes;
   const file = join(family, `${ingredient.member}.livepatch`);
   return existsSync(file) ? readFileSync(file) : null;
-}
-
-function operate(
-  model: Model,
-  contents: ReadonlyMap<string, Uint8Array>,
-  operation: Operation,
-): Answer {
-  const { name } = operation;
-  switch (operation.verb) {
-    case 'upload':
-      return upload(model, name, contents.get(operation.payload) ?? new Uint8Array(0));
-    case 'apply':
-      return apply(model, name, operation);
-    case 'revert':
-      return revert(model, name);
-    case 'replace':
-      return replace(model, name);
-    case 'unload':
-      return unload(model, name);
-  }
 }
