@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import fc from 'fast-check';
 import { XspliceError } from '../../../core/errors.js';
 import { createDiskStore, DiskStore } from '../../../core/hypervisor/embedded/disk-store.js';
@@ -152,18 +153,13 @@ describe('state on disk', () => {
     const directory = await newStore();
     const order: string[] = [];
     const path = join(directory, 'lock');
-    let release = () => {};
-    const held = withLock(path, async () => {
-      await new Promise<void>((resolve) => {
-        release = resolve;
-      });
+    const second = await withLock(path, async () => {
+      const waiting = withLock(path, async () => order.push('second'));
+      await setTimeout(60);
       order.push('first');
+      return { waiting };
     });
-    const second = withLock(path, async () => {
-      order.push('second');
-    });
-    setTimeout(() => release(), 60);
-    await Promise.all([held, second]);
+    await second.waiting;
     assert.deepEqual(order, ['first', 'second']);
   });
 
