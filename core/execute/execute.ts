@@ -4,7 +4,7 @@ import type { HypervisorPort, OperationResult } from '../hypervisor/port.js';
 import { succeeded } from '../hypervisor/port.js';
 import type { Plan, Step } from '../stack/plan.js';
 import { fingerprintOf, type Snapshot } from '../stack/snapshot.js';
-import { undoStep } from './undo.js';
+import { alreadyUndone, undoStep } from './undo.js';
 
 /** How one step went. */
 export interface StepReport {
@@ -26,7 +26,10 @@ export interface ExecutionReport {
   readonly outcome: 'done' | 'taken-back' | 'stuck' | 'partial';
   readonly interrupted: boolean;
   readonly steps: readonly StepReport[];
-  /** The steps that took it back, in the order in which they were done. */
+  /**
+   * The steps that took it back, in the order in which they were done. `none`: another tool had taken
+   * it back already, as the step's reason says.
+   */
   readonly undone: readonly StepReport[];
   readonly after: Snapshot;
 }
@@ -193,12 +196,26 @@ async function takeBack(
   // The request to stop has been heard: what is taken back is taken back to the end.
   const { signal: _, ...rest } = options;
   for (const [index, { step }] of done.entries()) {
-    const opposite = undoStep(step, await port.observe());
+    const now = await port.observe();
+    const opposite = undoStep(step, now);
     if (!opposite) return { undone, complete: false };
     options.onProgress?.({ kind: 'undo', step: opposite, index, total: done.length });
-    const report = await runStep(port, opposite, index, done.length, contents, rest);
+    let report = foundUndone(opposite, now);
+    if (report === null) {
+      const tried = await runStep(port, opposite, index, done.length, contents, rest);
+      // Another tool may have been quicker even now.
+      const late = tried.status === 'done' ? null : foundUndone(opposite, await port.observe());
+      report = late ?? tried;
+    }
     undone.push(report);
-    if (report.status !== 'done') return { undone, complete: false };
+    if (report.status !== 'done' && report.status !== 'none') return { undone, complete: false };
   }
   return { undone, complete: true };
+}
+
+/** The report of an undo that another tool has done; null where it is still to be done. */
+function foundUndone(undo: Step, now: Snapshot): StepReport | null {
+  const reason = alreadyUndone(undo, now);
+  if (reason === null) return null;
+  return { step: { ...undo, reason }, status: 'none', result: null, attempts: 0 };
 }

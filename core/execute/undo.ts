@@ -1,7 +1,7 @@
 import type { Finding } from '../errors.js';
 import { nameText } from '../stack/name.js';
 import type { Plan, Step } from '../stack/plan.js';
-import { type Snapshot, topOf } from '../stack/snapshot.js';
+import { type LoadedPayload, type Snapshot, topOf } from '../stack/snapshot.js';
 
 /**
  * The step that takes another one back, on the hypervisor as it is now, or null where there is none:
@@ -38,6 +38,37 @@ export function undoStep(step: Step, now: Snapshot): Step | null {
     case 'none':
       return null;
   }
+}
+
+/**
+ * Why there is nothing left to do for a step that takes another one back, as its
+ * reason; null where it has to be done. Another tool may have been there first, and Xen's errnos do not
+ * tell (ENOENT, EINVAL and EBUSY have other causes): what is loaded now does.
+ *
+ * A payload of the same name with another id is somebody else's: ours is gone.
+ */
+export function alreadyUndone(undo: Step, now: Snapshot): string | null {
+  const loaded = now.payloads.find((payload) => isSame(payload, undo));
+  switch (undo.action) {
+    case 'unload':
+      return loaded === undefined ? 'somebody else unloaded it' : null;
+    case 'revert':
+      if (loaded === undefined) return 'somebody else unloaded it';
+      return loaded.state === 'APPLIED' ? null : 'somebody else reverted it';
+    case 'apply':
+      return loaded?.state === 'APPLIED' ? 'somebody else applied it' : null;
+    case 'upload':
+      return loaded === undefined ? null : 'somebody else uploaded it';
+    case 'replace':
+    case 'none':
+      return null;
+  }
+}
+
+/** True where name and id agree; an id that is not known disagrees with none. */
+function isSame(payload: LoadedPayload, { name, buildId }: Step): boolean {
+  const isOther = payload.buildId !== null && buildId !== null && payload.buildId !== buildId;
+  return payload.name === name && !isOther;
 }
 
 /** True where the payload's parent is the top, or cannot be told not to be. */

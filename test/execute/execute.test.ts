@@ -43,24 +43,27 @@ function modelPort(release = '4.17.7'): ModelPort {
   return new ModelPort(HOST, new MemoryStore(tinyModel(release), release));
 }
 
-/** A port that asks the rules unless the script has an answer of its own. */
+type ScriptedAnswer = Partial<OperationResult> | undefined;
+
+/** A port that asks the rules unless the script, which may do things of its own, has an answer. */
 function scripted(
   port: HypervisorPort,
-  script: (name: string, action: string) => Partial<OperationResult> | undefined,
+  script: (name: string, action: string) => ScriptedAnswer | Promise<ScriptedAnswer>,
 ): HypervisorPort & { readonly calls: string[] } {
   const calls: string[] = [];
-  const answer = (name: string, action: string) => {
+  const answer = async (name: string, action: string) => {
     calls.push(`${action} ${name}`);
-    const own = script(name, action);
+    const own = await script(name, action);
     return own && { hypercallRc: 0, payloadRc: 0, log: [], elapsedMs: 0, ...own };
   };
   return {
     host: port.host,
     calls,
     observe: () => port.observe(),
-    upload: async (name, bytes) => answer(name, 'UPLOAD') ?? port.upload(name, bytes),
+    upload: async (name, bytes) => (await answer(name, 'UPLOAD')) ?? port.upload(name, bytes),
     act: async (name, action, options) =>
-      answer(name, options.nodeps ? `${action} NODEPS` : action) ?? port.act(name, action, options),
+      (await answer(name, options.nodeps ? `${action} NODEPS` : action)) ??
+      port.act(name, action, options),
     close: () => port.close(),
   };
 }
@@ -284,6 +287,126 @@ describe('taking back a revert', () => {
     const unload = stepFor(0, 'unload', { file, sha256 });
     const report = await run(port, [unload, stepFor(2, 'apply')]);
     assert.equal(report.outcome, 'taken-back');
+    assert.deepEqual(await stack(port), ['p1 CHECKED']);
+  });
+});
+
+describe('another tool in the middle of it', () => {
+  const NORMALLY = { timeoutNs: 0, nodeps: false };
+  const table: readonly (readonly [
+    what: string,
+    /** This call of ours, as `ACTION NAME`, is when it strikes. */
+    moment: string,
+    strike: (port: HypervisorPort) => Promise<unknown>,
+    outcome: string,
+    undone: readonly string[],
+    left: readonly string[],
+  ])[] = [
+    [
+      'unloads what was uploaded',
+      'APPLY p2',
+      (port) => port.act('p2', 'UNLOAD', NORMALLY),
+      'taken-back',
+      ['done revert p1', 'none unload p2: somebody else unloaded it', 'done unload p1'],
+      [],
+    ],
+    [
+      'reverts what was applied',
+      'APPLY p2',
+      (port) => port.act('p1', 'REVERT', NORMALLY),
+      'taken-back',
+      ['none revert p1: somebody else reverted it', 'done unload p2', 'done unload p1'],
+      [],
+    ],
+    [
+      'reverts and unloads what was applied',
+      'APPLY p2',
+      async (port) => {
+        await port.act('p1', 'REVERT', NORMALLY);
+        await port.act('p1', 'UNLOAD', NORMALLY);
+      },
+      'taken-back',
+      [
+        'none revert p1: somebody else unloaded it',
+        'done unload p2',
+        'none unload p1: somebody else unloaded it',
+      ],
+      [],
+    ],
+    [
+      'unloads at the very moment of taking back',
+      'UNLOAD p1',
+      (port) => port.act('p1', 'UNLOAD', NORMALLY),
+      'taken-back',
+      ['done revert p1', 'done unload p2', 'none unload p1: somebody else unloaded it'],
+      [],
+    ],
+    [
+      'puts a payload of its own in the place of ours, which stays',
+      'APPLY p2',
+      async (port) => {
+        await port.act('p2', 'UNLOAD', NORMALLY);
+        await port.upload('p2', chain[2]?.bytes ?? assert.fail());
+      },
+      'taken-back',
+      ['done revert p1', 'none unload p2: somebody else unloaded it', 'done unload p1'],
+      ['p2 CHECKED'],
+    ],
+    [
+      'applies on top of ours: that is in use, and cannot be taken back',
+      'REVERT p1',
+      (port) => port.act('p2', 'APPLY', NORMALLY),
+      'stuck',
+      ['failed revert p1'],
+      ['p1 APPLIED', 'p2 APPLIED'],
+    ],
+  ];
+  for (const [what, moment, strike, outcome, undone, left] of table) {
+    it(what, async () => {
+      const inner = modelPort();
+      const port = scripted(inner, async (name, action) => {
+        if (moment === `${action} ${name}`) await strike(inner);
+        return name === 'p2' && action === 'APPLY' ? { hypercallRc: -22 } : undefined;
+      });
+      const report = await run(port, load(2));
+      assert.equal(report.outcome, outcome);
+      assert.deepEqual(
+        report.undone.map(({ status, step }) =>
+          `${status} ${step.action} ${step.name}`.concat(
+            status === 'none' ? `: ${step.reason}` : '',
+          ),
+        ),
+        undone,
+      );
+      assert.deepEqual(await stack(inner), left);
+    });
+  }
+
+  it('applies again what is to be applied again', async () => {
+    const inner = modelPort();
+    await run(inner, load(1));
+    const port = scripted(inner, async (_name, action) => {
+      if (action === 'UPLOAD') await inner.act('p1', 'APPLY', NORMALLY);
+      return action === 'UPLOAD' ? { hypercallRc: -12 } : undefined;
+    });
+    const report = await run(port, [stepFor(0, 'revert'), stepFor(1, 'upload')]);
+    assert.equal(report.outcome, 'taken-back');
+    assert.equal(report.undone[0]?.step.reason, 'somebody else applied it');
+    assert.deepEqual(await stack(port), ['p1 APPLIED']);
+  });
+
+  it('uploads again what is to be uploaded again', async () => {
+    const inner = modelPort();
+    await run(inner, [stepFor(0, 'upload')]);
+    const { file, sha256 } = stepFor(0, 'upload');
+    assert.ok(file !== undefined && sha256 !== undefined);
+    const port = scripted(inner, async (name, action) => {
+      if (name === 'p2') await inner.upload('p1', chain[0]?.bytes ?? assert.fail());
+      return action === 'UPLOAD' ? { hypercallRc: -12 } : undefined;
+    });
+    const report = await run(port, [stepFor(0, 'unload', { file, sha256 }), stepFor(1, 'upload')]);
+    assert.equal(report.outcome, 'taken-back');
+    assert.equal(report.undone[0]?.step.reason, 'somebody else uploaded it');
     assert.deepEqual(await stack(port), ['p1 CHECKED']);
   });
 });
