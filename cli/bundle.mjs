@@ -24,6 +24,8 @@ const { metafile } = await build({
   platform: 'node',
   target: 'node20',
   external: ['koffi', 'iced-x86'],
+  // The parser's help measures its text too.
+  alias: { 'string-width': join(root, 'dist', 'cli', 'render', 'width.js') },
   logLevel: 'warning',
   // Packages in CommonJS ask for node's own modules.
   banner: {

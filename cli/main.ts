@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { existsSync, readFileSync } from 'node:fs';
-import yargs from 'yargs';
+import yargs, { type Argv } from 'yargs';
 import { COMMANDS, type CommandEntry } from './command-table.js';
 
 /** What was typed, once the parser found it to be well-formed. */
@@ -38,29 +38,23 @@ async function main(): Promise<number> {
 /** Null where it was --help or --version, which are done then. Usage errors are thrown. */
 async function parse(): Promise<Choice | null> {
   let choice: Choice | null = null;
-  const parser = yargs(args)
-    .scriptName('xsplice-ts')
-    .locale('en')
-    .usage('$0 COMMAND …\n\nLive-patch payloads for Xen: check, plan, apply, revert.')
-    .parserConfiguration({ 'parse-positional-numbers': false, 'parse-numbers': false })
-    .strict()
-    .demandCommand(1, 'Say what to do: the command is missing')
-    .recommendCommands()
-    .version(packageVersion())
-    .help()
-    .epilogue(
-      'Exit: 0 done or nothing to do, 1 failed or refused, 2 busy, 3 check found a rejection, 64 wrong usage.\nEnvironment: XSPLICE_HOST, XDG_STATE_HOME, NO_COLOR, FORCE_COLOR.',
-    )
-    .wrap(process.stdout.isTTY ? Math.min(process.stdout.columns, 100) : 100)
-    .exitProcess(false)
-    .fail(false);
-  for (const entry of wantedEntries()) {
-    parser.command(entry.usage, entry.describe, entry.options, (argv) => {
-      choice = { entry, argv };
-    });
-  }
+  const choose = (entry: CommandEntry) => (argv: Choice['argv']) => {
+    choice = { entry, argv };
+  };
+  const typed = COMMANDS.find(({ usage }) => usage.split(' ')[0] === args[0]);
+  const parser = typed === undefined ? allCommands(choose) : oneCommand(typed, choose(typed));
   try {
-    await parser.parseAsync();
+    await parser
+      .scriptName('xsplice-ts')
+      .locale('en')
+      .parserConfiguration({ 'parse-positional-numbers': false, 'parse-numbers': false })
+      .strict()
+      .version(packageVersion())
+      .help()
+      .wrap(process.stdout.isTTY ? Math.min(process.stdout.columns, 100) : 100)
+      .exitProcess(false)
+      .fail(false)
+      .parseAsync();
   } catch (error) {
     // Nothing but parsing is done there, so what fails is what was typed.
     const { usage } = await import('./settings.js');
@@ -74,13 +68,32 @@ async function parse(): Promise<Choice | null> {
   return choice;
 }
 
+type Handler = (argv: Choice['argv']) => void;
+
+/** For the help, and for what was meant where no command was typed. */
+function allCommands(choose: (entry: CommandEntry) => Handler): Argv {
+  const parser = yargs(args)
+    .usage('$0 COMMAND …\n\nLive-patch payloads for Xen: check, plan, apply, revert.')
+    .demandCommand(1, 'Say what to do: the command is missing')
+    .recommendCommands()
+    .epilogue(
+      'Exit: 0 done or nothing to do, 1 failed or refused, 2 busy, 3 check found a rejection, 64 wrong usage.\nEnvironment: XSPLICE_HOST, XDG_STATE_HOME, NO_COLOR, FORCE_COLOR.',
+    );
+  for (const entry of COMMANDS) {
+    parser.command(entry.usage, entry.describe, entry.options, choose(entry));
+  }
+  return parser;
+}
+
 /**
- * The command that was typed, alone: the parser renders the help of all it knows before it runs one.
- * All of them where it is none, for the help and for what was meant.
+ * The command that was typed as the only thing there is: of a command among others, the parser renders the
+ * help before it runs it.
  */
-function wantedEntries(): readonly CommandEntry[] {
-  const typed = COMMANDS.filter(({ usage }) => usage.split(' ')[0] === args[0]);
-  return typed.length > 0 ? typed : COMMANDS;
+function oneCommand({ usage, describe, options }: CommandEntry, handler: Handler): Argv {
+  const [, ...positionals] = usage.split(' ');
+  return yargs(args.slice(1))
+    .usage(`$0 ${usage}\n\n${describe}`)
+    .command(['$0', ...positionals].join(' '), false, options, handler);
 }
 
 /** Of the package that this file is part of, wherever it was built to. */

@@ -1,5 +1,5 @@
-import stringWidth from 'string-width';
 import { escapeText } from './escape.js';
+import stringWidth from './width.js';
 
 /** A cell: its text, which the table escapes, and how to mark it. */
 export interface Cell {
