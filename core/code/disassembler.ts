@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { XspliceError } from '../errors.js';
 import type { AddressField, Flow, Instruction } from './instruction.js';
 
@@ -24,25 +25,24 @@ export const MAX_DECODED_BYTES = 2 * 1024 * 1024;
 type Iced = typeof import('iced-x86');
 type IcedInstruction = InstanceType<Iced['Instruction']>;
 type IcedDecoder = InstanceType<Iced['Decoder']>;
+type IcedFormatter = InstanceType<Iced['Formatter']>;
 
-let loaded: Promise<Disassembler> | null = null;
+let loaded: Disassembler | null = null;
 
 /**
  * Loads the disassembler on first use: reading and compiling its 800 kB takes longer than most
- * commands that have no use for it.
+ * commands that have no use for it. It is CommonJS, and required because an import would parse all of
+ * it once more, for the names that it exports.
  */
-export function loadDisassembler(): Promise<Disassembler> {
-  loaded ??= import('iced-x86').then(({ default: iced }) => createDisassembler(iced));
+export function loadDisassembler(): Disassembler {
+  loaded ??= createDisassembler(createRequire(import.meta.url)('iced-x86'));
   return loaded;
 }
 
 function createDisassembler(iced: Iced): Disassembler {
   // One instruction and one formatter, reused: each is memory of the WebAssembly module.
   const scratch = new iced.Instruction();
-  const formatter = new iced.Formatter(iced.FormatterSyntax.Gas);
-  formatter.uppercaseHex = false;
-  formatter.gasSpaceAfterMemoryOperandComma = false;
-  formatter.spaceAfterOperandSeparator = true;
+  let formatter: IcedFormatter | null = null;
   const flowOf = flowTable(iced);
   return {
     decodeFunction: (bytes, address) => {
@@ -64,6 +64,7 @@ function createDisassembler(iced: Iced): Disassembler {
       const { bytes, flow } = instruction;
       if (flow === 'invalid' || flow === 'truncated') return `(${flow}) ${hex(bytes)}`;
       decodeAgain(iced, scratch, instruction);
+      formatter ??= createFormatter(iced);
       return formatter.format(scratch);
     },
     ripAccess: (instruction) => {
@@ -72,6 +73,14 @@ function createDisassembler(iced: Iced): Disassembler {
       return memoryAccess(iced, scratch);
     },
   };
+}
+
+function createFormatter(iced: Iced): IcedFormatter {
+  const formatter = new iced.Formatter(iced.FormatterSyntax.Gas);
+  formatter.uppercaseHex = false;
+  formatter.gasSpaceAfterMemoryOperandComma = false;
+  formatter.spaceAfterOperandSeparator = true;
+  return formatter;
 }
 
 /** Records are not kept as the decoder's own objects, which would have to be freed. */

@@ -97,7 +97,7 @@ export async function checkPayloads(
   const refusals = (verdicts ?? []).flatMap(findingOf);
   const hazards: Finding[] = [];
   for (const { payload, model } of tried ?? []) {
-    if (model !== null) hazards.push(...(await hazardsOf(payload, model, target.symbols)));
+    if (model !== null) hazards.push(...hazardsOf(payload, model, target.symbols));
   }
   const guard = asked?.report ?? null;
   const said = [...unread, ...(chain?.findings ?? []), ...refusals];

@@ -6,12 +6,12 @@ import { findPayload, type Model, upload } from '../verify/index.js';
 import type { PayloadInput } from './read-inputs.js';
 
 /** What Xen accepts of a payload and what is dangerous all the same; the model has it loaded. */
-export async function hazardsOf(
+export function hazardsOf(
   { payload, planned }: PayloadInput,
   model: Model,
   symbols: SymbolTable | null,
   intent: 'apply' | 'replace' = 'apply',
-): Promise<readonly Finding[]> {
+): readonly Finding[] {
   const loaded = findPayload(model, planned.name);
   if (loaded === null) return [];
   const imports = payload.imports.map(({ name }) => name);
@@ -22,12 +22,12 @@ export async function hazardsOf(
  * The hazards of every payload that a plan brings in: each is uploaded to the model as the plan would.
  * One that Xen does not accept is left out: that is the preflight's to say.
  */
-export async function hazardsOfPlan(
+export function hazardsOfPlan(
   plan: Plan,
   payloads: readonly PayloadInput[],
   model: Model,
   symbols: SymbolTable | null,
-): Promise<readonly Finding[]> {
+): readonly Finding[] {
   const findings: Finding[] = [];
   const intent = plan.command === 'replace' ? 'replace' : 'apply';
   let current = model;
@@ -36,7 +36,7 @@ export async function hazardsOfPlan(
     if (found === undefined) continue;
     current = upload(current, step.name, found.input.bytes).model;
     const named = { ...found, planned: { ...found.planned, name: step.name } };
-    findings.push(...(await hazardsOf(named, current, symbols, intent)));
+    findings.push(...hazardsOf(named, current, symbols, intent));
   }
   return findings;
 }

@@ -86,7 +86,7 @@ export async function settingOf(copy: PreflightModel): Promise<GuardSetting> {
     import('../code/index.js'),
     copy.image(),
   ]);
-  const disassembler = await loadDisassembler();
+  const disassembler = loadDisassembler();
   return { disassembler, base: readBaseCode(image), model: copy.model };
 }
 

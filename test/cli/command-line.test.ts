@@ -62,12 +62,18 @@ test('--version is that of the package, and --help names every command', () => {
   }
 });
 
-/** URLs of the modules that a command line loads. */
+/** URLs of the modules that a command line imports, and paths of those that it requires. */
 function modulesOf(folder: string, words: readonly string[]): readonly string[] {
   const log = join(folder, 'modules');
   writeFileSync(log, '');
   const hooks = new URL('../support/record-imports.js', import.meta.url).href;
-  const preload = `import{register}from'node:module';register(${JSON.stringify(hooks)})`;
+  const preload = `
+    import { appendFileSync } from 'node:fs';
+    import { createRequire, register } from 'node:module';
+    register(${JSON.stringify(hooks)});
+    const { cache } = createRequire('/');
+    process.on('exit', () => appendFileSync(${JSON.stringify(log)}, Object.keys(cache).join('\\n')));
+  `;
   const { code, stderr } = runCli(words, {
     nodeArguments: ['--import', `data:text/javascript,${encodeURIComponent(preload)}`],
     env: { XSPLICE_TEST_IMPORTS: log },
@@ -93,6 +99,7 @@ test('a command loads only what it needs', (t) => {
     check.filter((url) => /koffi|hypervisor\/xen\/|commands\/(?!check)/.test(url)),
     [],
   );
+  assert.ok(check.some((url) => url.includes('/iced-x86/')));
   const chainOnly = modulesOf(folder, ['check', demo('hello'), '--build-id', hypervisorId]);
   assert.deepEqual(
     chainOnly.filter((url) => /koffi|iced-x86|hypervisor\/xen\//.test(url)),

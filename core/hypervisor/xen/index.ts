@@ -26,7 +26,7 @@ export interface XenOptions {
  */
 export async function openXen(options: XenOptions = {}): Promise<XenPort> {
   await requireDom0(options.paths ?? HOST_PATHS);
-  const handle = new XenHandle(await openXenCall(options.library));
+  const handle = new XenHandle(openXenCall(options.library));
   try {
     return new XenPort(handle, negotiate(handle), new LoadedRecord(options.recordPath));
   } catch (error) {

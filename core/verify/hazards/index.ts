@@ -1,4 +1,3 @@
-import { loadDisassembler } from '../../code/index.js';
 import type { Finding } from '../../errors.js';
 import type { Model, ModelPayload } from '../model.js';
 import { checkBindings } from './bindings.js';
@@ -21,16 +20,15 @@ export type { HazardCode, HazardContext } from './subject.js';
  * is known: without symbols in the context, those on sizes, names and instructions are left out. The
  * disassembler is loaded only if there is code to look at.
  */
-export async function checkHazards(
+export function checkHazards(
   model: Model,
   payload: ModelPayload,
   context: HazardContext,
-): Promise<readonly Finding[]> {
+): readonly Finding[] {
   const subject: Subject = { model, payload, sites: sitesOf(model, payload), context };
-  const hasCode = context.symbols !== null && subject.sites.length > 0;
   return [
     ...checkSizes(subject),
-    ...(hasCode ? checkInstructionEnds(subject, await loadDisassembler()) : []),
+    ...checkInstructionEnds(subject),
     ...checkOverlaps(subject),
     ...checkCriticalCode(subject),
     ...checkBindings(subject),

@@ -1,4 +1,4 @@
-import { branchesInto, type Disassembler, instructionAt } from '../../code/index.js';
+import { branchesInto, instructionAt, loadDisassembler } from '../../code/index.js';
 import type { Finding } from '../../errors.js';
 import { findPayload, type Model } from '../model.js';
 import { PAGE_SIZE } from '../vmap.js';
@@ -14,24 +14,19 @@ const LONGEST_NOP = 8n;
  * there, and most trampolines end inside an instruction: that is told only where such a jump cannot be
  * excluded. Direct ones are told in any case.
  */
-export function checkInstructionEnds(
-  subject: Subject,
-  disassembler: Disassembler,
-): readonly Finding[] {
-  return subject.sites.flatMap((site) => checkSite(subject, disassembler, site));
+export function checkInstructionEnds(subject: Subject): readonly Finding[] {
+  if (subject.context.symbols === null) return [];
+  return subject.sites.flatMap((site) => checkSite(subject, site));
 }
 
-function checkSite(
-  subject: Subject,
-  disassembler: Disassembler,
-  site: PatchSite,
-): readonly Finding[] {
+function checkSite(subject: Subject, site: PatchSite): readonly Finding[] {
   const { start, end, name, func } = site;
   const extent = extentAt(subject, func.oldAddress);
   if (!extent?.isCode || end <= start || extent.start !== func.oldAddress) return [];
   const isWithin = end <= extent.end;
   const bytes = originalBytes(subject.model, extent.start, isWithin ? extent.end : end);
   if (!bytes) return [];
+  const disassembler = loadDisassembler();
   const instructions = disassembler.decodeFunction(bytes, extent.start);
   const found: Finding[] = [];
   const isNop = func.newAddress === 0n;
