@@ -56,22 +56,36 @@ export interface Region {
   readonly label: string;
 }
 
+/** What is mapped there, whatever its bytes are now. */
+export type Mapping = Omit<Region, 'bytes'>;
+
 /** Whether a store to a mapped range succeeds. */
-export type WritePermission = (region: Region) => boolean;
+export type WritePermission = (mapping: Mapping) => boolean;
 
 const isWritable: WritePermission = ({ writable }) => writable;
 
-interface Slot {
-  region: Region;
-  /** True while another address space may hold the same bytes: copied before the first write. */
-  shared: boolean;
-  view: DataView;
+/** Bytes that are copied at once when shared ones are written. */
+const CHUNK_BYTES = 4096;
+
+/** A part of a region whose bytes lie together: all of it, until some of it is copied to be written. */
+interface Piece {
+  readonly mapping: Mapping;
+  readonly start: bigint;
+  /** One past the last. */
+  readonly end: bigint;
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  /** True once somebody else may hold the same bytes: these are never written. */
+  isShared: boolean;
 }
 
-function slotOf(given: Region, shared: boolean): Slot {
-  const region = { ...given, bytes: plain(given.bytes) };
-  const { bytes } = region;
-  return { region, shared, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
+function pieceOf(mapping: Mapping, start: bigint, bytes: Uint8Array, isShared: boolean): Piece {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return { mapping, start, end: start + BigInt(bytes.length), bytes, view, isShared };
+}
+
+function wholeRegion({ bytes, ...mapping }: Region, isShared: boolean): Piece {
+  return pieceOf(mapping, mapping.base, plain(bytes), isShared);
 }
 
 /**
@@ -82,19 +96,26 @@ function plain(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** Mapped ranges with C's loads and stores. Copies are cheap: bytes are copied on the first write. */
+/** Mapped ranges with C's loads and stores. Forks are cheap: they share what neither has written since. */
 export class AddressSpace {
-  /** By ascending base. Regions do not overlap. */
-  #slots: Slot[];
-  #last: Slot | undefined;
+  /** By ascending start. They do not overlap; those of one region are neighbours. */
+  #pieces: Piece[];
+  #last: Piece | undefined;
   readonly #guesses = new Set<string>();
 
   constructor(regions: readonly Region[]) {
-    this.#slots = regions.map((region) => slotOf(region, true)).sort(byBase);
+    this.#pieces = regions.map((region) => wholeRegion(region, true)).sort(byStart);
   }
 
+  /** As they were mapped, with the bytes of now. */
   get regions(): readonly Region[] {
-    return this.#slots.map((slot) => slot.region);
+    const parts = new Map<Mapping, Uint8Array[]>();
+    for (const { mapping, bytes } of this.#pieces) {
+      const known = parts.get(mapping);
+      if (known) known.push(bytes);
+      else parts.set(mapping, [bytes]);
+    }
+    return [...parts].map(([mapping, bytes]) => ({ ...mapping, bytes: joined(bytes) }));
   }
 
   /** What had to be assumed of contents that are not known, in words. A fork begins with none. */
@@ -108,31 +129,37 @@ export class AddressSpace {
 
   /** False where the address is in a range whose contents are not known. */
   isKnown(address: bigint): boolean {
-    return this.#find(address)?.region.isKnown !== false;
+    return this.#find(address)?.mapping.isKnown !== false;
   }
 
   /** A copy that can be written without this one changing. */
   fork(): AddressSpace {
-    const copy = new AddressSpace(this.regions);
-    for (const slot of this.#slots) slot.shared = true;
+    for (const piece of this.#pieces) piece.isShared = true;
+    const copy = new AddressSpace([]);
+    copy.#pieces = [...this.#pieces];
     return copy;
   }
 
   map(region: Region): void {
-    this.#slots.push(slotOf(region, false));
-    this.#slots.sort(byBase);
+    this.#pieces.push(wholeRegion(region, false));
+    this.#pieces.sort(byStart);
   }
 
   /** Unmaps every region that begins in [base, base + size). */
   unmap(base: bigint, sizeBytes: bigint): void {
     this.#last = undefined;
-    this.#slots = this.#slots.filter(
-      ({ region }) => region.base < base || region.base >= base + sizeBytes,
+    this.#pieces = this.#pieces.filter(
+      ({ mapping }) => mapping.base < base || mapping.base >= base + sizeBytes,
     );
   }
 
   isMapped(address: bigint): boolean {
     return this.#find(address) !== undefined;
+  }
+
+  /** Null where nothing is mapped. */
+  mappingAt(address: bigint): Mapping | null {
+    return this.#find(address)?.mapping ?? null;
   }
 
   u8(address: bigint): number {
@@ -141,12 +168,12 @@ export class AddressSpace {
 
   u16(address: bigint): number {
     const at = this.#within(address, 2);
-    return at ? at.slot.view.getUint16(at.offset, true) : Number(this.#assemble(address, 2));
+    return at ? at.piece.view.getUint16(at.offset, true) : Number(this.#assemble(address, 2));
   }
 
   u32(address: bigint): number {
     const at = this.#within(address, 4);
-    return at ? at.slot.view.getUint32(at.offset, true) : Number(this.#assemble(address, 4));
+    return at ? at.piece.view.getUint32(at.offset, true) : Number(this.#assemble(address, 4));
   }
 
   i32(address: bigint): number {
@@ -155,19 +182,16 @@ export class AddressSpace {
 
   u64(address: bigint): bigint {
     const at = this.#within(address, 8);
-    return at ? at.slot.view.getBigUint64(at.offset, true) : this.#assemble(address, 8);
+    return at ? at.piece.view.getBigUint64(at.offset, true) : this.#assemble(address, 8);
   }
 
-  /** The bytes at an address; a view where they lie in one region. The length must be a sane one. */
+  /** The bytes at an address; a view where they lie together. The length must be a sane one. */
   read(address: bigint, length: number): Uint8Array {
     if (length === 0) return new Uint8Array(0);
     const at = this.#within(address, length);
-    if (at) return at.slot.region.bytes.subarray(at.offset, at.offset + length);
+    if (at) return at.piece.bytes.subarray(at.offset, at.offset + length);
     this.#checkRange('read', address, BigInt(length));
-    return Uint8Array.from({ length }, (_, i) => {
-      const byte = this.#within(wrap64(address + BigInt(i)), 1);
-      return byte ? byte.slot.view.getUint8(byte.offset) : 0;
-    });
+    return joined([...this.#runs(address, length)]);
   }
 
   /**
@@ -175,21 +199,15 @@ export class AddressSpace {
    * it is what there is, and `terminated` is false: a printk("%s") of it would fault.
    */
   string(address: bigint): { readonly text: string; readonly terminated: boolean } {
-    const slot = this.#find(address);
-    if (!slot) throw new MemoryFault('read', address);
-    this.#noteGuess(slot, address);
-    const { bytes, base } = slot.region;
-    const start = Number(address - base);
-    const nul = bytes.indexOf(0, start);
-    const end = nul < 0 ? bytes.length : nul;
-    const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString(
-      'latin1',
-    );
-    if (nul >= 0) return { text, terminated: true };
-    const next = wrap64(base + BigInt(bytes.length));
-    if (!this.isMapped(next)) return { text, terminated: false };
-    const rest = this.string(next);
-    return { text: text + rest.text, terminated: rest.terminated };
+    if (!this.isMapped(address)) throw new MemoryFault('read', address);
+    let text = '';
+    for (const run of this.#runs(address, Number.MAX_SAFE_INTEGER)) {
+      const nul = run.indexOf(0);
+      const end = nul < 0 ? run.length : nul;
+      text += Buffer.from(run.buffer, run.byteOffset, end).toString('latin1');
+      if (nul >= 0) return { text, terminated: true };
+    }
+    return { text, terminated: false };
   }
 
   /**
@@ -227,13 +245,12 @@ export class AddressSpace {
   write(address: bigint, bytes: Uint8Array, canWrite: WritePermission = isWritable): void {
     for (let done = 0; done < bytes.length; ) {
       const here = wrap64(address + BigInt(done));
-      const slot = this.#find(here);
-      if (!slot) throw new MemoryFault('write', here);
-      if (!canWrite(slot.region)) throw new MemoryFault('write', here, 'read-only');
-      this.#own(slot);
-      const offset = Number(here - slot.region.base);
-      const count = Math.min(bytes.length - done, slot.region.bytes.length - offset);
-      slot.region.bytes.set(bytes.subarray(done, done + count), offset);
+      const found = this.#find(here);
+      if (!found) throw new MemoryFault('write', here);
+      if (!canWrite(found.mapping)) throw new MemoryFault('write', here, 'read-only');
+      const piece = found.isShared ? this.#own(found, here, bytes.length - done) : found;
+      const count = Math.min(bytes.length - done, Number(piece.end - here));
+      piece.bytes.set(bytes.subarray(done, done + count), Number(here - piece.start));
       done += count;
     }
   }
@@ -251,33 +268,49 @@ export class AddressSpace {
     this.write(to, new Uint8Array(Number(sizeBytes)));
   }
 
-  #noteGuess({ region }: Slot, address: bigint): void {
-    if (region.isKnown === false) this.guess(`Xen reads zeros at ${formatAddress(address)}`);
+  #noteGuess({ mapping }: Piece, address: bigint): void {
+    if (mapping.isKnown === false) this.guess(`Xen reads zeros at ${formatAddress(address)}`);
   }
 
-  #find(address: bigint): Slot | undefined {
+  #find(address: bigint): Piece | undefined {
     const last = this.#last;
-    if (last && contains(last.region, address)) return last;
-    // Some hundred regions are looked through for each string of each payload: by halves.
+    if (last && contains(last, address)) return last;
+    // Some hundred pieces are looked through for each string of each payload: by halves.
     let low = 0;
-    let high = this.#slots.length;
+    let high = this.#pieces.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((this.#slots[middle]?.region.base ?? 0n) <= address) low = middle + 1;
+      if ((this.#pieces[middle]?.start ?? 0n) <= address) low = middle + 1;
       else high = middle;
     }
-    const found = this.#slots[low - 1];
-    if (found === undefined || !contains(found.region, address)) return undefined;
+    const found = this.#pieces[low - 1];
+    if (found === undefined || !contains(found, address)) return undefined;
     this.#last = found;
     return found;
   }
 
-  #within(address: bigint, length: number): { slot: Slot; offset: number } | undefined {
-    const slot = this.#find(address);
-    if (!slot) throw new MemoryFault('read', address);
-    this.#noteGuess(slot, address);
-    const offset = Number(address - slot.region.base);
-    return offset + length <= slot.region.bytes.length ? { slot, offset } : undefined;
+  #within(address: bigint, length: number): { piece: Piece; offset: number } | undefined {
+    const piece = this.#find(address);
+    if (!piece) throw new MemoryFault('read', address);
+    this.#noteGuess(piece, address);
+    const offset = Number(address - piece.start);
+    return offset + length <= piece.bytes.length ? { piece, offset } : undefined;
+  }
+
+  /** The bytes from an address on, piece by piece, up to a length or to where nothing is mapped. */
+  *#runs(address: bigint, length: number): Generator<Uint8Array> {
+    let before: Mapping | undefined;
+    for (let done = 0; done < length; ) {
+      const here = wrap64(address + BigInt(done));
+      const piece = this.#find(here);
+      if (!piece) return;
+      if (piece.mapping !== before) this.#noteGuess(piece, here);
+      before = piece.mapping;
+      const offset = Number(here - piece.start);
+      const run = piece.bytes.subarray(offset, offset + length - done);
+      yield run;
+      done += run.length;
+    }
   }
 
   #assemble(address: bigint, length: number): bigint {
@@ -287,28 +320,43 @@ export class AddressSpace {
   #checkRange(access: 'read' | 'write', address: bigint, sizeBytes: bigint): void {
     let here = address;
     for (let left = sizeBytes; left > 0n; ) {
-      const slot = this.#find(here);
-      if (!slot) throw new MemoryFault(access, here);
-      const run = slot.region.base + BigInt(slot.region.bytes.length) - here;
+      const piece = this.#find(here);
+      if (!piece) throw new MemoryFault(access, here);
+      const run = piece.end - here;
       left -= run;
       here = wrap64(here + run);
     }
   }
 
-  #own(slot: Slot): void {
-    if (!slot.shared) return;
-    const fresh = slotOf({ ...slot.region, bytes: slot.region.bytes.slice() }, false);
-    slot.region = fresh.region;
-    slot.view = fresh.view;
-    slot.shared = false;
+  /** Puts a copy in place of those chunks of a piece that a write touches, and returns it. */
+  #own(shared: Piece, address: bigint, length: number): Piece {
+    const { mapping, start, bytes } = shared;
+    const first = Number(address - start);
+    const from = first - (first % CHUNK_BYTES);
+    const to = Math.min(Math.ceil((first + length) / CHUNK_BYTES) * CHUNK_BYTES, bytes.length);
+    const own = pieceOf(mapping, start + BigInt(from), bytes.slice(from, to), false);
+    const parts = [
+      pieceOf(mapping, start, bytes.subarray(0, from), true),
+      own,
+      pieceOf(mapping, own.end, bytes.subarray(to), true),
+    ].filter((part) => part.bytes.length > 0);
+    this.#pieces.splice(this.#pieces.indexOf(shared), 1, ...parts);
+    this.#last = own;
+    return own;
   }
 }
 
-function byBase(a: Slot, b: Slot): number {
-  if (a.region.base === b.region.base) return 0;
-  return a.region.base < b.region.base ? -1 : 1;
+function byStart(a: Piece, b: Piece): number {
+  if (a.start === b.start) return 0;
+  return a.start < b.start ? -1 : 1;
 }
 
-function contains(region: Region, address: bigint): boolean {
-  return address >= region.base && address < region.base + BigInt(region.bytes.length);
+function contains({ start, end }: Piece, address: bigint): boolean {
+  return address >= start && address < end;
+}
+
+/** The bytes of one are not copied. */
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const [first, ...others] = parts;
+  return first !== undefined && others.length === 0 ? first : plain(Buffer.concat(parts));
 }

@@ -128,9 +128,7 @@ function relaxedPages({ rules, payloads }: Model): WritePermission {
  */
 function requireWritableState(memory: AddressSpace, model: Model, { funcs }: ModelPayload): void {
   if (funcs.count === 0 || model.rules.has('stateOutside')) return;
-  const region = memory.regions.find(
-    ({ base, bytes }) => funcs.address >= base && funcs.address < base + BigInt(bytes.length),
-  );
-  if (!region) throw new MemoryFault('write', funcs.address);
-  if (!relaxedPages(model)(region)) throw new MemoryFault('write', funcs.address, 'read-only');
+  const mapping = memory.mappingAt(funcs.address);
+  if (!mapping) throw new MemoryFault('write', funcs.address);
+  if (!relaxedPages(model)(mapping)) throw new MemoryFault('write', funcs.address, 'read-only');
 }

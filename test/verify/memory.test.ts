@@ -90,17 +90,26 @@ describe('memory', () => {
   });
 
   it('forks do not see each other, whichever is written', () => {
+    // Long enough for writes that leave most of what forks share as it is, and for some across its parts.
+    const sizes = [3 * 4096 + 100, 4096, 50] as const;
+    const total = sizes[0] + sizes[1] + sizes[2];
     const write = fc.record({
       space: fc.nat(3),
-      at: fc.nat(31),
+      at: fc.nat(total - 1),
+      length: fc.oneof(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 9000 })),
       value: fc.nat(255),
       fork: fc.boolean(),
     });
     fc.assert(
       fc.property(fc.array(write, { maxLength: 40 }), (writes) => {
-        const spaces = [new AddressSpace([region(0, 16), region(16, 16)])];
-        const shadows = [new Uint8Array(32)];
-        for (const { space, at, value, fork } of writes) {
+        const regions = [
+          region(0, sizes[0]),
+          region(sizes[0], sizes[1]),
+          region(sizes[0] + sizes[1], sizes[2]),
+        ];
+        const spaces = [new AddressSpace(regions)];
+        const shadows = [new Uint8Array(total)];
+        for (const { space, at, length, value, fork } of writes) {
           const index = space % spaces.length;
           const memory = spaces[index];
           const shadow = shadows[index];
@@ -109,14 +118,54 @@ describe('memory', () => {
             spaces.push(memory.fork());
             shadows.push(shadow.slice());
           }
-          memory.write(BASE + BigInt(at), Uint8Array.of(value));
-          shadow[at] = value;
+          const bytes = new Uint8Array(Math.min(length, total - at)).fill(value);
+          memory.write(BASE + BigInt(at), bytes);
+          shadow.set(bytes, at);
+          const around = Math.max(0, at - 20);
+          assert.deepEqual(
+            Buffer.from(memory.read(BASE + BigInt(around), at + bytes.length - around)),
+            Buffer.from(shadow.subarray(around, at + bytes.length)),
+          );
         }
         spaces.forEach((memory, i) => {
-          assert.deepEqual(Uint8Array.from(memory.read(BASE, 32)), shadows[i]);
+          const shadow = Buffer.from(shadows[i] ?? []);
+          assert.ok(shadow.equals(memory.read(BASE, total)));
+          assert.deepEqual(
+            memory.regions.map(({ base, bytes }) => [base, bytes.length]),
+            regions.map(({ base, bytes }) => [base, bytes.length]),
+          );
+          assert.ok(shadow.equals(Buffer.concat(memory.regions.map(({ bytes }) => bytes))));
         });
+        assert.ok(regions.every(({ bytes }) => bytes.every((byte) => byte === 0)));
       }),
     );
+  });
+
+  it('a write to a fork copies what it touches, not the region', () => {
+    const memory = new AddressSpace([region(0, 1 << 20)]);
+    const fork = memory.fork();
+    fork.write(BASE + 0x8000n, Uint8Array.of(1));
+    const same = (at: bigint) => fork.read(at, 16).buffer === memory.read(at, 16).buffer;
+    assert.deepEqual([BASE, BASE + 0x8000n, BASE + 0x9000n].map(same), [true, false, true]);
+  });
+
+  it('strings and numbers are read across what a fork copied and what it did not', () => {
+    const text = Buffer.from(`${'x'.repeat(5000)}\0`);
+    const memory = new AddressSpace([{ base: BASE, bytes: text, writable: true, label: 'text' }]);
+    const fork = memory.fork();
+    fork.write(BASE + 4094n, Buffer.from('ab'));
+    assert.deepEqual(memory.string(BASE), { text: 'x'.repeat(5000), terminated: true });
+    assert.equal(fork.printed(BASE + 4090n), `xxxxab${'x'.repeat(904)}`);
+    assert.equal(fork.u32(BASE + 4094n), 0x78786261);
+    assert.equal(fork.u64(BASE + 4090n), 0x7878626178787878n);
+  });
+
+  it('what is read of contents that are not known is guessed once, however it lies', () => {
+    const unknown = { ...region(0, 3 * 4096), isKnown: false };
+    const memory = new AddressSpace([unknown]);
+    memory.write(BASE + 4096n, new Uint8Array(1));
+    memory.read(BASE + 4000n, 200);
+    assert.deepEqual(memory.guesses, [`Xen reads zeros at ${(BASE + 4000n).toString(16)}`]);
   });
 });
 
