@@ -58,14 +58,16 @@ export async function requireDom0(paths: HostPaths = HOST_PATHS): Promise<void> 
     // Opening is the proof: access(2) would ask for the real user, not the effective one.
     await (await open(device, 'r+')).close();
   } catch (cause) {
-    if (codeOf(cause) === 'ENOENT') {
-      throw new XspliceError('xen-no-device', `There is no ${device}.`, {
-        hint: 'Load its module: modprobe xen-privcmd',
+    const code = codeOf(cause);
+    if (code === 'EACCES' || code === 'EPERM') {
+      throw new XspliceError('xen-not-root', `${device} may not be opened: ${code}.`, {
+        hint: 'Hypercalls need root: run this as root, or with sudo.',
         cause,
       });
     }
-    throw new XspliceError('xen-not-root', `${device} may not be opened: ${codeOf(cause)}.`, {
-      hint: 'Hypercalls need root: run this as root, or with sudo.',
+    const what = code === 'ENOENT' ? `There is no ${device}.` : `${device} is no device: ${code}.`;
+    throw new XspliceError('xen-no-device', what, {
+      hint: 'Load its module: modprobe xen-privcmd',
       cause,
     });
   }
