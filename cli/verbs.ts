@@ -138,7 +138,8 @@ function applyFiles(files: Files, { check, nodeps }: Settings, plan: typeof plan
 function replaceGuarded(files: Files, only: PayloadInput, check: CodeGuard): Planner {
   return async (snapshot, host) => {
     const plan = planReplace(snapshot, only.planned, { host: host.port.host, guard: check });
-    const setting = await knownSetting(host, snapshot, files);
+    // All that is applied is reverted first: it need not be known what it replaced.
+    const setting = await settingOf(await host.preflightModel(snapshot, files.inputs));
     const { inputs, findings } = files;
     return { plan, inputs, findings, guard: admitReplacement(check, setting, only) };
   };
