@@ -15,7 +15,9 @@ function pause(milliseconds: number): Promise<void> {
 /**
  * Lets Xen print all payloads (debug key 'x') and reads ids and functions back from its console: the
  * only way there is to the ids of payloads that another tool loaded. One entry per name; null where
- * it could not be found out. It never fails: what is not known is shown as not known.
+ * it could not be found out.
+ *
+ * @throws XspliceError `xen-console-failed` where the console may not be read.
  */
 export async function readDump(
   handle: XenHandle,

@@ -11,33 +11,53 @@ export interface FakePayload {
   rc: number;
 }
 
+export type Sysctl = 'console' | 'key' | 'upload' | 'get' | 'list' | 'action';
+
 /** What one test wants the imitation to do. */
 export interface FakeSettings {
   readonly interfaceVersion: number;
-  /** Errno of every livepatch sysctl, e.g. 38; 0 for none. */
-  readonly livepatchErrno: number;
+  /** XENVER_extraversion, behind 4.17. */
+  readonly extraVersion: string;
+  /** Errno with which a sysctl is refused, e.g. 38; 0 for none. */
+  readonly errnoOf: (what: Sysctl) => number;
   /** Most entries that one LIST gives, as if it was preempted. */
   readonly listLimit: number;
   /** Called before each LIST, GET and debug key; may change anything. */
   readonly before: (xen: FakeXen, what: 'list' | 'get' | 'key') => void;
   /** Size of the console ring. */
   readonly ringBytes: number;
+  /** Asked at each debug key: true while another operation holds the lock that the dump needs. */
+  readonly isLocked: () => boolean;
   /** Prints `finished …` lines as a hypervisor with loglvl=info does. */
   readonly printsInfo: boolean;
 }
 
 const DEFAULTS: FakeSettings = {
   interfaceVersion: 0x15,
-  livepatchErrno: 0,
+  extraVersion: '.7',
+  errnoOf: () => 0,
   listLimit: 1024,
   before: () => {},
   ringBytes: 16_384,
+  isLocked: () => false,
   printsInfo: true,
 };
 
 const ENOENT = -2;
 const EINVAL = -22;
 const EBUSY = -16;
+
+/** Which sysctl a struct xen_sysctl asks for. */
+function sysctlOf(op: Buffer): Sysctl {
+  switch (op.readUInt32LE(0)) {
+    case 1:
+      return 'console';
+    case 7:
+      return 'key';
+    default:
+      return (['upload', 'get', 'list', 'action'] as const)[op.readUInt32LE(8)] ?? 'action';
+  }
+}
 
 /** Just enough of a hypervisor, behind the interface of libxencall: real structs in real buffers. */
 export class FakeXen implements XenCall {
@@ -76,8 +96,9 @@ export class FakeXen implements XenCall {
     this.closed = true;
   }
 
+  /** Each line gets its own prefix, also behind a line break within one. */
   print(...lines: readonly string[]): void {
-    for (const line of lines) this.console += `(XEN) ${line}\n`;
+    for (const line of lines.join('\n').split('\n')) this.console += `(XEN) ${line}\n`;
   }
 
   add(name: string, buildId: string, depends: string, metadata = ''): FakePayload {
@@ -85,6 +106,16 @@ export class FakeXen implements XenCall {
     this.payloads.push(payload);
     this.stamp++;
     return payload;
+  }
+
+  remove(...names: readonly string[]): void {
+    for (const name of names) {
+      this.payloads.splice(
+        this.payloads.findIndex((payload) => payload.name === name),
+        1,
+      );
+      this.stamp++;
+    }
   }
 
   /** The guest's memory at an address; fails where no buffer of this size is. */
@@ -102,7 +133,7 @@ export class FakeXen implements XenCall {
     if (hypercall !== 17) return -38;
     if (operation === 0n) return 0x0004_0011;
     if (operation === 1n) {
-      this.#memory(argument, 16).write('.7\0', 'latin1');
+      this.#memory(argument, 16).write(`${this.settings.extraVersion}\0`, 'latin1');
       return 0;
     }
     this.#memory(argument, 4 + 20).write(this.buildId, 4, 'hex');
@@ -113,15 +144,23 @@ export class FakeXen implements XenCall {
     if (hypercall !== 35) return -38;
     const op = this.#memory(argument, XEN_SYSCTL_SIZE);
     if (op.readUInt32LE(4) !== this.settings.interfaceVersion) return -13;
-    const command = op.readUInt32LE(0);
-    if (command === 1) return this.#readConsole(op);
-    if (command === 7) return this.#debugKey();
-    if (this.settings.livepatchErrno !== 0) return -this.settings.livepatchErrno;
-    const operation = op.readUInt32LE(8);
-    if (operation === 2) return this.#list(op);
-    const name = this.#name(op);
-    if (operation === 0) return this.#upload(op, name);
-    return operation === 1 ? this.#get(op, name) : this.#action(op, name);
+    const what = sysctlOf(op);
+    const errno = this.settings.errnoOf(what);
+    if (errno !== 0) return -errno;
+    switch (what) {
+      case 'console':
+        return this.#readConsole(op);
+      case 'key':
+        return this.#debugKey();
+      case 'list':
+        return this.#list(op);
+      case 'upload':
+        return this.#upload(op, this.#name(op));
+      case 'get':
+        return this.#get(op, this.#name(op));
+      case 'action':
+        return this.#action(op, this.#name(op));
+    }
   }
 
   #name(op: Buffer): string {
@@ -243,7 +282,12 @@ export class FakeXen implements XenCall {
 
   #debugKey(): number {
     this.calls.push('key x');
-    this.print("'x' pressed - Dumping all livepatch patches", `build-id: ${this.buildId}`);
+    this.print("'x' pressed - Dumping all livepatch patches");
+    if (this.settings.isLocked()) {
+      this.print('Lock held. Try again.');
+      return 0;
+    }
+    this.print(`build-id: ${this.buildId}`);
     for (const { name, state, buildId, depends } of this.payloads) {
       const word = state === 1 ? 'CHECKED' : 'APPLIED';
       this.print(
