@@ -208,7 +208,7 @@ export const COMMANDS: readonly CommandEntry[] = [
         .option('yes', {
           type: 'boolean',
           alias: 'y',
-          describe: 'Write it into the payload itself, where there is no --output',
+          describe: 'Replace a file that is there: --output, or without it the payload itself',
         }),
     load: () => import('./commands/record.js'),
   },

@@ -1,16 +1,19 @@
 import { constants, type Stats } from 'node:fs';
 import {
+  access,
   chmod,
+  chown,
   type FileHandle,
   open,
   readdir,
+  readlink,
   realpath,
   rename,
   stat,
   unlink,
   writeFile,
 } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import {
   type Finding,
   type InputFile,
@@ -71,24 +74,45 @@ export async function readImageFile(path: string): Promise<Uint8Array> {
 
 /**
  * Writes a whole file in one step: it has its old content or the new one, whatever happens. A link keeps
- * leading to it. The new file has the permissions of `like`. Fails with `file-not-writable`.
+ * leading to it. A file that is there keeps its owner, as far as that is allowed, and its permissions; a
+ * new one has the permissions of `like`.
+ *
+ * Fails with `not-a-file` where something else is there, and with `file-not-writable`.
  */
 export async function writeFileAs(path: string, bytes: Uint8Array, like: string): Promise<void> {
-  const { mode } = await statOf(like);
-  const target = await realpath(path).catch(() => path);
-  const draft = `${target}.${process.pid}.new`;
+  const present = await statOrNull(path);
+  if (present?.isFile() === false) {
+    const found = kindOf(present);
+    throw new XspliceError('not-a-file', `${path} is ${found}, expected a regular file or none`, {
+      hint: 'Choose another file with --output.',
+    });
+  }
+  const { mode } = present ?? (await statOf(like));
+  let draft: string | null = null;
   try {
-    await writeFile(draft, bytes, { flag: 'wx', flush: true });
+    const target = present === null ? await newTarget(path) : await realpath(path);
+    // It would be replaced all the same: what counts is the permission to write into its directory.
+    if (present !== null) await access(target, constants.W_OK);
+    const beside = `${target}.${process.pid}.new`;
+    await writeFile(beside, bytes, { flag: 'wx', flush: true });
+    draft = beside;
+    if (present !== null) await chown(draft, present.uid, present.gid).catch(() => undefined);
     await chmod(draft, mode & 0o777);
     await rename(draft, target);
   } catch (cause) {
-    await unlink(draft).catch(() => undefined);
+    if (draft !== null) await unlink(draft).catch(() => undefined);
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
     throw new XspliceError('file-not-writable', `${path} cannot be written: ${code}`, {
       hint: 'Choose another file with --output.',
       cause,
     });
   }
+}
+
+/** Where a file that is not there would come to be: a link to nowhere is followed, and stays. */
+async function newTarget(path: string): Promise<string> {
+  const leadsTo = await readlink(path).catch(() => null);
+  return leadsTo === null ? path : resolve(dirname(path), leadsTo);
 }
 
 /** True where there is something of this name, whatever it is. */

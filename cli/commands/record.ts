@@ -9,7 +9,7 @@ import {
   readPayloadInputs,
   recordPayload,
 } from '../../core/index.js';
-import { readPayloadFiles, writeFileAs } from '../files.js';
+import { exists, readPayloadFiles, writeFileAs } from '../files.js';
 import { openImage, releaseOf } from '../images.js';
 import { escapeText } from '../render/escape.js';
 import { renderFindings } from '../render/findings.js';
@@ -26,6 +26,12 @@ export async function run({ settings, output }: Session): Promise<number> {
     throw usage(
       'record does not say where to write',
       'Name a new file with --output FILE, or have the payload itself rewritten with --yes.',
+    );
+  }
+  if (settings.output !== null && !settings.yes && (await exists(settings.output))) {
+    throw usage(
+      `${settings.output} exists`,
+      'Name a new file with --output FILE, or have this one replaced with --yes.',
     );
   }
   const image = await openImage(settings.image);
@@ -50,8 +56,8 @@ export async function run({ settings, output }: Session): Promise<number> {
   if (rows.length > 0) {
     const cells = rows.map(({ name, functions, unknownEdges, expectedBytes }) => [
       { text: name, paint: style.bold },
-      `${functions} functions`,
-      `${unknownEdges} calls cannot be followed`,
+      `${functions} ${functions === 1 ? 'function' : 'functions'}`,
+      `${unknownEdges} ${unknownEdges === 1 ? 'call' : 'calls'} cannot be followed`,
       expectedBytes === null ? '' : `Xen compares ${expectedBytes} bytes itself`,
     ]);
     output.info(renderTable(cells, '  '));
