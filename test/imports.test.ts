@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { describe, it } from 'node:test';
-import { repositoryRoot } from './xen/cache.js';
+import { repositoryRoot } from './support/repository.js';
 
 /** What each part may import. `errors` and `abi` are open to all; a part may always import itself. */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {

@@ -14,7 +14,7 @@ import {
   runCli,
   temporaryFolder,
 } from '../support/cli.js';
-import { repositoryRoot } from '../support/fixtures.js';
+import { repositoryRoot } from '../support/repository.js';
 
 const WRONG: readonly (readonly string[])[] = [
   [],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { repositoryRoot } from '../xen/cache.js';
+import { repositoryRoot } from '../support/repository.js';
 import { agree, differenceOf, predict, predictSequence, describe as words } from './compare.js';
 import { decodeGolden, goldenModel } from './golden.js';
 import { sequenceOf } from './sequences.js';

@@ -15,14 +15,10 @@ import { planPayloadOf } from '../../core/stack/index.js';
 import { modelFromImage } from '../../core/use/index.js';
 import { apply, type Model, replace, upload } from '../../core/verify/index.js';
 import { buildElf, buildIdNote, buildNote, hexBytes } from '../support/elf-builder.js';
-import {
-  committedFixtures,
-  type Fixture,
-  payloadLikeElf,
-  repositoryRoot,
-} from '../support/fixtures.js';
+import { committedFixtures, type Fixture, payloadLikeElf } from '../support/fixtures.js';
 import { efiImage, elf32Image, gzImage, loadedBytes } from '../support/image-builder.js';
 import { createPrng, type Prng } from '../support/prng.js';
+import { repositoryRoot } from '../support/repository.js';
 
 /** A reader and all that can be asked of its result. It may only throw XspliceErrors. */
 export interface FuzzTarget {

@@ -11,7 +11,7 @@ import {
   surveyClosures,
 } from '../../core/oldcode/index.js';
 import { demoPayload, demoSetting, withApplied } from '../support/demo-code.js';
-import { repositoryRoot } from '../support/fixtures.js';
+import { repositoryRoot } from '../support/repository.js';
 
 const IMAGE = path.join(repositoryRoot(), 'payloads', 'demo', 'xen-syms-demo');
 const objdumpMissing =

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { readPayload } from '../../core/payload/index.js';
 import { createPrng } from '../support/prng.js';
-import { repositoryRoot } from '../xen/cache.js';
+import { repositoryRoot } from '../support/repository.js';
 
 const image = process.env['XSPLICE_REAL_IMAGE'];
 const family = process.env['XSPLICE_REAL_FAMILY'];

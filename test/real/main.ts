@@ -6,7 +6,8 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { cacheFolder, repositoryRoot } from '../xen/cache.js';
+import { repositoryRoot } from '../support/repository.js';
+import { cacheFolder } from '../xen/cache.js';
 import { hypervisorPackages } from '../xen/packages.js';
 import { RIG_RELEASES } from '../xen/releases.js';
 import { run } from '../xen/run.js';

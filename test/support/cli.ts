@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { repositoryRoot } from './fixtures.js';
+import { repositoryRoot } from './repository.js';
 
 /** The CLI as built beside this file. */
 export const CLI = fileURLToPath(new URL('../../cli/main.js', import.meta.url));

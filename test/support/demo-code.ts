@@ -6,7 +6,7 @@ import { type GuardSetting, readBaseCode } from '../../core/oldcode/index.js';
 import { type Payload, readPayload } from '../../core/payload/index.js';
 import { modelFromImage } from '../../core/use/index.js';
 import { apply, type Model, upload } from '../../core/verify/index.js';
-import { repositoryRoot } from './fixtures.js';
+import { repositoryRoot } from './repository.js';
 
 const FOLDER = path.join(repositoryRoot(), 'payloads', 'demo');
 

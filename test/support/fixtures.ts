@@ -5,6 +5,7 @@ import path from 'node:path';
 import { SHF, SHT, STB, STT } from '../../core/elf/constants.js';
 import { looksLikeElf } from '../../core/elf/file.js';
 import { buildElf, buildIdNote, buildNote, hexBytes } from './elf-builder.js';
+import { repositoryRoot } from './repository.js';
 
 /** Bytes to read, and what to call them in a test's name. */
 export interface Fixture {
@@ -95,15 +96,4 @@ export function gccFixture(options: readonly string[]): Fixture | string {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-/** The folder of package.json, wherever the tests were compiled to. */
-export function repositoryRoot(): string {
-  let folder = import.meta.dirname;
-  while (!existsSync(path.join(folder, 'package.json'))) {
-    const parent = path.dirname(folder);
-    if (parent === folder) throw new Error('no package.json above the tests');
-    folder = parent;
-  }
-  return folder;
 }

@@ -6,7 +6,7 @@ import { after, describe, it } from 'node:test';
 import { parseBuildId } from '../../core/abi/ids.js';
 import { readImage } from '../../core/image/index.js';
 import { findImage } from '../../core/use/find-image.js';
-import { repositoryRoot } from '../xen/cache.js';
+import { repositoryRoot } from '../support/repository.js';
 
 describe('the image of the running hypervisor', () => {
   const folder = mkdtempSync(join(tmpdir(), 'xsplice-images-'));

@@ -8,7 +8,7 @@ import { readImage } from '../../core/image/index.js';
 import { modelFromImage } from '../../core/use/image-model.js';
 import { modelForSnapshot } from '../../core/use/observed-model.js';
 import { apply, type Model, upload } from '../../core/verify/index.js';
-import { repositoryRoot } from '../xen/cache.js';
+import { repositoryRoot } from '../support/repository.js';
 
 const demo = join(repositoryRoot(), 'payloads', 'demo');
 const file = (name: string) => readFileSync(join(demo, `${name}.livepatch`));

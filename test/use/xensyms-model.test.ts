@@ -9,7 +9,7 @@ import { modelWithoutImage } from '../../core/use/open-host.js';
 import { modelFromSymbols, UNKNOWN_BYTES } from '../../core/use/xensyms-model.js';
 import { checkHazards } from '../../core/verify/hazards/index.js';
 import { type Answer, apply, type Model, upload } from '../../core/verify/index.js';
-import { repositoryRoot } from '../xen/cache.js';
+import { repositoryRoot } from '../support/repository.js';
 
 const demo = join(repositoryRoot(), 'payloads', 'demo');
 const file = (name: string) => readFileSync(join(demo, `${name}.livepatch`));

@@ -1,20 +1,6 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-/** The nearest folder above this file that holds package.json: the root of the repository. */
-export function repositoryRoot(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  for (let depth = 0; depth < 16; depth++) {
-    try {
-      readFileSync(join(folder, 'package.json'));
-      return folder;
-    } catch {
-      folder = dirname(folder);
-    }
-  }
-  throw new Error('no package.json above the rig');
-}
+import { join, resolve } from 'node:path';
+import { repositoryRoot } from '../support/repository.js';
 
 /** Where the rig keeps what is expensive to make. Deleting it is always safe. */
 export function cacheFolder(...parts: readonly string[]): string {

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { repositoryRoot } from './cache.js';
+import { repositoryRoot } from '../support/repository.js';
 import type { ArchiveEntry } from './cpio.js';
 import { folderEntries } from './initramfs.js';
 

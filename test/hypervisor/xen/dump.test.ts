@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { livepatchLines } from '../../../core/abi/console.js';
 import { parseDump } from '../../../core/hypervisor/xen/dump.js';
+import { repositoryRoot } from '../../support/repository.js';
 
 interface Capture {
   readonly xen: string;
@@ -13,18 +13,11 @@ interface Capture {
   readonly console: Readonly<Record<string, string>>;
 }
 
-/** Console texts of real hypervisors, from below the root whatever folder this was compiled to. */
+const CAPTURED = join(repositoryRoot(), 'test', 'hypervisor', 'xen', 'captured');
+
+/** Console texts of a real hypervisor. */
 function readCapture(release: string): Capture {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  for (let depth = 0; depth < 8; depth++) {
-    const file = join(folder, 'test', 'hypervisor', 'xen', 'captured', `xen-${release}.json`);
-    try {
-      return JSON.parse(readFileSync(file, 'utf8')) as Capture;
-    } catch {
-      folder = dirname(folder);
-    }
-  }
-  throw new Error(`no capture of Xen ${release}`);
+  return JSON.parse(readFileSync(join(CAPTURED, `xen-${release}.json`), 'utf8')) as Capture;
 }
 
 const ID = { xen: 'aa'.repeat(20), a: '0a'.repeat(20), b: '0b'.repeat(20), c: '0c'.repeat(16) };

@@ -8,7 +8,7 @@ import { afterUnload, afterUpload, isCurrent } from '../../../core/hypervisor/xe
 import { negotiate } from '../../../core/hypervisor/xen/negotiate.js';
 import { XenPort } from '../../../core/hypervisor/xen/port.js';
 import { LoadedRecord } from '../../../core/hypervisor/xen/record.js';
-import { repositoryRoot } from '../../support/fixtures.js';
+import { repositoryRoot } from '../../support/repository.js';
 import { FakeXen } from './fake-xen.js';
 
 const ID = { a: '0a'.repeat(20), b: '0b'.repeat(20) };
