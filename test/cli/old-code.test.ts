@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 import { chmodSync, copyFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
-import { elf, readPayload, readRecord } from '../../core/index.js';
+import { readMemory } from '../../core/image/index.js';
+import {
+  elf,
+  openHost,
+  parseHostSpec,
+  readImage,
+  readPayload,
+  readRecord,
+} from '../../core/index.js';
 import {
   DEMO_IMAGE,
   demo,
@@ -135,6 +143,41 @@ test('a payload whose callee has changed is refused, with the path and both dige
   succeed('revert', ...host, '--yes');
   const passes = succeed('apply', caller, ...host, ...OLD_CODE);
   assert.match(passes.stdout, /its old code is as recorded \(\d+ compared\) \[old-code\]/);
+});
+
+test('a function that is unchanged byte by byte, while its callee is not: ids refuse, and code with the path', async (t) => {
+  const host = embeddedHost(t);
+  const caller = recorded(t, 'caller-fix', '--expect');
+  succeed('apply', demo('callee-fix'), ...host, '--yes');
+
+  // The bytes of the function itself: as linked, as they are now, and as the payload expects them.
+  const [answer] = which('demo_total', ...host);
+  assert.ok(answer);
+  const [code, ...later] = answer['history'] as readonly (Version & { sizeBytes: number })[];
+  assert.ok(code !== undefined && later.length === 0);
+  const address = BigInt(code.address);
+  const opened = await openHost(parseHostSpec(host[1]), null);
+  t.after(() => opened.port.close());
+  const { model } = await opened.preflightModel(await opened.port.observe(), []);
+  const image = readImage(readFileSync(DEMO_IMAGE), DEMO_IMAGE);
+  const linked = readMemory(image.memory, address, code.sizeBytes);
+  const now = model?.memory.read(address, code.sizeBytes);
+  assert.ok(linked !== null && now !== undefined && Buffer.compare(linked, now) === 0);
+  const { expectation } = readPayload(readFileSync(caller), caller).functions[0] ?? {};
+  assert.ok(expectation?.enabled);
+  assert.equal(expectation.len, code.sizeBytes, 'the whole function');
+  assert.equal(Buffer.compare(expectation.data.subarray(0, expectation.len), now), 0);
+  // Xen compares just these, and finds nothing.
+  succeed('apply', caller, ...host, '--nodeps', '--dry-run');
+
+  const { buildId: onTop } = readPayload(readFileSync(demo('callee-fix')), 'callee-fix');
+  const { depends } = readPayload(readFileSync(caller), caller);
+  assert.ok(onTop.status === 'present' && depends.status === 'present');
+  const byId = refused('apply', caller, ...host, '--check', 'build-id', '--yes').stderr;
+  for (const id of [onTop.id, depends.id]) assert.ok(byId.includes(id), byId);
+  const byCode = refused('apply', caller, ...host, ...OLD_CODE).stderr;
+  assert.match(byCode, /demo_total differs through demo_total → demo_rate/);
+  assert.deepEqual(stack(host), ['callee-fix']);
 });
 
 test('what Xen would refuse is refused whatever the guard says', (t) => {
