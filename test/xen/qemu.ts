@@ -10,6 +10,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { gunzipSync } from 'node:zlib';
@@ -35,6 +36,11 @@ const DEATH = [
   /Hardware Dom0 (crashed|halted with)/,
   /Kernel panic - not syncing/,
 ];
+
+// A signal would end this process without the 'exit' hooks by which QEMU is taken down.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => process.exit(128 + constants.signals[signal]));
+}
 
 /** How to run one machine. */
 export interface BootRequest {
@@ -154,7 +160,11 @@ export async function boot(request: BootRequest): Promise<BootOutcome> {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const killQemu = (): void => void qemu.kill('SIGKILL');
-  process.once('exit', killQemu);
+  const takeDown = (): void => {
+    killQemu();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  process.once('exit', takeDown);
 
   let serial = '';
   let failure: string | null = null;
@@ -217,7 +227,7 @@ export async function boot(request: BootRequest): Promise<BootOutcome> {
   } finally {
     killQemu();
     await gone;
-    process.off('exit', killQemu);
+    process.off('exit', takeDown);
     tail.close();
     rmSync(folder, { recursive: true, force: true });
   }
