@@ -25,6 +25,8 @@ export interface SymbolTable {
    * for the empty name too. Of several symbols with one name it finds the one that Xen finds.
    */
   lookup(name: string): bigint | null;
+  /** All addresses of a name, ascending: several only in builds without ENFORCE_UNIQUE_SYMBOLS. */
+  addressesOf(name: string): readonly bigint[];
   /** All symbols exactly at an address. */
   at(address: bigint): readonly XenSymbol[];
   /**
@@ -44,10 +46,18 @@ export interface SymbolTable {
  * first by address.
  */
 export function createSymbolTable(entries: readonly XenSymbol[]): SymbolTable {
-  const byName = [...entries].sort(compareByName);
   const first = new Map<string, bigint>();
-  for (const entry of entries) if (!first.has(entry.name)) first.set(entry.name, entry.address);
+  /** Of names that are there more than once. */
+  const all = new Map<string, bigint[]>();
+  for (const { name, address } of entries) {
+    const known = first.get(name);
+    const several = all.get(name);
+    if (known === undefined) first.set(name, address);
+    else if (several === undefined) all.set(name, [known, address]);
+    else several.push(address);
+  }
   const bisects = first.has('symbols_sorted_offsets');
+  let byName: readonly XenSymbol[] | null = null;
   const firstAt = (address: bigint): number => {
     let low = 0;
     let high = entries.length;
@@ -67,8 +77,16 @@ export function createSymbolTable(entries: readonly XenSymbol[]): SymbolTable {
   return {
     entries,
     lookup: (name) => {
-      if (name === '' || !first.has(name)) return null;
-      return bisects ? bisect(byName, name) : (first.get(name) ?? null);
+      if (name === '') return null;
+      // However it is looked for, a name that is there once is found.
+      if (!bisects || !all.has(name)) return first.get(name) ?? null;
+      byName ??= [...entries].sort(compareByName);
+      return bisect(byName, name);
+    },
+    addressesOf: (name) => {
+      const known = first.get(name);
+      if (known === undefined) return [];
+      return [...new Set(all.get(name) ?? [known])];
     },
     at,
     ownerOf: (address) => {

@@ -1,12 +1,7 @@
 import { formatRelease, type XenRelease } from '../abi/release.js';
 import { EM, machineName } from '../elf/index.js';
 import { XspliceError } from '../errors.js';
-import {
-  formatXensyms,
-  type HypervisorImage,
-  type MemoryRange,
-  readXensyms,
-} from '../image/index.js';
+import { formatXensyms, type HypervisorImage, type MemoryRange } from '../image/index.js';
 import { createModel } from '../verify/create.js';
 import { type Model, rulesFor } from '../verify/index.js';
 import type { Region } from '../verify/memory.js';
@@ -16,7 +11,7 @@ export interface BootedImage {
   readonly model: Model;
   /** As XENVER_version and extraversion print it; the release where the image does not tell. */
   readonly version: string;
-  /** The symbol table as text, for `readXensyms`. */
+  /** The symbol table as text, for `readXensyms`; made when it is asked for. */
   readonly symbols: string;
 }
 
@@ -33,7 +28,7 @@ const PAGE_SIZE = 4096n;
  * `image-too-large`, and `unknown-release` as rulesFor does.
  */
 export function modelFromImage(image: HypervisorImage, release: XenRelease | null): BootedImage {
-  const { file } = image;
+  const { file, symbols } = image;
   const [id] = image.buildIds;
   if (id === undefined) {
     throw new XspliceError('image-no-build-id', `${file} has no build-id`, {
@@ -48,7 +43,7 @@ export function modelFromImage(image: HypervisorImage, release: XenRelease | nul
       { hint: 'The chain can be checked (check --build-id), what the loader answers cannot.' },
     );
   }
-  if (image.symbols === null) {
+  if (symbols === null) {
     throw new XspliceError('image-no-symbols', `${file} has no symbols`, {
       hint: 'Its build-id can be compared, so check finds the chain. What the loader answers needs symbols: use xen-syms of the same build (Debian: package xen-hypervisor-*-dbg).',
     });
@@ -64,16 +59,21 @@ export function modelFromImage(image: HypervisorImage, release: XenRelease | nul
       hint: 'Say it with --xen, e.g. --xen 4.17.7.',
     });
   }
-  const symbols = formatXensyms(image.symbols);
   const model = createModel({
     rules: rulesFor(known),
     buildId: id.id,
-    symbols: readXensyms(symbols),
+    symbols,
     regions: regionsOf(image.memory, file),
   });
   const version =
     release === null ? (image.version ?? formatRelease(known)) : formatRelease(release);
-  return { model, version, symbols };
+  return {
+    model,
+    version,
+    get symbols() {
+      return formatXensyms(symbols);
+    },
+  };
 }
 
 /**

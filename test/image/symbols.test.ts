@@ -121,6 +121,8 @@ test('of equal names the first by address is found, or the one that bisection me
   // Sorted: a dup dup dup symbols_sorted_offsets; the middle one is the second dup.
   const fast = createSymbolTable([...entries, entry('symbols_sorted_offsets', 5n)]);
   assert.equal(fast.lookup('dup'), 2n);
+  assert.equal(fast.lookup('a'), 4n);
+  assert.deepEqual(['dup', 'a', 'b'].map(fast.addressesOf), [[1n, 2n, 3n], [4n], []]);
 });
 
 describe('/proc/xen/xensyms', () => {

@@ -22,7 +22,7 @@ export function checkBindings(subject: Subject): readonly Finding[] {
 function checkAmbiguous(subject: Subject, name: string): readonly Finding[] {
   const { symbols } = subject.context;
   if (!symbols) return [];
-  const all = addressesOf(symbols).get(name) ?? [];
+  const all = symbols.addressesOf(name);
   if (all.length < 2) return [];
   return [
     hazard(
@@ -35,23 +35,6 @@ function checkAmbiguous(subject: Subject, name: string): readonly Finding[] {
       },
     ),
   ];
-}
-
-const byName = new WeakMap<object, ReadonlyMap<string, readonly bigint[]>>();
-
-function addressesOf(
-  symbols: NonNullable<Subject['context']['symbols']>,
-): ReadonlyMap<string, readonly bigint[]> {
-  const known = byName.get(symbols);
-  if (known) return known;
-  const map = new Map<string, bigint[]>();
-  for (const { name, address } of symbols.entries) {
-    const addresses = map.get(name);
-    if (!addresses) map.set(name, [address]);
-    else if (!addresses.includes(address)) addresses.push(address);
-  }
-  byName.set(symbols, map);
-  return map;
 }
 
 function checkStranger(subject: Subject, name: string): readonly Finding[] {

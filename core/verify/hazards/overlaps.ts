@@ -24,10 +24,16 @@ export function checkOverlaps(subject: Subject): readonly Finding[] {
   });
   // REPLACE reverts everything that is applied before it patches.
   if (subject.context.intent === 'replace') return found;
+  const applied = model.payloads.filter(
+    (other) =>
+      other !== payload &&
+      other.state === 'APPLIED' &&
+      !(payload.state === 'APPLIED' && isAbove(model, other, payload)),
+  );
+  if (applied.length === 0) return found;
   const ancestors = ancestorsOf(model, payload);
-  for (const other of model.payloads) {
-    if (other === payload || other.state !== 'APPLIED' || ancestors.has(other)) continue;
-    if (payload.state === 'APPLIED' && isAbove(model, other, payload)) continue;
+  for (const other of applied) {
+    if (ancestors.has(other)) continue;
     const theirs = sitesOf(model, other);
     for (const site of sites) {
       if (!theirs.some((their) => overlap(site, their))) continue;
@@ -57,25 +63,19 @@ function isAbove({ applied }: Model, upper: ModelPayload, lower: ModelPayload): 
 
 /** The loaded payloads that this one builds on, by their ids. */
 export function ancestorsOf(model: Model, payload: ModelPayload): ReadonlySet<ModelPayload> {
+  const byId = new Map<string, ModelPayload>();
+  for (const other of model.payloads) {
+    const id = textOf(model, other.buildId);
+    if (id !== null && !byId.has(id)) byId.set(id, other);
+  }
+  const parentOf = ({ depends }: ModelPayload) => byId.get(textOf(model, depends) ?? 'none');
   const found = new Set<ModelPayload>();
-  let current: ModelPayload | undefined = payload;
-  // Ids are unique among loaded payloads, and each turn adds one of them.
-  while (current) {
-    const below: ModelPayload = current;
-    const parent = model.payloads.find((other) => idOf(model, other) === dependsOf(model, below));
-    if (!parent || parent === payload || found.has(parent)) return found;
+  // Each turn adds one of the payloads.
+  for (let parent = parentOf(payload); parent; parent = parentOf(parent)) {
+    if (parent === payload || found.has(parent)) break;
     found.add(parent);
-    current = parent;
   }
   return found;
-}
-
-function idOf(model: Model, { buildId }: ModelPayload): string {
-  return textOf(model, buildId) ?? '';
-}
-
-function dependsOf(model: Model, { depends }: ModelPayload): string {
-  return textOf(model, depends) ?? 'none';
 }
 
 function textOf({ memory }: Model, id: ModelPayload['buildId']): string | null {
