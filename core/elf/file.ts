@@ -283,7 +283,7 @@ function nameSections(
   const names = sectionNames(file, header, sections);
   return sections.map(({ nameOffset, ...section }) => ({
     ...section,
-    name: names === null ? '' : names.at(nameOffset, `name of section ${section.index}`),
+    name: names === null ? '' : names.at(nameOffset, 'section', section.index),
   }));
 }
 

@@ -8,14 +8,15 @@ const MAX_SHARING = 8;
 
 /** NUL-terminated names by offset: the contents of a SHT_STRTAB section. */
 export class StringTable {
-  readonly #bytes: Buffer;
+  /** One character a byte. */
+  readonly #text: string;
   readonly #what: string;
   readonly #known = new Map<number, string>();
   #budget: number;
 
   /** `what` names the table in messages, e.g. `section .strtab`. */
   constructor(bytes: Uint8Array, what: string) {
-    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
     this.#what = what;
     this.#budget = bytes.length * MAX_SHARING;
   }
@@ -23,39 +24,39 @@ export class StringTable {
   /**
    * The name at `offset`, latin1-decoded, so that every byte survives: escape it before printing.
    * Offset 0 of an empty table is the empty name, as the specification has it. Fails on an offset
-   * past the end and on a name whose NUL is missing. `field` says whose name it is.
+   * past the end and on a name whose NUL is missing; `owner` and `index` say whose name it is.
    */
-  at(offset: number, field: string): string {
+  at(offset: number, owner: 'section' | 'symbol', index: number): string {
     const known = this.#known.get(offset);
     if (known !== undefined) return known;
-    if (offset === 0 && this.#bytes.length === 0) return '';
-    if (offset >= this.#bytes.length) {
+    if (offset === 0 && this.#text.length === 0) return '';
+    if (offset >= this.#text.length) {
       throw new ElfError('elf-invalid', {
-        field,
+        field: `name of ${owner} ${index}`,
         offset: null,
-        expected: `an offset within the ${this.#bytes.length} bytes of ${this.#what}`,
+        expected: `an offset within the ${this.#text.length} bytes of ${this.#what}`,
         actual: String(offset),
       });
     }
-    const end = this.#bytes.indexOf(0, offset);
+    const end = this.#text.indexOf('\0', offset);
     if (end < 0) {
       throw new ElfError('elf-invalid', {
-        field,
+        field: `name of ${owner} ${index}`,
         offset: null,
         expected: `a NUL after offset ${offset} of ${this.#what}`,
-        actual: `none in the remaining ${this.#bytes.length - offset} bytes`,
+        actual: `none in the remaining ${this.#text.length - offset} bytes`,
       });
     }
     this.#budget -= end - offset;
     if (this.#budget < 0) {
       throw new ElfError('elf-too-large', {
-        field,
+        field: `name of ${owner} ${index}`,
         offset: null,
-        expected: `names of at most ${this.#bytes.length * MAX_SHARING} bytes in all from ${this.#what}`,
+        expected: `names of at most ${this.#text.length * MAX_SHARING} bytes in all from ${this.#what}`,
         actual: 'more: names overlap each other again and again',
       });
     }
-    const name = this.#bytes.toString('latin1', offset, end);
+    const name = this.#text.slice(offset, end);
     this.#known.set(offset, name);
     return name;
   }

@@ -1,4 +1,3 @@
-import { ByteReader } from './bytes.js';
 import { SHT } from './constants.js';
 import { entryCount, sectionBytes } from './contents.js';
 import { ElfError } from './errors.js';
@@ -54,22 +53,15 @@ export function readSymbols(elf: ElfFile): readonly ElfSymbol[] | null {
 export function readSymbolTable(elf: ElfFile, section: ElfSection): readonly ElfSymbol[] {
   const entrySize = symbolEntrySize(elf);
   const count = entryCount(section, entrySize, MAX_SYMBOLS);
-  const reader = new ByteReader(sectionBytes(elf, section), `section ${section.name}`);
+  const bytes = sectionBytes(elf, section);
   const names = linkedStrings(elf, section);
-  return Array.from({ length: count }, (_, index) => {
-    const at = index * entrySize;
-    const raw = elf.class === 64 ? readSymbol64(reader, at) : readSymbol32(reader, at);
-    return {
-      index,
-      name: names.at(raw.nameOffset, `name of symbol ${index}`),
-      value: raw.value,
-      size: raw.size,
-      type: raw.info & 0xf,
-      binding: raw.info >> 4,
-      visibility: raw.other & 0x3,
-      sectionIndex: raw.sectionIndex,
-    };
-  });
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const readSymbol = elf.class === 64 ? readSymbol64 : readSymbol32;
+  const symbols: ElfSymbol[] = [];
+  for (let index = 0; index < count; index++) {
+    symbols.push(readSymbol(view, index * entrySize, index, names));
+  }
+  return symbols;
 }
 
 /** The string table that a section's sh_link points at. */
@@ -89,33 +81,30 @@ function linkedStrings(elf: ElfFile, section: ElfSection): StringTable {
   return new StringTable(sectionBytes(elf, strings), `section ${strings.index} (${strings.name})`);
 }
 
-interface RawSymbol {
-  readonly nameOffset: number;
-  readonly value: bigint;
-  readonly size: bigint;
-  readonly info: number;
-  readonly other: number;
-  readonly sectionIndex: number;
-}
-
-function readSymbol64(reader: ByteReader, at: number): RawSymbol {
+function readSymbol64(view: DataView, at: number, index: number, names: StringTable): ElfSymbol {
+  const info = view.getUint8(at + 4);
   return {
-    nameOffset: reader.u32(at, 'st_name'),
-    info: reader.u8(at + 4, 'st_info'),
-    other: reader.u8(at + 5, 'st_other'),
-    sectionIndex: reader.u16(at + 6, 'st_shndx'),
-    value: reader.u64(at + 8, 'st_value'),
-    size: reader.u64(at + 16, 'st_size'),
+    index,
+    name: names.at(view.getUint32(at, true), 'symbol', index),
+    value: view.getBigUint64(at + 8, true),
+    size: view.getBigUint64(at + 16, true),
+    type: info & 0xf,
+    binding: info >> 4,
+    visibility: view.getUint8(at + 5) & 0x3,
+    sectionIndex: view.getUint16(at + 6, true),
   };
 }
 
-function readSymbol32(reader: ByteReader, at: number): RawSymbol {
+function readSymbol32(view: DataView, at: number, index: number, names: StringTable): ElfSymbol {
+  const info = view.getUint8(at + 12);
   return {
-    nameOffset: reader.u32(at, 'st_name'),
-    value: BigInt(reader.u32(at + 4, 'st_value')),
-    size: BigInt(reader.u32(at + 8, 'st_size')),
-    info: reader.u8(at + 12, 'st_info'),
-    other: reader.u8(at + 13, 'st_other'),
-    sectionIndex: reader.u16(at + 14, 'st_shndx'),
+    index,
+    name: names.at(view.getUint32(at, true), 'symbol', index),
+    value: BigInt(view.getUint32(at + 4, true)),
+    size: BigInt(view.getUint32(at + 8, true)),
+    type: info & 0xf,
+    binding: info >> 4,
+    visibility: view.getUint8(at + 13) & 0x3,
+    sectionIndex: view.getUint16(at + 14, true),
   };
 }
