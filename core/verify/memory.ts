@@ -163,17 +163,24 @@ export class AddressSpace {
   }
 
   u8(address: bigint): number {
-    return this.read(address, 1)[0] ?? 0;
+    const piece = this.#readable(address);
+    return piece.view.getUint8(Number(address - piece.start));
   }
 
   u16(address: bigint): number {
-    const at = this.#within(address, 2);
-    return at ? at.piece.view.getUint16(at.offset, true) : Number(this.#assemble(address, 2));
+    const piece = this.#readable(address);
+    const offset = Number(address - piece.start);
+    return offset + 2 <= piece.bytes.length
+      ? piece.view.getUint16(offset, true)
+      : Number(this.#assemble(address, 2));
   }
 
   u32(address: bigint): number {
-    const at = this.#within(address, 4);
-    return at ? at.piece.view.getUint32(at.offset, true) : Number(this.#assemble(address, 4));
+    const piece = this.#readable(address);
+    const offset = Number(address - piece.start);
+    return offset + 4 <= piece.bytes.length
+      ? piece.view.getUint32(offset, true)
+      : Number(this.#assemble(address, 4));
   }
 
   i32(address: bigint): number {
@@ -181,15 +188,19 @@ export class AddressSpace {
   }
 
   u64(address: bigint): bigint {
-    const at = this.#within(address, 8);
-    return at ? at.piece.view.getBigUint64(at.offset, true) : this.#assemble(address, 8);
+    const piece = this.#readable(address);
+    const offset = Number(address - piece.start);
+    return offset + 8 <= piece.bytes.length
+      ? piece.view.getBigUint64(offset, true)
+      : this.#assemble(address, 8);
   }
 
   /** The bytes at an address; a view where they lie together. The length must be a sane one. */
   read(address: bigint, length: number): Uint8Array {
     if (length === 0) return new Uint8Array(0);
-    const at = this.#within(address, length);
-    if (at) return at.piece.bytes.subarray(at.offset, at.offset + length);
+    const { start, bytes } = this.#readable(address);
+    const offset = Number(address - start);
+    if (offset + length <= bytes.length) return bytes.subarray(offset, offset + length);
     this.#checkRange('read', address, BigInt(length));
     return joined([...this.#runs(address, length)]);
   }
@@ -208,6 +219,17 @@ export class AddressSpace {
       if (nul >= 0) return { text, terminated: true };
     }
     return { text, terminated: false };
+  }
+
+  /** Whether the string at an address, as `string` has it, is this text: nothing is decoded to tell. */
+  isString(address: bigint, text: string): boolean {
+    const { start, bytes } = this.#readable(address);
+    const offset = Number(address - start);
+    if (offset + text.length >= bytes.length) return this.string(address).text === text;
+    for (let i = 0; i < text.length; i++) {
+      if (bytes[offset + i] !== text.charCodeAt(i)) return false;
+    }
+    return bytes[offset + text.length] === 0;
   }
 
   /**
@@ -230,25 +252,24 @@ export class AddressSpace {
   }
 
   setU32(address: bigint, value: number): void {
-    const bytes = new Uint8Array(4);
-    new DataView(bytes.buffer).setUint32(0, value >>> 0, true);
-    this.write(address, bytes);
+    const piece = this.#writable(address, 4);
+    const offset = Number(address - piece.start);
+    if (offset + 4 <= piece.bytes.length) piece.view.setUint32(offset, value, true);
+    else this.#scatter(address, 4, BigInt(value));
   }
 
   setU64(address: bigint, value: bigint): void {
-    const bytes = new Uint8Array(8);
-    new DataView(bytes.buffer).setBigUint64(0, wrap64(value), true);
-    this.write(address, bytes);
+    const piece = this.#writable(address, 8);
+    const offset = Number(address - piece.start);
+    if (offset + 8 <= piece.bytes.length) piece.view.setBigUint64(offset, value, true);
+    else this.#scatter(address, 8, value);
   }
 
   /** Stores bytes. While patches are written, more can be written than what is writable. */
   write(address: bigint, bytes: Uint8Array, canWrite: WritePermission = isWritable): void {
     for (let done = 0; done < bytes.length; ) {
       const here = wrap64(address + BigInt(done));
-      const found = this.#find(here);
-      if (!found) throw new MemoryFault('write', here);
-      if (!canWrite(found.mapping)) throw new MemoryFault('write', here, 'read-only');
-      const piece = found.isShared ? this.#own(found, here, bytes.length - done) : found;
+      const piece = this.#writable(here, bytes.length - done, canWrite);
       const count = Math.min(bytes.length - done, Number(piece.end - here));
       piece.bytes.set(bytes.subarray(done, done + count), Number(here - piece.start));
       done += count;
@@ -289,12 +310,20 @@ export class AddressSpace {
     return found;
   }
 
-  #within(address: bigint, length: number): { piece: Piece; offset: number } | undefined {
+  /** The piece that has the first byte of what is read. */
+  #readable(address: bigint): Piece {
     const piece = this.#find(address);
     if (!piece) throw new MemoryFault('read', address);
     this.#noteGuess(piece, address);
-    const offset = Number(address - piece.start);
-    return offset + length <= piece.bytes.length ? { piece, offset } : undefined;
+    return piece;
+  }
+
+  /** The piece that has the first byte of what is written, and nobody else's. */
+  #writable(address: bigint, length: number, canWrite: WritePermission = isWritable): Piece {
+    const found = this.#find(address);
+    if (!found) throw new MemoryFault('write', address);
+    if (!canWrite(found.mapping)) throw new MemoryFault('write', address, 'read-only');
+    return found.isShared ? this.#own(found, address, length) : found;
   }
 
   /** The bytes from an address on, piece by piece, up to a length or to where nothing is mapped. */
@@ -315,6 +344,12 @@ export class AddressSpace {
 
   #assemble(address: bigint, length: number): bigint {
     return this.read(address, length).reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+  }
+
+  #scatter(address: bigint, length: 4 | 8, value: bigint): void {
+    const bytes = new Uint8Array(8);
+    new DataView(bytes.buffer).setBigUint64(0, value, true);
+    this.write(address, bytes.subarray(0, length));
   }
 
   #checkRange(access: 'read' | 'write', address: bigint, sizeBytes: bigint): void {

@@ -50,6 +50,14 @@ describe('memory', () => {
     assert.deepEqual(memory.string(BASE), { text: 'abcdefgh', terminated: false });
     assert.throws(() => memory.printed(BASE), fault('read', BASE + 8n));
     assert.throws(() => memory.string(0n), fault('read', 0n));
+    const same = ['abcdefgh', 'abcdefg', 'abcdefghi', ''].map((t) => memory.isString(BASE, t));
+    assert.deepEqual(same, [true, false, false, false]);
+    memory.write(BASE + 3n, Buffer.from('\0'));
+    assert.deepEqual(
+      ['abc', 'ab', 'abcd', 'abd'].map((t) => memory.isString(BASE, t)),
+      [true, false, false, false],
+    );
+    assert.throws(() => memory.isString(0n, ''), fault('read', 0n));
     assert.equal(memory.printed(0xfffn), '<NULL>');
   });
 

@@ -34,7 +34,7 @@ function checkSite(subject: Subject, site: PatchSite): readonly Finding[] {
 
   const cut = instructionAt(instructions, end);
   if (cut && cut.address < end && cut.flow !== 'truncated') {
-    const at = `${disassembler.format(cut)} at ${hex(cut.address)}`;
+    const at = () => `${disassembler.format(cut)} at ${hex(cut.address)}`;
     const indirect = instructions.find(
       ({ flow, address }) => flow === 'indirect-jump' && (address < start || address >= end),
     );
@@ -43,7 +43,7 @@ function checkSite(subject: Subject, site: PatchSite): readonly Finding[] {
         hazard(
           subject,
           'nop-splits-instruction',
-          `fills ${name} with NOPs up to ${hex(end)}, in the middle of ${at}`,
+          `fills ${name} with NOPs up to ${hex(end)}, in the middle of ${at()}`,
           {
             symbol,
             expected: `an end at ${hex(cut.address)} or ${hex(cut.address + BigInt(cut.length))}`,
@@ -57,7 +57,7 @@ function checkSite(subject: Subject, site: PatchSite): readonly Finding[] {
         hazard(
           subject,
           'trampoline-splits-instruction',
-          `writes a jump over ${name} that ends at ${hex(end)}, in the middle of ${at}, and ${disassembler.format(indirect)} at ${hex(indirect.address)} may lead there`,
+          `writes a jump over ${name} that ends at ${hex(end)}, in the middle of ${at()}, and ${disassembler.format(indirect)} at ${hex(indirect.address)} may lead there`,
           {
             symbol,
             actual: hex(end),
