@@ -1,5 +1,6 @@
-import type { CodeGraph } from './graph.js';
-import type { CodeRecord, RecordedNode } from './record.js';
+import type { CodeNode } from './analyse.js';
+import type { CodeRecord, RecordedFunction, RecordedNode } from './record.js';
+import { outsideCallees, type Trial, type TriedFunction } from './trial.js';
 
 /** How the code that a function has now compares with what the payload was made against. */
 export type Comparison =
@@ -45,9 +46,16 @@ export interface FunctionComparison {
   readonly comparison: Comparison;
 }
 
-/** Compares a record with the code that runs now, function by function, nearest callees first. */
-export function compareRecord(graph: CodeGraph, record: CodeRecord): readonly FunctionComparison[] {
-  const current = new Map<number, ReturnType<CodeGraph['named']>>();
+/**
+ * Compares a record with the code that runs now, function by function, nearest callees first.
+ *
+ * What a function calls follows from its code. So a record that names other callees for code that is there
+ * as it says is no record of this code, and its function is `unknown`: nothing can be left out of a
+ * record to make it pass.
+ */
+export function compareRecord(trial: Trial, record: CodeRecord): readonly FunctionComparison[] {
+  const { graph } = trial;
+  const current = new Map<number, CodeNode | null>();
   const now = (place: number, { name }: RecordedNode) => {
     const known = current.get(place);
     if (known !== undefined) return known;
@@ -55,27 +63,40 @@ export function compareRecord(graph: CodeGraph, record: CodeRecord): readonly Fu
     current.set(place, node);
     return node;
   };
-  return record.functions.map(({ name, oldCode, newCallees }) => {
-    if (oldCode === null) {
-      const reason = 'no code was known to begin at its address when the record was made';
+  return record.functions.map((recorded, index) => {
+    const { name, oldCode, newCallees } = recorded;
+    const unknown = (reason: string): FunctionComparison => {
       return { name, comparison: { result: 'unknown', reason, comparedBytes: 0 } };
+    };
+    if (oldCode === null) {
+      return unknown('no code was known to begin at its address when the record was made');
     }
+    const other = wrongStart(trial, trial.functions[index], record, recorded);
+    if (other !== null) return unknown(other);
     // Where each function was reached from; the roots from nowhere.
     const reachedFrom = new Map<number, number | null>([[oldCode, null]]);
     for (const place of newCallees) if (!reachedFrom.has(place)) reachedFrom.set(place, null);
     let unknownEdges = 0;
     const different: number[] = [];
+    let wrong: string | null = null;
     // Breadth first: a map yields what is added while it is walked, each function once.
     for (const place of reachedFrom.keys()) {
       const node = record.nodes[place];
       if (node === undefined) continue;
       unknownEdges += node.unknownEdges;
-      if (now(place, node)?.digest !== node.digest) different.push(place);
+      const running = now(place, node);
+      if (running?.digest !== node.digest) different.push(place);
+      else {
+        const callees = running.callees.flatMap((address) => graph.node(address) ?? []);
+        const callee = firstNotInBoth(callees, record, node.callees);
+        if (callee !== null) wrong ??= contradiction(`the code of ${node.name}`, callee);
+      }
       for (const callee of node.callees)
         if (!reachedFrom.has(callee)) reachedFrom.set(callee, place);
     }
     const [first] = different;
     if (first === undefined) {
+      if (wrong !== null) return unknown(wrong);
       return {
         name,
         comparison: { result: 'equal', basis: 'record', functions: reachedFrom.size, unknownEdges },
@@ -98,6 +119,40 @@ export function compareRecord(graph: CodeGraph, record: CodeRecord): readonly Fu
       },
     };
   });
+}
+
+/** Why a record's function is not the one that the payload replaces, or its new code not the payload's. */
+function wrongStart(
+  trial: Trial,
+  tried: TriedFunction | undefined,
+  record: CodeRecord,
+  { oldCode, newCallees }: RecordedFunction,
+): string | null {
+  const name = record.nodes[oldCode ?? -1]?.name;
+  const replaced = tried?.oldCode?.name;
+  if (replaced !== undefined && replaced !== name) {
+    return `its record is of ${name}, and it replaces ${replaced}`;
+  }
+  const callees = tried?.newCode ? outsideCallees(trial, tried.newCode) : [];
+  const wrong = firstNotInBoth(callees, record, newCallees);
+  return wrong === null ? null : contradiction('the new code', wrong);
+}
+
+function contradiction(code: string, callee: string): string {
+  return `its record and ${code} do not agree whether ${callee} is called`;
+}
+
+/** A name that is among these functions, or among those at these places of the record, but not both. */
+function firstNotInBoth(
+  found: readonly CodeNode[],
+  { nodes }: CodeRecord,
+  places: readonly number[],
+): string | null {
+  const actual = new Set(found.map(({ name }) => name));
+  const recorded = new Set(places.map((place) => nodes[place]?.name ?? ''));
+  for (const name of actual) if (!recorded.has(name)) return name;
+  for (const name of recorded) if (!actual.has(name)) return name;
+  return null;
 }
 
 function pathTo(last: number, reachedFrom: ReadonlyMap<number, number | null>): readonly number[] {

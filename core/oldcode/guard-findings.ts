@@ -3,7 +3,8 @@ import type { Payload } from '../payload/index.js';
 import type { FunctionComparison } from './compare.js';
 import type { Overlap } from './overlap.js';
 
-const RECORD_HINT = 'Make one where the payload is built: xsplice-ts record PAYLOAD --image FILE';
+const RECORD_HINT =
+  'Record its old code where it is built, with xsplice-ts record PAYLOAD --image FILE.';
 
 /** Null for a function whose old code is the same. */
 export function differenceFinding(
@@ -20,6 +21,7 @@ export function differenceFinding(
         file,
         symbol: name,
         message: `Whether ${name} is what it was made against is not known: ${comparison.reason}`,
+        hint: RECORD_HINT,
       };
     case 'differs': {
       const { path, expected, actual, owner, differences } = comparison;
@@ -50,7 +52,6 @@ export function overlapFinding(
   { file }: Payload,
   other: string,
   { kind, name, path }: Overlap,
-  hasRecord: boolean,
 ): Finding {
   const them = `payload ${JSON.stringify(other)}`;
   const over = path.length > 1 ? ` (${path.join(' → ')})` : '';
@@ -66,9 +67,7 @@ export function overlapFinding(
     file,
     symbol: name,
     message: `The payload was not made on ${them} and is not independent of it: ${what}`,
-    hint: hasRecord
-      ? `Build and record it on top: xsplice-ts record PAYLOAD --image FILE --on ${JSON.stringify(other)}`
-      : RECORD_HINT,
+    hint: 'Build it on top of that one, and record it so: --on names the file of that payload.',
   };
 }
 

@@ -94,7 +94,7 @@ function checkParent(model: Model, payload: Payload): Finding | null {
   const found = textOf(payload.depends);
   if (found !== null && found === expected) return null;
   const where =
-    top === null ? 'the hypervisor' : `payload ${JSON.stringify(top.name)}, which is on top`;
+    top === null ? 'the hypervisor' : `payload ${JSON.stringify(top.name)}, which is on top,`;
   return {
     code: 'wrong-parent',
     severity: 'error',
@@ -150,10 +150,10 @@ export function checkOldCode(setting: GuardSetting, payload: Payload): OldCodeRe
   const overlaps = foreignOverlaps(disassembler, trial, madeOn);
   for (const { payload: other, overlap } of overlaps) {
     if (isSettledBy(record, overlap)) continue;
-    findings.push(overlapFinding(payload, other, overlap, record !== null));
+    findings.push(overlapFinding(payload, other, overlap));
   }
   if (record !== null) {
-    const functions = compareRecord(trial.graph, record);
+    const functions = compareRecord(trial, record);
     findings.push(...functions.flatMap((f) => differenceFinding(payload, f) ?? []));
     return { functions, findings };
   }

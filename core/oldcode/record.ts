@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { BuildId } from '../abi/ids.js';
 import { LIVEPATCH_MAX_SIZE } from '../abi/livepatch.js';
-import { ElfError, sectionBytes } from '../elf/index.js';
+import { ElfError, SHT, sectionBytes } from '../elf/index.js';
 import type { Finding } from '../errors.js';
 import type { Payload, PayloadId } from '../payload/index.js';
 import { DIGEST_FORMAT } from './analyse.js';
@@ -97,6 +97,11 @@ export function readRecord(payload: Payload): RecordStatus {
       actual,
     );
   if (sections.length > 1) return damaged('one record', `${sections.length}`);
+  if (section.type !== SHT.PROGBITS || section.flags !== 0n) {
+    // Xen would load it, or a tool has packed it.
+    const expected = `a section of type ${SHT.PROGBITS} with flags 0`;
+    return damaged(expected, `type ${section.type} with flags 0x${section.flags.toString(16)}`);
+  }
   if (section.size > BigInt(LIVEPATCH_MAX_SIZE)) {
     return damaged(`at most ${LIVEPATCH_MAX_SIZE} bytes`, `${section.size} bytes`);
   }
