@@ -1,19 +1,10 @@
 import { errnoName } from '../abi/errno.js';
 import { type Finding, XspliceError } from '../errors.js';
 import { executePlan } from '../execute/execute.js';
-import { MemoryStore, ModelPort } from '../hypervisor/embedded/model-port.js';
+import { FatalVerdict, MemoryStore, ModelPort } from '../hypervisor/embedded/model-port.js';
 import { type OperationResult, succeeded } from '../hypervisor/port.js';
 import { fingerprintOf, nameText, type Plan, type Step } from '../stack/index.js';
-import {
-  apply,
-  type Fatality,
-  type Model,
-  replace,
-  revert,
-  unload,
-  upload,
-  type Verdict,
-} from '../verify/index.js';
+import type { Model } from '../verify/index.js';
 import { adviceFor } from './advice.js';
 
 /** What the hypervisor will answer to one step, known before it is asked. */
@@ -66,16 +57,12 @@ export async function preflightPlan(
     );
     return { ok: report.outcome === 'done', version, predictions };
   } catch (error) {
-    if (!(error instanceof XspliceError) || error.code !== 'fatal-verdict') throw error;
-    const before = await store.read();
+    if (!(error instanceof FatalVerdict)) throw error;
+    const { stage, cause } = error.fatality;
     const predictions = plan.steps.map((step, index): Prediction => {
       const prediction = unasked(step, step.action === 'none');
       if (index > reached || step.action === 'none') return prediction;
       if (index < reached) return { ...prediction, outcome: 'accepted' };
-      const { stage, cause } = fatalityOf(before, step, contents) ?? {
-        stage: null,
-        cause: error.message,
-      };
       return { ...prediction, outcome: 'fatal', stage, cause };
     });
     return { ok: false, version, predictions };
@@ -112,34 +99,6 @@ export function refusalOf({ predictions, version }: Preflight): XspliceError | n
       { ...about, code: 'would-be-refused', message, ...(errno === null ? {} : { errno }) },
     ],
   });
-}
-
-/** What would kill Xen at this step; null where it survives it. */
-function fatalityOf(
-  model: Model,
-  { action, name, sha256, nodeps }: Step,
-  contents: ReadonlyMap<string, Uint8Array>,
-): Fatality | null {
-  const { outcome } = verdictOf();
-  return outcome.outcome === 'fatal' ? outcome : null;
-
-  function verdictOf(): Verdict {
-    switch (action) {
-      case 'upload': {
-        const bytes = contents.get(sha256 ?? '') ?? new Uint8Array();
-        return upload(model, name, bytes).verdict;
-      }
-      case 'apply':
-        return apply(model, name, { nodeps: nodeps ?? false }).verdict;
-      case 'replace':
-        return replace(model, name).verdict;
-      case 'unload':
-        return unload(model, name).verdict;
-      case 'revert':
-      case 'none':
-        return revert(model, name).verdict;
-    }
-  }
 }
 
 /**

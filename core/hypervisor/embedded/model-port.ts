@@ -3,6 +3,7 @@ import type { Snapshot } from '../../stack/snapshot.js';
 import {
   type Answer,
   apply,
+  type Fatality,
   type Model,
   replace,
   revert,
@@ -27,9 +28,22 @@ export interface ModelStore {
   readonly version: string;
 }
 
+/** Thrown in place of an operation that a real Xen would not survive. Its code is `fatal-verdict`. */
+export class FatalVerdict extends XspliceError {
+  readonly fatality: Fatality;
+
+  constructor(operation: string, fatality: Fatality) {
+    const { cause, stage } = fatality;
+    super('fatal-verdict', `Xen would not survive ${operation}: ${cause} (${stage})`, {
+      hint: 'This payload must never be uploaded to a hypervisor. Build it again.',
+    });
+    this.fatality = fatality;
+  }
+}
+
 /**
  * The rules of core/verify as a hypervisor that can be operated. It refuses what Xen refuses; what
- * would kill Xen is not done but thrown, as an XspliceError with the code `fatal-verdict`.
+ * would kill Xen is not done but thrown, as a FatalVerdict.
  */
 export class ModelPort implements HypervisorPort {
   readonly host: HostDescription;
@@ -75,11 +89,7 @@ export class ModelPort implements HypervisorPort {
       const answer = operation(model);
       const { outcome, hypercallRc, payloadRc, log, assumptions } = answer.verdict;
       if (outcome.outcome === 'fatal') {
-        throw new XspliceError(
-          'fatal-verdict',
-          `Xen would not survive ${verb} of ${JSON.stringify(name)}: ${outcome.cause} (${outcome.stage})`,
-          { hint: 'This payload must never be uploaded to a hypervisor. Build it again.' },
-        );
+        throw new FatalVerdict(`${verb} of ${JSON.stringify(name)}`, outcome);
       }
       const value = {
         hypercallRc: hypercallRc ?? 0,
