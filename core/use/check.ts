@@ -1,12 +1,18 @@
-import { errnoName } from '../abi/errno.js';
 import type { BuildId } from '../abi/ids.js';
 import { formatRelease } from '../abi/release.js';
 import type { Finding } from '../errors.js';
 import type { SymbolTable } from '../image/index.js';
 import type { GuardSetting } from '../oldcode/index.js';
-import { type ChainMember, type ChainReport, checkChain, nameText } from '../stack/index.js';
-import { apply, type Model, type Outcome, upload, type Verdict } from '../verify/index.js';
-import { adviceFor } from './advice.js';
+import { type ChainMember, type ChainReport, checkChain } from '../stack/index.js';
+import {
+  apply,
+  type Fault,
+  type Model,
+  type Outcome,
+  upload,
+  type Verdict,
+} from '../verify/index.js';
+import { findingsOfFaults } from './fault-findings.js';
 import { hazardsOf } from './hazards.js';
 import type { InputFile } from './input-file.js';
 import { type Asked, askGuard, type CodeGuard, type GuardReport } from './old-code.js';
@@ -66,7 +72,7 @@ export interface CheckReport {
   readonly notVerified: string | null;
   /** Null where old code was not compared. */
   readonly guard: GuardReport | null;
-  /** Of the readers, of the chain, and one for each payload that Xen would not accept. */
+  /** Of the readers, of the chain, and of Xen's checks for each payload that they would not accept. */
   readonly findings: readonly Finding[];
 }
 
@@ -94,7 +100,9 @@ export async function checkPayloads(
       ? null
       : tryAll(read.payloads, target.model, isFree ? (asked?.order ?? []) : null);
   const verdicts = tried?.map(({ verdict }) => verdict) ?? null;
-  const refusals = (verdicts ?? []).flatMap(findingOf);
+  const refusals = (tried ?? []).flatMap(({ verdict, faults }) =>
+    findingsOfFaults(verdict.file, (verdict.inChain ?? verdict).operation, faults),
+  );
   const hazards: Finding[] = [];
   for (const { payload, model } of tried ?? []) {
     if (model !== null) hazards.push(...hazardsOf(payload, model, target.symbols));
@@ -118,6 +126,8 @@ export async function checkPayloads(
 interface Tried {
   readonly payload: PayloadInput;
   readonly verdict: FileVerdict;
+  /** Why it is not accepted: the verdict's own reason, and what comes behind it. */
+  readonly faults: readonly Fault[];
   readonly model: Model | null;
 }
 
@@ -168,12 +178,18 @@ function tryAll(
       inChain: inChain?.answered ?? null,
     };
     const accepted = (inChain?.answered ?? verdict).outcome === 'accepted';
-    return { payload, verdict, model: accepted ? (inChain?.model ?? alone.model) : null };
+    return {
+      payload,
+      verdict,
+      faults: inChain?.faults ?? alone.verdict.faults,
+      model: accepted ? (inChain?.model ?? alone.model) : null,
+    };
   });
 }
 
 interface TriedOn {
   readonly answered: Answered;
+  readonly faults: readonly Fault[];
   readonly model: Model;
 }
 
@@ -221,7 +237,8 @@ function tryOn({ input, planned }: PayloadInput, below: Model, nodeps: boolean):
   const { name } = planned;
   const uploaded = upload(below, name, input.bytes);
   if (uploaded.verdict.outcome.outcome !== 'accepted') {
-    return { answered: answered('upload', uploaded.verdict), model: below };
+    const { faults } = uploaded.verdict;
+    return { answered: answered('upload', uploaded.verdict), faults, model: below };
   }
   const applied = apply(uploaded.model, name, { nodeps });
   const both: Verdict = {
@@ -229,7 +246,7 @@ function tryOn({ input, planned }: PayloadInput, below: Model, nodeps: boolean):
     log: [...uploaded.verdict.log, ...applied.verdict.log],
     assumptions: [...uploaded.verdict.assumptions, ...applied.verdict.assumptions],
   };
-  return { answered: answered('apply', both), model: applied.model };
+  return { answered: answered('apply', both), faults: both.faults, model: applied.model };
 }
 
 function answered(
@@ -245,32 +262,4 @@ function answered(
     log: log.map(({ text }) => text),
     assumptions,
   };
-}
-
-function findingOf(verdict: FileVerdict): readonly Finding[] {
-  const { file } = verdict;
-  const { outcome, operation, errno, stage, cause, log } = verdict.inChain ?? verdict;
-  if (outcome === 'accepted') return [];
-  const base = { severity: 'error', file, ...(stage === null ? {} : { stage }) } as const;
-  if (outcome === 'fatal') {
-    return [
-      {
-        ...base,
-        code: 'would-be-fatal',
-        message: `${file}: Xen would not survive the ${operation}: ${cause ?? 'it crashes'}`,
-        hint: 'This payload must never reach a hypervisor. Build it again.',
-      },
-    ];
-  }
-  const reason = log.at(-1);
-  const said = reason === undefined ? 'prints nothing' : `prints "${nameText(reason)}"`;
-  return [
-    {
-      ...base,
-      code: 'would-be-refused',
-      message: `${file}: Xen would refuse the ${operation} with ${errnoName(errno ?? 0)} and ${said}`,
-      hint: adviceFor(stage, errno),
-      ...(errno === null ? {} : { errno }),
-    },
-  ];
 }

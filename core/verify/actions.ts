@@ -1,5 +1,6 @@
 import { XEN_ERRNO } from '../abi/errno.js';
 import { type HookKind, VETOING_HOOKS } from '../abi/livepatch.js';
+import { shownOnConsole } from './console.js';
 import { checkExpectations } from './expectations.js';
 import { type AddressSpace, MemoryFault, wrap64 } from './memory.js';
 import {
@@ -13,7 +14,14 @@ import {
 import { patchFunctions, restoreFunctions } from './patching.js';
 import type { Rules } from './rules.js';
 import type { Answer } from './upload.js';
-import { type LogLine, type Verdict, type VerdictStage, XenPanic } from './verdict.js';
+import {
+  type Fault,
+  type LogLine,
+  type Outcome,
+  type Verdict,
+  type VerdictStage,
+  XenPanic,
+} from './verdict.js';
 import { PAGE_SIZE } from './vmap.js';
 
 const POINTER_BYTES = 8;
@@ -22,6 +30,7 @@ const POINTER_BYTES = 8;
 interface Replay {
   readonly memory: AddressSpace;
   readonly rules: Rules;
+  /** What printk was called with, not yet as the console shows it. */
   readonly log: LogLine[];
   readonly assumptions: string[];
 }
@@ -134,30 +143,37 @@ function act(model: Model, name: string, body: ActionBody): Answer {
     return answer(model, replay, result, after);
   } catch (failure) {
     if (!(failure instanceof MemoryFault || failure instanceof XenPanic)) throw failure;
-    const { log } = replay;
-    const assumptions = [...replay.assumptions, ...replay.memory.guesses];
     const outcome = { outcome: 'fatal', stage: 'patching', cause: failure.message } as const;
-    return { model, verdict: { outcome, hypercallRc: null, payloadRc: null, log, assumptions } };
+    return { model, verdict: verdictOf(replay, outcome, null, null) };
   }
 }
 
 function answer(
   before: Model,
-  { memory, log, assumptions }: Replay,
+  replay: Replay,
   { model, errno, stage }: Result,
   payload: ModelPayload | null,
 ): Answer {
   const payloadRc = payload?.rc ?? null;
   // What an earlier action left in rc says nothing about this one, which did not touch it.
   const failed = errno !== 0 ? errno : model !== before && payloadRc !== null ? -payloadRc : 0;
-  const verdict: Verdict = {
-    outcome: failed === 0 ? { outcome: 'accepted' } : { outcome: 'refused', stage, errno: failed },
-    hypercallRc: errno === 0 ? 0 : -errno,
-    payloadRc,
-    log,
-    assumptions: [...assumptions, ...memory.guesses],
-  };
-  return { model: model === before ? before : { ...model, memory }, verdict };
+  const outcome: Outcome =
+    failed === 0 ? { outcome: 'accepted' } : { outcome: 'refused', stage, errno: failed };
+  const verdict = verdictOf(replay, outcome, errno === 0 ? 0 : -errno, payloadRc);
+  return { model: model === before ? before : { ...model, memory: replay.memory }, verdict };
+}
+
+function verdictOf(
+  replay: Replay,
+  outcome: Outcome,
+  hypercallRc: number | null,
+  payloadRc: number | null,
+): Verdict {
+  const log = shownOnConsole(replay.log);
+  const assumptions = [...replay.assumptions, ...replay.memory.guesses];
+  const faults: readonly Fault[] =
+    outcome.outcome === 'accepted' ? [] : [{ outcome, log, assumptions, where: {} }];
+  return { outcome, hypercallRc, payloadRc, log, assumptions, faults };
 }
 
 /**

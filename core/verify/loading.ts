@@ -1,15 +1,24 @@
+import { XEN_ERRNO } from '../abi/errno.js';
 import type { HookKind } from '../abi/livepatch.js';
+import { shownOnConsole } from './console.js';
 import { type AddressSpace, wrap64 } from './memory.js';
 import type { FunctionState, IdSpan, Model, PayloadSymbol, Span } from './model.js';
 import type { Rules } from './rules.js';
-import type { LogLine } from './verdict.js';
+import type { StageId } from './stages/index.js';
+import type { Fatality, Fault, Refusal, Whereabouts } from './verdict.js';
 import type { Allocation } from './vmap.js';
 
-/** 0, or the positive errno with which a stage refuses. */
-export type StageResult = number;
+/** 0, or the fault with which a check refuses: what `refuse` returns. */
+export type StageResult = 0 | Fault;
 
-/** One check of Xen's loader: it may write into the memory and the draft, as Xen's does. */
+/**
+ * One check of Xen's loader: it may write into the memory and the draft, as Xen's does. Where one fault
+ * says nothing about the next (symbols, functions), it goes on behind those that Xen would stop at.
+ */
 export type Stage = (loading: Loading) => StageResult;
+
+/** As many refusals are recorded of one stage: a payload made for another hypervisor has hundreds. */
+export const MOST_FAULTS_OF_A_STAGE = 10;
 
 export const SHF_WRITE = 1n;
 export const SHF_ALLOC = 2n;
@@ -119,8 +128,11 @@ export interface Loading {
   /** The hypervisor's memory with the file's buffer mapped; the stages write into it. */
   readonly memory: AddressSpace;
   readonly raw: Span;
-  readonly log: LogLine[];
   readonly assumptions: string[];
+  /** What was found wrong so far, in Xen's order. */
+  readonly faults: Fault[];
+  /** The one that runs. */
+  stage: StageId;
   header: LoadingHeader;
   sections: LoadingSection[];
   symbolTable: LoadingSection | null;
@@ -139,8 +151,9 @@ export function startLoading(model: Model, name: string, memory: AddressSpace, r
     name,
     memory,
     raw,
-    log: [],
     assumptions: [],
+    faults: [],
+    stage: 'elf-header',
     header: { sectionOffset: 0n, sectionCount: 0, sectionEntrySize: 0, nameSectionIndex: 0 },
     sections: [],
     symbolTable: null,
@@ -166,14 +179,35 @@ export function startLoading(model: Model, name: string, memory: AddressSpace, r
 }
 
 /**
- * Prints an error line and refuses: the pair that ends most of the loader's checks. Up to 4.12 these
- * lines are dprintk's, which a release build leaves out.
+ * Prints an error line and refuses: the pair that ends most of the loader's checks. Null for those that
+ * refuse in silence. Up to 4.12 these lines are dprintk's, which a release build leaves out.
  */
-export function refuse(loading: Loading, errno: number, text: string): StageResult {
-  if (loading.rules.has('errorsPrinted')) {
-    loading.log.push({ level: 'error', text: `${loading.name}${text}` });
-  }
-  return errno;
+export function refuse(
+  loading: Loading,
+  errno: number,
+  text: string | null,
+  where: Whereabouts = {},
+): Fault {
+  const { stage, faults } = loading;
+  const ofStage = faults.filter(({ outcome }) => outcome.stage === stage);
+  const last = ofStage.at(-1);
+  if (last && ofStage.length >= MOST_FAULTS_OF_A_STAGE) return last;
+  const isPrinted = text !== null && loading.rules.has('errorsPrinted');
+  const printed = isPrinted ? [{ level: 'error', text: `${loading.name}${text}` } as const] : [];
+  const outcome: Refusal = { outcome: 'refused', stage, errno };
+  return recordFault(loading, { outcome, where, log: shownOnConsole(printed) });
+}
+
+/** An access or a BUG that Xen does not survive. */
+export function recordFatality(loading: Loading, cause: string): Fault {
+  const outcome: Fatality = { outcome: 'fatal', stage: loading.stage, cause };
+  return recordFault(loading, { outcome, where: {}, log: [] });
+}
+
+function recordFault(loading: Loading, found: Omit<Fault, 'assumptions'>): Fault {
+  const fault = { ...found, assumptions: [...loading.assumptions, ...loading.memory.guesses] };
+  loading.faults.push(fault);
+  return fault;
 }
 
 /** livepatch_elf_sec_by_name: the first section with this name, from index 1. */
@@ -183,6 +217,27 @@ export function sectionByName(loading: Loading, name: string): LoadingSection | 
     if (section && loading.memory.string(section.nameAddress).text === name) return section;
   }
   return null;
+}
+
+/** Where a section's header is in the file. Fits in 64 bits: elf-header made sure. */
+export function headerOffset({ header }: Loading, index: number): bigint {
+  return header.sectionOffset + BigInt(index * header.sectionEntrySize);
+}
+
+/**
+ * The names at these addresses, for a report: Xen does not read them at this place, so what cannot be read
+ * is left out and kills nobody. So are names that are empty, as those of section symbols.
+ */
+export function named(
+  { memory }: Loading,
+  addresses: { readonly section?: bigint; readonly symbol?: bigint },
+): Whereabouts {
+  const read = (address: bigint | undefined): string =>
+    address !== undefined && memory.isMapped(address) && memory.isKnown(address)
+      ? memory.string(address).text
+      : '';
+  const [section, symbol] = [read(addresses.section), read(addresses.symbol)];
+  return { ...(section === '' ? {} : { section }), ...(symbol === '' ? {} : { symbol }) };
 }
 
 /** A section's name as printk prints it. */
@@ -207,19 +262,20 @@ export function contentsAddress(loading: Loading, section: LoadingSection): bigi
 }
 
 /** section_ok: the size must be a multiple of the entry's. */
-export function isWholeEntries(
+export function checkWholeEntries(
   loading: Loading,
   section: LoadingSection,
   entryBytes: number,
-): boolean {
+): StageResult {
   const size = section.header.size;
-  if (size % BigInt(entryBytes) === 0n) return true;
-  refuse(
+  if (size % BigInt(entryBytes) === 0n) return 0;
+  const name = printedName(loading, section);
+  return refuse(
     loading,
-    0,
-    `: Wrong size ${size} of ${printedName(loading, section)} (must be multiple of ${entryBytes})`,
+    XEN_ERRNO.EINVAL,
+    `: Wrong size ${size} of ${name} (must be multiple of ${entryBytes})`,
+    { section: name, expected: `a multiple of ${entryBytes} bytes`, actual: `${size} bytes` },
   );
-  return false;
 }
 
 /** Fields of an Elf64_Sym. */

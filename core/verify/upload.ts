@@ -1,10 +1,11 @@
 import { XEN_ERRNO } from '../abi/errno.js';
 import { LIVEPATCH_MAX_SIZE, XEN_LIVEPATCH_NAME_SIZE } from '../abi/livepatch.js';
-import { type Loading, startLoading } from './loading.js';
+import { type Loading, recordFatality, startLoading } from './loading.js';
 import { type AddressSpace, MemoryFault } from './memory.js';
 import { findPayload, type Model, type ModelPayload } from './model.js';
-import { STAGES } from './stages/index.js';
-import { type Outcome, type Verdict, type VerdictStage, XenPanic } from './verdict.js';
+import { NEEDS } from './rules.js';
+import { STAGES, type StageId } from './stages/index.js';
+import { type Fault, type Verdict, type VerdictStage, XenPanic } from './verdict.js';
 import { PAGE_SIZE, pagesFor } from './vmap.js';
 
 /**
@@ -23,21 +24,14 @@ export interface Answer {
 /** livepatch_upload: what Xen answers to this file under this name, and the hypervisor afterwards. */
 export function upload(model: Model, name: string, bytes: Uint8Array): Answer {
   const early = checkRequest(model, name, bytes);
-  if (early) return { model, verdict: refusal(early.stage, early.errno) };
+  if (early) return { model, verdict: verdictOf(early, []) };
 
   const memory = model.memory.fork();
   const raw = { address: RAW_BUFFER, sizeBytes: BigInt(bytes.length) };
   mapFile(memory, bytes);
   const loading = startLoading(model, name, memory, raw);
-  for (const stage of model.rules.stages) {
-    const outcome = runStage(loading, stage);
-    if (outcome) {
-      const hypercallRc = outcome.outcome === 'refused' ? -outcome.errno : null;
-      const { log } = loading;
-      const assumptions = [...loading.assumptions, ...memory.guesses];
-      return { model, verdict: { outcome, hypercallRc, payloadRc: null, log, assumptions } };
-    }
-  }
+  const [first, ...behind] = runStages(loading);
+  if (first) return { model, verdict: verdictOf(first, behind) };
   const payload = finish(loading);
   memory.unmap(RAW_BUFFER, PAGE_SIZE);
   return {
@@ -46,22 +40,23 @@ export function upload(model: Model, name: string, bytes: Uint8Array): Answer {
       outcome: { outcome: 'accepted' },
       hypercallRc: 0,
       payloadRc: 0,
-      log: loading.log,
+      log: [],
       assumptions: [...loading.assumptions, ...memory.guesses],
+      faults: [],
     },
   };
 }
 
 /** verify_payload, get_name and find_payload. */
-function checkRequest(
-  model: Model,
-  name: string,
-  bytes: Uint8Array,
-): { stage: VerdictStage; errno: number } | null {
+function checkRequest(model: Model, name: string, bytes: Uint8Array): Fault | null {
   if (!isNameAccepted(name) || bytes.length === 0 || bytes.length > LIVEPATCH_MAX_SIZE) {
-    return { stage: 'name-and-size', errno: XEN_ERRNO.EINVAL };
+    return silently('name-and-size', XEN_ERRNO.EINVAL);
   }
-  return findPayload(model, name) ? { stage: 'same-name', errno: XEN_ERRNO.EEXIST } : null;
+  return findPayload(model, name) ? silently('same-name', XEN_ERRNO.EEXIST) : null;
+}
+
+function silently(stage: VerdictStage, errno: number): Fault {
+  return { outcome: { outcome: 'refused', stage, errno }, log: [], assumptions: [], where: {} };
 }
 
 /** get_name: 1 to 128 bytes with the NUL; the name itself may be empty. Latin1, one byte a character. */
@@ -69,14 +64,11 @@ export function isNameAccepted(name: string): boolean {
   return name.length < XEN_LIVEPATCH_NAME_SIZE && !name.includes('\0');
 }
 
-function refusal(stage: VerdictStage, errno: number): Verdict {
-  return {
-    outcome: { outcome: 'refused', stage, errno },
-    hypercallRc: -errno,
-    payloadRc: null,
-    log: [],
-    assumptions: [],
-  };
+/** The first fault is what Xen answers. */
+function verdictOf(first: Fault, behind: readonly Fault[]): Verdict {
+  const { outcome, log, assumptions } = first;
+  const hypercallRc = outcome.outcome === 'refused' ? -outcome.errno : null;
+  return { outcome, hypercallRc, payloadRc: null, log, assumptions, faults: [first, ...behind] };
 }
 
 /** vmalloc and copy_from_guest: whole pages, of which the last one's rest is undefined (zero here). */
@@ -86,16 +78,30 @@ function mapFile(memory: AddressSpace, bytes: Uint8Array): void {
   memory.map({ base: RAW_BUFFER, bytes: buffer, writable: true, label: 'payload file' });
 }
 
-function runStage(loading: Loading, stage: keyof typeof STAGES): Outcome | null {
-  try {
-    const errno = STAGES[stage](loading);
-    return errno === 0 ? null : { outcome: 'refused', stage, errno };
-  } catch (error) {
-    if (error instanceof MemoryFault || error instanceof XenPanic) {
-      return { outcome: 'fatal', stage, cause: error.message };
-    }
-    throw error;
+/**
+ * The stages in Xen's order, and every fault that they find. Xen stops at the first. Behind it, a stage
+ * runs only if all that it needs has passed: what it finds then is wrong by itself.
+ */
+function runStages(loading: Loading): readonly Fault[] {
+  const notPassed = new Set<StageId>();
+  for (const stage of loading.rules.stages) {
+    const canRun = !NEEDS[stage].some((needed) => notPassed.has(needed));
+    if (!canRun || !passes(loading, stage)) notPassed.add(stage);
   }
+  return loading.faults;
+}
+
+/** Runs one stage, which records what it finds wrong. */
+function passes(loading: Loading, stage: StageId): boolean {
+  loading.stage = stage;
+  const before = loading.faults.length;
+  try {
+    STAGES[stage](loading);
+  } catch (error) {
+    if (!(error instanceof MemoryFault || error instanceof XenPanic)) throw error;
+    recordFatality(loading, error.message);
+  }
+  return loading.faults.length === before;
 }
 
 /** The rest of livepatch_upload, secure_payload included: page permissions, and the payload's place in the list. */

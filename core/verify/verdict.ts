@@ -1,3 +1,4 @@
+import type { Finding } from '../errors.js';
 import type { StageId } from './stages/index.js';
 
 /** A line that Xen prints, without its `livepatch: ` prefix. */
@@ -43,6 +44,19 @@ export interface Acceptance {
 /** What Xen will answer, known before it is asked. */
 export type Outcome = Acceptance | Refusal | Fatality;
 
+/** Where in the payload a fault is and what is wrong there, as far as the check that finds it knows. */
+export type Whereabouts = Pick<Finding, 'section' | 'symbol' | 'offset' | 'expected' | 'actual'>;
+
+/** One reason for which Xen would not accept, or not survive, an operation. */
+export interface Fault {
+  readonly outcome: Refusal | Fatality;
+  /** What Xen prints until then. */
+  readonly log: readonly LogLine[];
+  /** What had to be assumed until then. */
+  readonly assumptions: readonly string[];
+  readonly where: Whereabouts;
+}
+
 /**
  * What Xen answers to one operation. Both rcs are null when the outcome is fatal: there is nobody
  * left to answer.
@@ -56,6 +70,11 @@ export interface Verdict {
   readonly log: readonly LogLine[];
   /** What the verdict had to assume, in words, e.g. that a hook returns 0. */
   readonly assumptions: readonly string[];
+  /**
+   * Why it is not accepted, in Xen's order: the first is the outcome. Xen stops there; those behind it would
+   * come up once it is mended. Empty where it is accepted.
+   */
+  readonly faults: readonly Fault[];
 }
 
 /** Thrown inside the replay where C would BUG(), panic() or hit an assertion that stays in a release build. */

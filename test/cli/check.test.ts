@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test from 'node:test';
+import test, { type TestContext } from 'node:test';
+import { SHF } from '../../core/elf/index.js';
 import { readImage, readPayload } from '../../core/index.js';
+import { explain } from '../../core/verify/explain/index.js';
 import {
   CHAIN,
   DEMO,
@@ -12,6 +14,8 @@ import {
   runCli,
   temporaryFolder,
 } from '../support/cli.js';
+import { buildIdNote } from '../support/elf-builder.js';
+import { buildPayload } from '../support/payload-builder.js';
 
 const shuffled = [2, 0, 4, 1, 3].flatMap((index) => CHAIN[index] ?? []);
 const hypervisorId = readImage(readFileSync(DEMO_IMAGE), DEMO_IMAGE).buildIds[0]?.id ?? '';
@@ -205,6 +209,70 @@ test('verdicts are those of an empty hypervisor; beside them, those in the chain
     [tooSmall?.outcome, tooSmall?.errno, tooSmall?.stage],
     ['refused', 22, 'functions'],
   );
+});
+
+/** For the demo's hypervisor, with three faults that have nothing to do with each other. */
+function threeFaults(context: TestContext): string {
+  const file = join(temporaryFolder(context), 'three.livepatch');
+  const id = buildIdNote(Buffer.from(hypervisorId, 'hex'));
+  const bytes = buildPayload({
+    depends: id,
+    xenDepends: id,
+    functions: [{ name: 'xen_extra_version' }],
+    extraSymbols: [{ name: 'nowhere_fn' }],
+    extraSections: ['.bug_frames.1', '.ex_table'].map((name) => ({
+      name,
+      flags: SHF.ALLOC,
+      data: new Uint8Array(9),
+    })),
+  });
+  writeFileSync(file, bytes);
+  return file;
+}
+
+test('what is wrong behind the verdict is reported too, and marked as such', (context) => {
+  const file = threeFaults(context);
+  const result = runCli(['check', file, '--image', DEMO_IMAGE, '--json']);
+  assert.equal(result.code, 3);
+  const { findings: all, verdicts } = documentOf(result) as {
+    findings: Record<string, unknown>[];
+    verdicts: Record<string, unknown>[];
+  };
+  const findings = all.filter(({ stage }) => stage !== undefined);
+  assert.deepEqual(
+    findings.map(({ code, severity, stage, errno, file: of }) => [
+      code,
+      severity,
+      stage,
+      errno,
+      of,
+    ]),
+    [
+      ['would-be-refused', 'error', 'symbol-resolution', 2, file],
+      ['would-be-refused-next', 'error', 'bug-frames', 22, file],
+      ['would-be-refused-next', 'error', 'exception-table', 22, file],
+    ],
+  );
+  assert.equal(findings[0]?.['symbol'], 'nowhere_fn');
+  const { section, expected, actual, hint } = findings[1] ?? {};
+  assert.deepEqual(
+    [section, expected, actual],
+    ['.bug_frames.1', 'a multiple of 8 bytes', '9 bytes'],
+  );
+  assert.equal(hint, explain('bug-frames')?.mend);
+  const [verdict] = verdicts;
+  assert.deepEqual([verdict?.['stage'], verdict?.['errno']], ['symbol-resolution', 2]);
+  assert.deepEqual(verdict?.['log'], ['three: Unknown symbol: nowhere_fn']);
+  const { stdout } = runCli(['check', file, '--image', DEMO_IMAGE]);
+  assert.match(
+    stdout,
+    /three\.livepatch: Xen would refuse the upload with ENOENT and prints "three: Unknown symbol: nowhere_fn" \[would-be-refused\]/,
+  );
+  assert.match(
+    stdout,
+    /Once that is mended, Xen would refuse the upload with EINVAL and prints "three: Wrong size 9 of \.ex_table \(must be multiple of 8\)" \(9 bytes, expected a multiple of 8 bytes\) \[would-be-refused-next\]/,
+  );
+  assert.match(stdout, /Rejected: 3 errors/);
 });
 
 test('a payload that Xen takes and that kills the host later is warned of and explained', () => {

@@ -37,17 +37,13 @@ export function agree(predicted: Said, seen: Said): boolean {
  */
 const FILE_BUFFER = /\bffff82c0[0-9a-f]{5}([0-9a-f]{3})\b/g;
 
-/**
- * Names in a damaged file may hold line breaks and NULs, which the console splits: only text counts.
- * Xen indents some lines to align them.
- */
+/** Names in a damaged file may hold any bytes, which may get lost on the way here: only text counts. */
 function sameLines(a: readonly string[], b: readonly string[]): boolean {
   return plain(a) === plain(b);
 }
 
 function plain(lines: readonly string[]): string {
   return lines
-    .flatMap((line) => line.split('\n').slice(0, 1))
     .map((line) =>
       line
         .replaceAll(/[^ -~]/g, '')

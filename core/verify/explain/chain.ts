@@ -90,6 +90,18 @@ export const CHAIN_EXPLANATIONS = {
     since: 'See the stage.',
     mend: 'Explain the stage: that tells how to mend it.',
   },
+  'would-be-refused-next': {
+    what: 'Xen stops at the first check that refuses. This one looks at something else in the payload, and would refuse once the first is satisfied. At most ten of one check are reported.',
+    where: [],
+    since: 'See the stage.',
+    mend: 'Explain the stage: that tells how to mend it.',
+  },
+  'would-be-fatal-next': {
+    what: 'Xen stops at the first check that refuses. Once that one is satisfied, it would go on to memory that is not mapped, or to a BUG, and the host would be gone.',
+    where: [],
+    since: 'See the stage.',
+    mend: 'Explain the stage: that tells how to mend it.',
+  },
   'cannot-be-taken-back': {
     what: 'If a later step fails, what was done is taken back, last first. There is no way back from a REPLACE, from an unload without the file, and from the revert of a payload with data of its own.',
     where: ['livepatch_action (common/livepatch.c)'],

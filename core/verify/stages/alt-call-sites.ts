@@ -1,6 +1,12 @@
 import { XEN_ERRNO } from '../../abi/errno.js';
 import { SECTION } from '../../abi/livepatch.js';
-import { contentsAddress, isWholeEntries, refuse, type Stage, sectionByName } from '../loading.js';
+import {
+  checkWholeEntries,
+  contentsAddress,
+  refuse,
+  type Stage,
+  sectionByName,
+} from '../loading.js';
 import { formatAddress, wrap64 } from '../memory.js';
 
 const ALT_CALL_BYTES = 4;
@@ -12,12 +18,15 @@ export const altCallSites: Stage = (loading) => {
   const { memory, draft } = loading;
   const section = sectionByName(loading, SECTION.altCallSites);
   if (!section) return 0;
-  if (!isWholeEntries(loading, section, ALT_CALL_BYTES)) return XEN_ERRNO.EINVAL;
+  const fault = checkWholeEntries(loading, section, ALT_CALL_BYTES);
+  if (fault) return fault;
   const { size } = section.header;
   if (size === 0n) return 0;
   const { address, sizeBytes } = draft.text;
   if (sizeBytes === 0n) {
-    return refuse(loading, XEN_ERRNO.EINVAL, ' Alternative calls provided, but no .text');
+    return refuse(loading, XEN_ERRNO.EINVAL, ' Alternative calls provided, but no .text', {
+      section: SECTION.altCallSites,
+    });
   }
 
   const start = contentsAddress(loading, section);
@@ -36,6 +45,7 @@ export const altCallSites: Stage = (loading) => {
         loading,
         XEN_ERRNO.EINVAL,
         `: Alternative call ${formatAddress(site)}+0x6 outside payload text ${formatAddress(address)}+0x${sizeBytes.toString(16)}`,
+        { section: SECTION.altCallSites, offset: at - start },
       );
     }
   }
@@ -45,6 +55,7 @@ export const altCallSites: Stage = (loading) => {
         loading,
         XEN_ERRNO.EINVAL,
         `: Applying alternative calls failed: -${XEN_ERRNO.EINVAL}`,
+        { section: SECTION.altCallSites },
       );
     }
     const destination = memory.u64(wrap64(site + 6n + BigInt(memory.i32(wrap64(site + 2n)))));

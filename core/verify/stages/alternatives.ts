@@ -1,8 +1,8 @@
 import { XEN_ERRNO } from '../../abi/errno.js';
 import { SECTION } from '../../abi/livepatch.js';
 import {
+  checkWholeEntries,
   contentsAddress,
-  isWholeEntries,
   type Loading,
   type LoadingSection,
   refuse,
@@ -45,7 +45,8 @@ export const alternatives: Stage = (loading) => {
   const { rules, draft } = loading;
   const section = sectionByName(loading, SECTION.altInstructions);
   if (!section) return 0;
-  if (!isWholeEntries(loading, section, ALT_INSTR_BYTES)) return XEN_ERRNO.EINVAL;
+  const fault = checkWholeEntries(loading, section, ALT_INSTR_BYTES);
+  if (fault) return fault;
   const { size } = section.header;
   const start = contentsAddress(loading, section);
   // A pointer loop: an end that wraps below the start is no entry at all. Unmapped entries end it.
@@ -58,7 +59,9 @@ export const alternatives: Stage = (loading) => {
 
   if (rules.has('alternativeRanges') && size > 0n) {
     if (draft.text.sizeBytes === 0n) {
-      return refuse(loading, XEN_ERRNO.EINVAL, ' Alternatives provided, but no .text');
+      return refuse(loading, XEN_ERRNO.EINVAL, ' Alternatives provided, but no .text', {
+        section: SECTION.altInstructions,
+      });
     }
     const replacements = sectionByName(loading, SECTION.altReplacement);
     if (!replacements) {
@@ -66,16 +69,17 @@ export const alternatives: Stage = (loading) => {
         loading,
         XEN_ERRNO.EINVAL,
         ' .altinstructions provided, but no .altinstr_replacement',
+        { section: SECTION.altReplacement },
       );
     }
     for (const entry of entries()) {
-      const errno = checkRanges(loading, entry, replacements);
-      if (errno) return errno;
+      const outside = checkRanges(loading, entry, replacements, entry.at - start);
+      if (outside) return outside;
     }
   }
   for (const entry of entries()) {
-    const errno = applyAlternative(loading, entry);
-    if (errno) return errno;
+    const bad = applyAlternative(loading, entry, entry.at - start);
+    if (bad) return bad;
   }
   return 0;
 };
@@ -97,13 +101,16 @@ function checkRanges(
   loading: Loading,
   entry: Alternative,
   replacements: LoadingSection,
+  offset: bigint,
 ): StageResult {
+  const where = { section: SECTION.altInstructions, offset };
   const { text } = loading.draft;
   if (isOutside(entry.original, entry.originalBytes, text.address, text.sizeBytes)) {
     return refuse(
       loading,
       XEN_ERRNO.EINVAL,
       ` Alternative orig ${formatAddress(entry.original)}+${hex(entry.originalBytes)} outside payload text ${formatAddress(text.address)}+${hex(text.sizeBytes)}`,
+      where,
     );
   }
   const address = contentsAddress(loading, replacements);
@@ -113,6 +120,7 @@ function checkRanges(
       loading,
       XEN_ERRNO.EINVAL,
       ` Alternative repl ${formatAddress(entry.replacement)}+${hex(entry.replacementBytes)} outside .altinstr_replacement ${formatAddress(address)}+${hex(size)}`,
+      where,
     );
   }
   return 0;
@@ -128,14 +136,15 @@ function hex(value: number | bigint): string {
   return Number(value) === 0 ? '0' : `0x${value.toString(16)}`;
 }
 
-function applyAlternative(loading: Loading, entry: Alternative): StageResult {
+function applyAlternative(loading: Loading, entry: Alternative, offset: bigint): StageResult {
   const { rules, memory } = loading;
   const totalBytes = entry.originalBytes + entry.paddingBytes;
   const feature = rules.has('alternativeNot') ? entry.feature & ~ALT_FLAG_NOT : entry.feature;
   const bad = (errno: number, what: string): StageResult => {
     if (!rules.has('alternativeErrors'))
       throw new XenPanic(`BUG_ON in _apply_alternatives: ${what}`);
-    return refuse(loading, errno, ` applying alternatives failed: -${errno}`);
+    const where = { section: SECTION.altInstructions, offset, actual: what };
+    return refuse(loading, errno, ` applying alternatives failed: -${errno}`, where);
   };
   if (entry.replacementBytes > totalBytes) {
     return bad(

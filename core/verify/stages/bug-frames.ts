@@ -1,5 +1,4 @@
-import { XEN_ERRNO } from '../../abi/errno.js';
-import { isWholeEntries, type Stage, sectionByName } from '../loading.js';
+import { checkWholeEntries, type Stage, type StageResult, sectionByName } from '../loading.js';
 
 const BUGFRAME_NR = 4;
 /** sizeof(struct bug_frame) without its flexible tail. */
@@ -7,9 +6,10 @@ const BUG_FRAME_BYTES = 8;
 
 /** `.bug_frames.N` in prepare_payload: whole entries, nothing else is looked at. All releases. */
 export const bugFrames: Stage = (loading) => {
+  let fault: StageResult = 0;
   for (let i = 0; i < BUGFRAME_NR; i++) {
     const section = sectionByName(loading, `.bug_frames.${i}`);
-    if (section && !isWholeEntries(loading, section, BUG_FRAME_BYTES)) return XEN_ERRNO.EINVAL;
+    if (section) fault = checkWholeEntries(loading, section, BUG_FRAME_BYTES) || fault;
   }
-  return 0;
+  return fault;
 };

@@ -46,17 +46,25 @@ function parseNote({ memory }: Loading, { header }: LoadingSection, note: bigint
   return { address: wrap64(name + BigInt(((nameBytes + 3) & ~3) >>> 0)), length: descBytes };
 }
 
+function malformed(loading: Loading, errno: number, section: string): StageResult {
+  const expected = 'a GNU build-id (type 3) as the first note';
+  return refuse(loading, errno, null, { section, expected });
+}
+
 /** The payload's own id, which no loaded payload may have. All releases. */
 export const ownBuildId: Stage = (loading) => {
   const section = sectionByName(loading, SECTION.buildId);
   if (!section) return 0;
   const id = parseBuildId(loading, section, contentsAddress(loading, section));
-  if (typeof id === 'number') return id;
+  if (typeof id === 'number') return malformed(loading, id, SECTION.buildId);
   loading.draft.buildId = id;
-  for (const { buildId } of loading.model.payloads) {
+  for (const { name, buildId } of loading.model.payloads) {
     const same =
       buildId.length === id.length && loading.memory.equal(buildId.address, id.address, id.length);
-    if (same) return XEN_ERRNO.EEXIST;
+    if (same) {
+      const actual = `the build-id of ${JSON.stringify(name)}, which is loaded`;
+      return refuse(loading, XEN_ERRNO.EEXIST, null, { section: SECTION.buildId, actual });
+    }
   }
   return 0;
 };
@@ -66,7 +74,7 @@ export const depends: Stage = (loading) => {
   const section = sectionByName(loading, SECTION.depends);
   if (!section) return 0;
   const id = parseBuildId(loading, section, contentsAddress(loading, section));
-  if (typeof id === 'number') return id;
+  if (typeof id === 'number') return malformed(loading, id, SECTION.depends);
   loading.draft.depends = id;
   return 0;
 };
@@ -76,7 +84,7 @@ export const xenDepends: Stage = (loading) => {
   const section = sectionByName(loading, SECTION.xenDepends);
   if (!section) return 0;
   const id = parseBuildId(loading, section, contentsAddress(loading, section));
-  if (typeof id === 'number') return id;
+  if (typeof id === 'number') return malformed(loading, id, SECTION.xenDepends);
   loading.draft.xenDepends = id;
   return 0;
 };
@@ -90,9 +98,10 @@ export const xenBuildId: Stage = (loading) =>
   loading.rules.has('buildIdFirst') ? compareEarly(loading) : compareLate(loading);
 
 function compareEarly(loading: Loading): StageResult {
+  const where = { section: SECTION.xenDepends };
   const section = sectionByName(loading, SECTION.xenDepends);
   if (!section) {
-    return refuse(loading, XEN_ERRNO.EINVAL, `: section ${SECTION.xenDepends} is missing`);
+    return refuse(loading, XEN_ERRNO.EINVAL, `: section ${SECTION.xenDepends} is missing`, where);
   }
   const id = parseBuildId(loading, section, section.dataAddress);
   if (typeof id === 'number') {
@@ -100,6 +109,7 @@ function compareEarly(loading: Loading): StageResult {
       loading,
       XEN_ERRNO.EINVAL,
       `: failed to parse section ${SECTION.xenDepends} as build-id: -${id}`,
+      where,
     );
   }
   if (isHypervisorId(loading, id)) return 0;
@@ -108,19 +118,28 @@ function compareEarly(loading: Loading): StageResult {
     const printed = loading.rules.has('buildIdVariable') ? '0' : `-${XEN_ERRNO.ENODATA}`;
     return refuse(loading, XEN_ERRNO.ENODATA, `: unable to get running Xen build-id: ${printed}`);
   }
-  const errno = refuse(loading, XEN_ERRNO.EINVAL, ': build-id mismatch:');
-  loading.log.push(
-    { level: 'error', text: `  livepatch: ${idText(loading, id, PRINTED_ID_BYTES)}` },
-    { level: 'error', text: `        xen: ${loading.model.buildId}` },
+  const actual = idText(loading, id, PRINTED_ID_BYTES);
+  const expected = loading.model.buildId;
+  return refuse(
+    loading,
+    XEN_ERRNO.EINVAL,
+    `: build-id mismatch:\n  livepatch: ${actual}\n        xen: ${expected}`,
+    { ...where, expected, actual },
   );
-  return errno;
 }
 
 function compareLate(loading: Loading): StageResult {
   const id = loading.draft.xenDepends;
-  if (loading.model.buildId === null) return XEN_ERRNO.ENODATA;
+  const expected = loading.model.buildId;
+  if (expected === null) return refuse(loading, XEN_ERRNO.ENODATA, null);
   if (id && isHypervisorId(loading, id)) return 0;
-  return refuse(loading, XEN_ERRNO.EINVAL, ': check against hypervisor build-id failed');
+  // An id of another length is not read by Xen, so it need not be where something is mapped.
+  const isReadable = id !== null && id.length * 2 === expected.length;
+  return refuse(loading, XEN_ERRNO.EINVAL, ': check against hypervisor build-id failed', {
+    section: SECTION.xenDepends,
+    expected,
+    ...(isReadable ? { actual: idText(loading, id, id.length) } : {}),
+  });
 }
 
 function isHypervisorId(loading: Loading, id: IdSpan): boolean {

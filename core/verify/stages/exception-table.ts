@@ -1,6 +1,5 @@
-import { XEN_ERRNO } from '../../abi/errno.js';
 import { LIVEPATCH_MAX_SIZE, SECTION } from '../../abi/livepatch.js';
-import { contentsAddress, isWholeEntries, type Stage, sectionByName } from '../loading.js';
+import { checkWholeEntries, contentsAddress, type Stage, sectionByName } from '../loading.js';
 import { MemoryFault, wrap64 } from '../memory.js';
 
 const ENTRY_BYTES = 8;
@@ -12,7 +11,8 @@ export const exceptionTable: Stage = (loading) => {
   const { memory } = loading;
   const section = sectionByName(loading, SECTION.exTable);
   if (!section) return 0;
-  if (!isWholeEntries(loading, section, ENTRY_BYTES)) return XEN_ERRNO.EINVAL;
+  const fault = checkWholeEntries(loading, section, ENTRY_BYTES);
+  if (fault) return fault;
   const start = contentsAddress(loading, section);
   const entriesInFile = section.header.size / BigInt(ENTRY_BYTES);
   if (entriesInFile > MOST_ENTRIES) {

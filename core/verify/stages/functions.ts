@@ -9,16 +9,18 @@ import {
 } from '../../abi/livepatch.js';
 import { startsWithEndbr } from '../function.js';
 import {
+  checkWholeEntries,
   contentsAddress,
-  isWholeEntries,
   type Loading,
+  named,
   refuse,
   type Stage,
   type StageResult,
   sectionByName,
 } from '../loading.js';
-import { signed64, wrap32, wrap64 } from '../memory.js';
+import { formatAddress, signed64, wrap32, wrap64 } from '../memory.js';
 import { type FunctionState, lookupInPayloads } from '../model.js';
+import type { Whereabouts } from '../verdict.js';
 
 const RANGE = 1n << 31n;
 /** sizeof(struct livepatch_fstate). */
@@ -35,43 +37,82 @@ export const functions: Stage = (loading) => {
   const section = sectionByName(loading, SECTION.funcs);
   if (!section) return 0;
   const entryBytes = LIVEPATCH_FUNC.sizeBytes[rules.payloadVersion];
-  if (!isWholeEntries(loading, section, entryBytes)) return XEN_ERRNO.EINVAL;
+  const notWhole = checkWholeEntries(loading, section, entryBytes);
+  if (notWhole) return notWhole;
 
   const address = contentsAddress(loading, section);
   // nfuncs is an unsigned int. It can be far more than there are bytes: only a section that is
   // loaded has its size checked, and the loop then ends at an entry that is not mapped.
   const count = Number(wrap32(section.header.size / BigInt(entryBytes)));
   if (rules.has('stateOutside') && count > Math.floor(UINT_MAX / FSTATE_BYTES)) {
-    return XEN_ERRNO.ENOMEM;
+    return refuse(loading, XEN_ERRNO.ENOMEM, null, { section: SECTION.funcs });
   }
   draft.funcs = { address, count };
   const states: FunctionState[] = [];
   draft.functionStates = states;
+  let fault: StageResult = 0;
 
   for (let i = 0; i < count; i++) {
     const func = wrap64(address + BigInt(i * entryBytes));
     const version = memory.u8(func + BigInt(LIVEPATCH_FUNC.version));
     if (version !== rules.payloadVersion) {
+      // Another version has other entries: what follows would be read as what it is not.
       return refuse(
         loading,
         XEN_ERRNO.EOPNOTSUPP,
         `: Wrong version (${version}). Expected ${rules.payloadVersion}`,
+        {
+          section: SECTION.funcs,
+          offset: BigInt(i * entryBytes),
+          expected: `version ${rules.payloadVersion}`,
+          actual: `version ${version}`,
+        },
       );
     }
-    if (memory.u32(func + BigInt(LIVEPATCH_FUNC.old_size)) === 0) {
-      return refuse(loading, XEN_ERRNO.EINVAL, ': Address or size fields are zero');
-    }
-    const checks = rules.has('resolveBeforeSize')
-      ? [resolveOldAddress, verifySize, verifyDistance]
-      : [verifySize, resolveOldAddress, verifyDistance];
-    for (const check of checks) {
-      const errno = check(loading, func);
-      if (errno) return errno;
-    }
-    states.push(initialState(loading, func));
+    const entry = { address: func, offset: BigInt(i * entryBytes) };
+    const bad = checkEntry(loading, entry);
+    if (bad) fault = bad;
+    else states.push(initialState(loading, func));
   }
-  return 0;
+  return fault;
 };
+
+/** One function entry: where it is in memory and in its section. */
+interface Entry {
+  readonly address: bigint;
+  readonly offset: bigint;
+}
+
+/** Refuses because of an entry, with its function's name where that can be read. */
+function refuseEntry(
+  loading: Loading,
+  { address, offset }: Entry,
+  errno: number,
+  text: string | null,
+  values: Pick<Whereabouts, 'expected' | 'actual'> = {},
+): StageResult {
+  const symbol = loading.memory.u64(address + BigInt(LIVEPATCH_FUNC.name));
+  return refuse(loading, errno, text, {
+    ...named(loading, { symbol }),
+    section: SECTION.funcs,
+    offset,
+    ...values,
+  });
+}
+
+function checkEntry(loading: Loading, entry: Entry): StageResult {
+  if (loading.memory.u32(entry.address + BigInt(LIVEPATCH_FUNC.old_size)) === 0) {
+    const text = ': Address or size fields are zero';
+    return refuseEntry(loading, entry, XEN_ERRNO.EINVAL, text, { actual: 'old_size 0' });
+  }
+  return loading.rules.has('resolveBeforeSize')
+    ? resolveOldAddress(loading, entry) ||
+        verifySize(loading, entry) ||
+        verifyDistance(loading, entry)
+    : verifySize(loading, entry) ||
+        resolveOldAddress(loading, entry) ||
+        verifyDistance(loading, entry);
+}
 
 /**
  * Not applied. Where Xen keeps the state in the section itself (4.14 up to 4.17.2, 4.18.0), it is what
@@ -93,16 +134,17 @@ function initialState({ memory, rules }: Loading, func: bigint): FunctionState {
   return { applied: true, patchOffset, savedBytes };
 }
 
-function resolveOldAddress(loading: Loading, func: bigint): StageResult {
+function resolveOldAddress(loading: Loading, entry: Entry): StageResult {
   const { memory, model } = loading;
-  const field = func + BigInt(LIVEPATCH_FUNC.old_addr);
+  const field = entry.address + BigInt(LIVEPATCH_FUNC.old_addr);
   if (memory.u64(field) !== 0n) return 0;
-  const nameAddress = memory.u64(func + BigInt(LIVEPATCH_FUNC.name));
+  const nameAddress = memory.u64(entry.address + BigInt(LIVEPATCH_FUNC.name));
   const { text } = memory.string(nameAddress);
   const found = model.symbols.lookup(text) ?? lookupInPayloads(model, text);
   if (found === null) {
-    return refuse(
+    return refuseEntry(
       loading,
+      entry,
       XEN_ERRNO.ENOENT,
       `: Could not resolve old address of ${memory.printed(nameAddress)}`,
     );
@@ -111,21 +153,43 @@ function resolveOldAddress(loading: Loading, func: bigint): StageResult {
   return 0;
 }
 
-function verifySize({ memory, rules }: Loading, func: bigint): StageResult {
+function verifySize(loading: Loading, entry: Entry): StageResult {
+  const { memory, rules } = loading;
+  const func = entry.address;
   const oldSize = memory.u32(func + BigInt(LIVEPATCH_FUNC.old_size));
   const newSize = memory.u32(func + BigInt(LIVEPATCH_FUNC.new_size));
   if (memory.u64(func + BigInt(LIVEPATCH_FUNC.new_addr)) === 0n) {
-    if (newSize > LIVEPATCH_OPAQUE_SIZE) return XEN_ERRNO.EOPNOTSUPP;
-    return oldSize < newSize ? XEN_ERRNO.EINVAL : 0;
+    if (newSize > LIVEPATCH_OPAQUE_SIZE) {
+      return refuseEntry(loading, entry, XEN_ERRNO.EOPNOTSUPP, null, {
+        expected: `a NOP of at most ${LIVEPATCH_OPAQUE_SIZE} bytes`,
+        actual: `new_size ${newSize}`,
+      });
+    }
+    if (oldSize >= newSize) return 0;
+    return refuseEntry(loading, entry, XEN_ERRNO.EINVAL, null, {
+      expected: `a NOP of at most ${oldSize} bytes (old_size)`,
+      actual: `new_size ${newSize}`,
+    });
   }
   const oldAddress = memory.u64(func + BigInt(LIVEPATCH_FUNC.old_addr));
   const endbr = startsWithEndbr(memory, rules, oldAddress) ? ENDBR64_LEN : 0;
-  return oldSize < ARCH_PATCH_INSN_SIZE + endbr ? XEN_ERRNO.EINVAL : 0;
+  const smallest = ARCH_PATCH_INSN_SIZE + endbr;
+  if (oldSize >= smallest) return 0;
+  return refuseEntry(loading, entry, XEN_ERRNO.EINVAL, null, {
+    expected: `old_size of at least ${smallest}`,
+    actual: `old_size ${oldSize}`,
+  });
 }
 
-function verifyDistance({ memory }: Loading, func: bigint): StageResult {
-  const newAddress = memory.u64(func + BigInt(LIVEPATCH_FUNC.new_addr));
+function verifyDistance(loading: Loading, entry: Entry): StageResult {
+  const { memory } = loading;
+  const newAddress = memory.u64(entry.address + BigInt(LIVEPATCH_FUNC.new_addr));
   if (newAddress === 0n) return 0;
-  const distance = signed64(memory.u64(func + BigInt(LIVEPATCH_FUNC.old_addr)) - newAddress);
-  return distance < -RANGE || distance >= RANGE ? XEN_ERRNO.EOVERFLOW : 0;
+  const oldAddress = memory.u64(entry.address + BigInt(LIVEPATCH_FUNC.old_addr));
+  const distance = signed64(oldAddress - newAddress);
+  if (distance >= -RANGE && distance < RANGE) return 0;
+  return refuseEntry(loading, entry, XEN_ERRNO.EOVERFLOW, null, {
+    expected: 'old and new code within 2 GiB',
+    actual: `old_addr ${formatAddress(oldAddress)}, new_addr ${formatAddress(newAddress)}`,
+  });
 }

@@ -1,6 +1,13 @@
 import { XEN_ERRNO } from '../../abi/errno.js';
 import { HOOK_KINDS, hookSection, isHookArray } from '../../abi/livepatch.js';
-import { contentsAddress, isWholeEntries, type Stage, sectionByName } from '../loading.js';
+import {
+  checkWholeEntries,
+  contentsAddress,
+  refuse,
+  type Stage,
+  type StageResult,
+  sectionByName,
+} from '../loading.js';
 import { wrap32 } from '../memory.js';
 
 const POINTER_BYTES = 8n;
@@ -11,15 +18,25 @@ const POINTER_BYTES = 8n;
  */
 export const hooks: Stage = (loading) => {
   const kinds = loading.rules.has('payloadV2') ? HOOK_KINDS : (['load', 'unload'] as const);
+  let fault: StageResult = 0;
   for (const kind of kinds) {
-    const section = sectionByName(loading, hookSection(kind));
+    const name = hookSection(kind);
+    const section = sectionByName(loading, name);
     if (!section) continue;
-    if (!isWholeEntries(loading, section, Number(POINTER_BYTES))) return XEN_ERRNO.EINVAL;
+    const notWhole = checkWholeEntries(loading, section, Number(POINTER_BYTES));
+    if (notWhole) {
+      fault = notWhole;
+      continue;
+    }
     const { size } = section.header;
-    if (!isHookArray(kind) && size !== POINTER_BYTES) return XEN_ERRNO.EINVAL;
+    if (!isHookArray(kind) && size !== POINTER_BYTES) {
+      const [expected, actual] = [`${POINTER_BYTES} bytes`, `${size} bytes`];
+      fault = refuse(loading, XEN_ERRNO.EINVAL, null, { section: name, expected, actual });
+      continue;
+    }
     // n_load_funcs and n_unload_funcs are unsigned ints.
     const count = Number(wrap32(size / POINTER_BYTES));
     loading.draft.hooks[kind] = { address: contentsAddress(loading, section), count };
   }
-  return 0;
+  return fault;
 };

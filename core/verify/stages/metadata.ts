@@ -13,7 +13,10 @@ export const metadata: Stage = (loading) => {
   const address = contentsAddress(loading, section);
   const sizeBytes = wrap32(section.header.size);
   if (loading.memory.u8(wrap64(address + wrap32(sizeBytes - 1n))) !== 0) {
-    return refuse(loading, XEN_ERRNO.EINVAL, ': Incorrect metadata format detected');
+    return refuse(loading, XEN_ERRNO.EINVAL, ': Incorrect metadata format detected', {
+      section: SECTION.modinfo,
+      expected: 'a NUL at its end',
+    });
   }
   loading.draft.metadata = { address, sizeBytes };
   return 0;

@@ -9,6 +9,7 @@ import {
   SHF_ALLOC,
   SHF_MERGE,
   type Stage,
+  type StageResult,
   symbolValue,
 } from '../loading.js';
 import { wrap64 } from '../memory.js';
@@ -23,6 +24,7 @@ export const newSymbols: Stage = (loading) => {
   const newAddresses = new Set(functionsOf(memory, rules, draft).map((func) => func.newAddress));
   const symbols: PayloadSymbol[] = [];
   draft.symbols = symbols;
+  let fault: StageResult = 0;
 
   for (const symbol of loading.symbols.slice(1)) {
     const fullName = payloadSymbolName(loading, symbol);
@@ -32,12 +34,15 @@ export const newSymbols: Stage = (loading) => {
     const value = symbolValue(loading, symbol);
     const newSymbol = !newAddresses.has(value);
     if (newSymbol && (model.symbols.lookup(name) ?? lookupInPayloads(model, name)) !== null) {
-      return refuse(loading, XEN_ERRNO.EEXIST, `: duplicate new symbol: ${name}`);
+      fault = refuse(loading, XEN_ERRNO.EEXIST, `: duplicate new symbol: ${name}`, {
+        symbol: name,
+      });
+      continue;
     }
     const size = memory.u64(wrap64(symbol.address + ELF_SYM.size));
     symbols.push({ name, value, size, newSymbol });
   }
-  return 0;
+  return fault;
 };
 
 /** is_payload_symbol: the name, or null for a symbol that stays out of the table. */

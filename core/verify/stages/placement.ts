@@ -3,6 +3,7 @@ import { SECTION } from '../../abi/livepatch.js';
 import {
   isIgnored,
   type LoadingSection,
+  named,
   refuse,
   SHF_EXECINSTR,
   SHF_WRITE,
@@ -30,7 +31,12 @@ export const placement: Stage = (loading) => {
     const section = sections[i];
     if (!section || isIgnored(loading, section)) continue;
     const area = areaOf(section);
-    if (!area) return XEN_ERRNO.EOPNOTSUPP;
+    if (!area) {
+      return refuse(loading, XEN_ERRNO.EOPNOTSUPP, null, {
+        ...named(loading, { section: section.nameAddress }),
+        actual: 'both writable and executable',
+      });
+    }
     const start = roundUp(sizes[area], section.header.alignment);
     placed.push({ section, area, offset: wrap32(start) });
     sizes[area] = wrap64(section.header.size + start);

@@ -3,6 +3,7 @@ import {
   contentsAddress,
   type Loading,
   type LoadingSection,
+  named,
   printedName,
   refuse,
   SHF_ALLOC,
@@ -26,6 +27,7 @@ const R_X86_64_PLT32 = 4n;
  * All releases.
  */
 export const relocation: Stage = (loading) => {
+  let fault: StageResult = 0;
   for (let i = 1; i < loading.sections.length; i++) {
     const section = loading.sections[i];
     if (!section) continue;
@@ -35,98 +37,112 @@ export const relocation: Stage = (loading) => {
     if (!target) continue;
     // sh_info 0 leads to section 0, whose header is NULL: this read kills the host.
     if (!(target.header.flags & SHF_ALLOC)) continue;
-    if (link !== loading.symbolTableIndex) {
-      return refuse(
-        loading,
-        XEN_ERRNO.EINVAL,
-        `: Relative link of ${printedName(loading, section)} is incorrect (${link | 0}, expected=${loading.symbolTableIndex})`,
-      );
-    }
-    const { size, entrySize } = section.header;
-    if (size === 0n) continue;
-    const smallest = type === SHT_RELA ? RELA_BYTES : REL_BYTES;
-    if (entrySize < smallest || size % entrySize !== 0n) {
-      return refuse(loading, XEN_ERRNO.EINVAL, ': Section relative header is corrupted');
-    }
-    if (type === SHT_REL) {
-      return refuse(loading, XEN_ERRNO.EOPNOTSUPP, ': SHT_REL relocation unsupported');
-    }
-    const errno = applyRela(loading, target, section);
-    if (errno) return errno;
+    fault =
+      checkHeader(loading, section, type, link) || applyRela(loading, target, section) || fault;
   }
-  return 0;
+  return fault;
 };
+
+function checkHeader(
+  loading: Loading,
+  section: LoadingSection,
+  type: number,
+  link: number,
+): StageResult {
+  if (link !== loading.symbolTableIndex) {
+    return refuse(
+      loading,
+      XEN_ERRNO.EINVAL,
+      `: Relative link of ${printedName(loading, section)} is incorrect (${link | 0}, expected=${loading.symbolTableIndex})`,
+      {
+        ...named(loading, { section: section.nameAddress }),
+        expected: `sh_link ${loading.symbolTableIndex}`,
+        actual: `sh_link ${link}`,
+      },
+    );
+  }
+  const { size, entrySize } = section.header;
+  if (size === 0n) return 0;
+  const where = named(loading, { section: section.nameAddress });
+  const smallest = type === SHT_RELA ? RELA_BYTES : REL_BYTES;
+  if (entrySize < smallest || size % entrySize !== 0n) {
+    return refuse(loading, XEN_ERRNO.EINVAL, ': Section relative header is corrupted', {
+      ...where,
+      actual: `size ${size}, entries of ${entrySize} bytes`,
+    });
+  }
+  if (type === SHT_RELA) return 0;
+  return refuse(loading, XEN_ERRNO.EOPNOTSUPP, ': SHT_REL relocation unsupported', where);
+}
 
 /** arch_livepatch_perform_rela (x86). */
 function applyRela(loading: Loading, target: LoadingSection, rela: LoadingSection): StageResult {
-  const { memory } = loading;
-  const entrySize = rela.header.entrySize;
+  const { entrySize } = rela.header;
+  let fault: StageResult = 0;
   // The loop's counter is an unsigned int; the bound is a division of 64-bit values.
-  for (let i = 0n; i < rela.header.size / entrySize; i++) {
-    const entry = wrap64(rela.dataAddress + i * entrySize);
-    const offset = memory.u64(entry);
-    const info = memory.u64(entry + 8n);
-    const addend = memory.u64(entry + 16n);
-    const index = Number(info >> 32n);
-
-    if (index === 0) return refuse(loading, XEN_ERRNO.EOPNOTSUPP, ': Encountered STN_UNDEF');
-    const symbol = loading.symbols[index];
-    if (!symbol) {
-      return refuse(
-        loading,
-        XEN_ERRNO.EINVAL,
-        `: Relative relocation wants symbol@${index} which is past end`,
-      );
-    }
-    if (symbol.ignored) {
-      const name = memory.printed(symbol.nameAddress);
-      return refuse(
-        loading,
-        XEN_ERRNO.EINVAL,
-        `: Relocation against ignored symbol ${name} cannot be resolved`,
-      );
-    }
-
-    const destination = wrap64(contentsAddress(loading, target) + offset);
-    const value = wrap64(addend + symbolValue(loading, symbol));
-    switch (info & 0xffffffffn) {
-      case R_X86_64_NONE:
-        break;
-      case R_X86_64_64:
-        if (!isInside(target, offset, 8n)) return badOffset(loading, target);
-        memory.setU64(destination, value);
-        break;
-      case R_X86_64_PLT32:
-      case R_X86_64_PC32: {
-        if (!isInside(target, offset, 4n)) return badOffset(loading, target);
-        const distance = wrap64(value - destination);
-        memory.setU32(destination, Number(wrap32(distance)));
-        if (signed64(distance) !== BigInt.asIntN(32, distance)) {
-          return refuse(
-            loading,
-            XEN_ERRNO.EOVERFLOW,
-            `: Overflow in relocation ${i} in ${printedName(loading, rela)} for ${printedName(loading, target)}`,
-          );
-        }
-        break;
-      }
-      default:
-        return refuse(
-          loading,
-          XEN_ERRNO.EOPNOTSUPP,
-          `: Unhandled relocation ${info & 0xffffffffn}`,
-        );
-    }
+  for (let i = 0n; rela.header.size !== 0n && i < rela.header.size / entrySize; i++) {
+    fault = applyEntry(loading, target, rela, { index: i, offset: i * entrySize }) || fault;
   }
-  return 0;
+  return fault;
+}
+
+function applyEntry(
+  loading: Loading,
+  target: LoadingSection,
+  rela: LoadingSection,
+  at: { readonly index: bigint; readonly offset: bigint },
+): StageResult {
+  const { memory } = loading;
+  const entry = wrap64(rela.dataAddress + at.offset);
+  const offset = memory.u64(entry);
+  const info = memory.u64(entry + 8n);
+  const addend = memory.u64(entry + 16n);
+  const index = Number(info >> 32n);
+  const symbol = loading.symbols[index];
+  const bad = (errno: number, text: string): StageResult => {
+    const names = { section: rela.nameAddress, ...(symbol ? { symbol: symbol.nameAddress } : {}) };
+    return refuse(loading, errno, text, { ...named(loading, names), offset: at.offset });
+  };
+
+  if (index === 0) return bad(XEN_ERRNO.EOPNOTSUPP, ': Encountered STN_UNDEF');
+  if (!symbol) {
+    return bad(XEN_ERRNO.EINVAL, `: Relative relocation wants symbol@${index} which is past end`);
+  }
+  if (symbol.ignored) {
+    const name = memory.printed(symbol.nameAddress);
+    return bad(XEN_ERRNO.EINVAL, `: Relocation against ignored symbol ${name} cannot be resolved`);
+  }
+
+  const pastEnd = () => {
+    const name = printedName(loading, target);
+    return bad(XEN_ERRNO.EINVAL, `: Relative relocation offset is past ${name} section`);
+  };
+  const destination = wrap64(contentsAddress(loading, target) + offset);
+  const value = wrap64(addend + symbolValue(loading, symbol));
+  switch (info & 0xffffffffn) {
+    case R_X86_64_NONE:
+      return 0;
+    case R_X86_64_64:
+      if (!isInside(target, offset, 8n)) return pastEnd();
+      memory.setU64(destination, value);
+      return 0;
+    case R_X86_64_PLT32:
+    case R_X86_64_PC32: {
+      if (!isInside(target, offset, 4n)) return pastEnd();
+      const distance = wrap64(value - destination);
+      memory.setU32(destination, Number(wrap32(distance)));
+      if (signed64(distance) === BigInt.asIntN(32, distance)) return 0;
+      return bad(
+        XEN_ERRNO.EOVERFLOW,
+        `: Overflow in relocation ${at.index} in ${printedName(loading, rela)} for ${printedName(loading, target)}`,
+      );
+    }
+    default:
+      return bad(XEN_ERRNO.EOPNOTSUPP, `: Unhandled relocation ${info & 0xffffffffn}`);
+  }
 }
 
 function isInside(target: LoadingSection, offset: bigint, width: bigint): boolean {
   const size = target.header.size;
   return offset < size && wrap64(offset + width) <= size;
-}
-
-function badOffset(loading: Loading, target: LoadingSection): StageResult {
-  const name = printedName(loading, target);
-  return refuse(loading, XEN_ERRNO.EINVAL, `: Relative relocation offset is past ${name} section`);
 }

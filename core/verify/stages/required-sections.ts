@@ -15,26 +15,29 @@ export const specialSections: Stage = (loading) => {
     ...(rules.has('payloadV2') && !rules.has('buildIdFirst') ? [SECTION.xenDepends] : []),
     SECTION.buildId,
   ];
+  let fault: StageResult = 0;
   for (const name of names) {
     const section = sectionByName(loading, name);
-    if (!section) return refuse(loading, XEN_ERRNO.EINVAL, `: ${name} is missing`);
-    if (section.header.size === 0n) return isEmpty(loading, name);
+    if (!section) {
+      fault = refuse(loading, XEN_ERRNO.EINVAL, `: ${name} is missing`, { section: name });
+    } else if (section.header.size === 0n) fault = isEmpty(loading, name);
   }
-  return 0;
+  return fault;
 };
 
 /** check_patching_sections: something to do, and nothing of it empty. Since 4.14. */
 export const patchingSections: Stage = (loading) => {
   let found = false;
+  let fault: StageResult = 0;
   for (const name of [SECTION.funcs, ...HOOK_KINDS.map(hookSection)]) {
     const section = sectionByName(loading, name);
     if (!section) continue;
-    if (section.header.size === 0n) return isEmpty(loading, name);
+    if (section.header.size === 0n) fault = isEmpty(loading, name);
     found = true;
   }
-  return found ? 0 : refuse(loading, XEN_ERRNO.EINVAL, ': Nothing to patch. Aborting...');
+  return found ? fault : refuse(loading, XEN_ERRNO.EINVAL, ': Nothing to patch. Aborting...');
 };
 
 function isEmpty(loading: Loading, name: string): StageResult {
-  return refuse(loading, XEN_ERRNO.EINVAL, `: ${name} is empty`);
+  return refuse(loading, XEN_ERRNO.EINVAL, `: ${name} is empty`, { section: name });
 }

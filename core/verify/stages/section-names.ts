@@ -1,5 +1,5 @@
 import { XEN_ERRNO } from '../../abi/errno.js';
-import { refuse, type Stage } from '../loading.js';
+import { headerOffset, refuse, type Stage } from '../loading.js';
 import { wrap64 } from '../memory.js';
 import { isStringTable } from './section-table.js';
 
@@ -17,7 +17,11 @@ export const sectionNames: Stage = (loading) => {
     if (!section) continue;
     const nameOffset = BigInt(section.header.name);
     if (nameOffset >= names.header.size) {
-      return refuse(loading, XEN_ERRNO.EINVAL, `: Section ${i} name is not within .shstrtab`);
+      return refuse(loading, XEN_ERRNO.EINVAL, `: Section ${i} name is not within .shstrtab`, {
+        offset: headerOffset(loading, i),
+        expected: `a name offset below ${names.header.size}`,
+        actual: String(nameOffset),
+      });
     }
     section.nameAddress = wrap64(raw.address + offset + nameOffset);
   }

@@ -1,6 +1,7 @@
 import { XEN_ERRNO } from '../../abi/errno.js';
 import { LIVEPATCH_MAX_SIZE } from '../../abi/livepatch.js';
 import {
+  headerOffset,
   type Loading,
   type LoadingSection,
   refuse,
@@ -22,20 +23,23 @@ const SYM_BYTES = 24n;
 export const sectionTable: Stage = (loading) => {
   const { raw, header } = loading;
   loading.sections = [sectionAt(loading, 0n)];
+  const inHeader = (index: number) => ({ offset: headerOffset(loading, index) });
 
   for (let i = 1; i < header.sectionCount; i++) {
-    const section = sectionAt(
-      loading,
-      raw.address + header.sectionOffset + BigInt(i * header.sectionEntrySize),
-    );
+    const section = sectionAt(loading, raw.address + headerOffset(loading, i));
     loading.sections.push(section);
-    const errno = checkSection(loading, section, i);
-    if (errno) return errno;
+    const fault = checkSection(loading, section, i);
+    if (fault) return fault;
     section.dataAddress = wrap64(raw.address + section.header.offset);
 
     if (section.header.type !== SHT_SYMTAB) continue;
     if (loading.symbolTable) {
-      return refuse(loading, XEN_ERRNO.EOPNOTSUPP, ': Unsupported multiple symbol tables');
+      return refuse(
+        loading,
+        XEN_ERRNO.EOPNOTSUPP,
+        ': Unsupported multiple symbol tables',
+        inHeader(i),
+      );
     }
     loading.symbolTable = section;
     loading.symbolTableIndex = i;
@@ -44,6 +48,7 @@ export const sectionTable: Stage = (loading) => {
         loading,
         XEN_ERRNO.EINVAL,
         `: Symbol table idx (${section.header.link}) to strtab past end (${header.sectionCount})`,
+        inHeader(i),
       );
     }
   }
@@ -52,13 +57,21 @@ export const sectionTable: Stage = (loading) => {
   if (!symtab) return refuse(loading, XEN_ERRNO.EINVAL, ': No symbol table found');
   const { size, entrySize } = symtab.header;
   if (size === 0n || entrySize < SYM_BYTES || size % entrySize !== 0n) {
-    return refuse(loading, XEN_ERRNO.EINVAL, ': Symbol table header is corrupted');
+    return refuse(loading, XEN_ERRNO.EINVAL, ': Symbol table header is corrupted', {
+      ...inHeader(loading.symbolTableIndex),
+      actual: `size ${size}, entries of ${entrySize} bytes`,
+    });
   }
   // sh_link 0 leads to section 0, whose header is NULL: reading it kills the host.
   const strtab = loading.sections[symtab.header.link] ?? sectionAt(loading, 0n);
   loading.stringTable = strtab;
   if (!isStringTable(loading, strtab)) {
-    return refuse(loading, XEN_ERRNO.EINVAL, ': String table section is corrupted');
+    return refuse(
+      loading,
+      XEN_ERRNO.EINVAL,
+      ': String table section is corrupted',
+      inHeader(symtab.header.link),
+    );
   }
   return 0;
 
@@ -75,13 +88,18 @@ export const sectionTable: Stage = (loading) => {
       (type !== SHT_NOBITS && (offset > raw.sizeBytes || end > raw.sizeBytes))
     ) {
       const where = offset < EHDR_BYTES ? 'at ELF header' : 'is past end';
-      return refuse(of, XEN_ERRNO.EINVAL, `: Section [${index}] data ${where} of payload`);
+      return refuse(of, XEN_ERRNO.EINVAL, `: Section [${index}] data ${where} of payload`, {
+        ...inHeader(index),
+        expected: `contents in bytes ${EHDR_BYTES} to ${raw.sizeBytes} of the file`,
+        actual: `${bytes} bytes at ${offset}`,
+      });
     }
     if (alignment & wrap64(alignment - 1n)) {
       return refuse(
         of,
         XEN_ERRNO.EOPNOTSUPP,
         `: Section [${index}] alignment (0x${alignment.toString(16)}) is not supported`,
+        { ...inHeader(index), expected: 'a power of two', actual: String(alignment) },
       );
     }
     if (alignment !== 0n && address % alignment !== 0n) {
@@ -89,10 +107,15 @@ export const sectionTable: Stage = (loading) => {
         of,
         XEN_ERRNO.EINVAL,
         `: Section [${index}] addr (0x${address.toString(16)}) is not aligned properly (0x${alignment.toString(16)})`,
+        inHeader(index),
       );
     }
     if (flags & (SHF_WRITE | SHF_ALLOC) && type === SHT_NOBITS && bytes > LIVEPATCH_MAX_SIZE) {
-      return XEN_ERRNO.EINVAL;
+      return refuse(of, XEN_ERRNO.EINVAL, null, {
+        ...inHeader(index),
+        expected: `at most ${LIVEPATCH_MAX_SIZE} bytes without contents`,
+        actual: `${bytes} bytes`,
+      });
     }
     return 0;
   }

@@ -1,5 +1,5 @@
 import { XEN_ERRNO } from '../../abi/errno.js';
-import { ELF_SYM, isIgnored, refuse, type Stage, type StageResult } from '../loading.js';
+import { ELF_SYM, isIgnored, named, refuse, type Stage, type StageResult } from '../loading.js';
 import { wrap64 } from '../memory.js';
 import { lookupInPayloads } from '../model.js';
 
@@ -14,6 +14,7 @@ const SHN_COMMON = 0xfff2;
  */
 export const symbolResolution: Stage = (loading) => {
   const { memory, model } = loading;
+  let fault: StageResult = 0;
   for (let i = 1; i < loading.symbols.length; i++) {
     const symbol = loading.symbols[i];
     if (!symbol) continue;
@@ -23,19 +24,30 @@ export const symbolResolution: Stage = (loading) => {
 
     if (index === SHN_COMMON) {
       const name = memory.printed(symbol.nameAddress);
-      return refuse(loading, XEN_ERRNO.EINVAL, `: Unexpected common symbol: ${name}`);
+      const where = { symbol: name, actual: 'a common symbol' };
+      fault = refuse(loading, XEN_ERRNO.EINVAL, `: Unexpected common symbol: ${name}`, where);
+      continue;
     }
     if (index === SHN_UNDEF) {
       const name = memory.string(symbol.nameAddress).text;
       const found = model.symbols.lookup(name) ?? lookupInPayloads(model, name);
       if (found === null) {
-        return refuse(loading, XEN_ERRNO.ENOENT, `: Unknown symbol: ${name}`);
+        fault = refuse(loading, XEN_ERRNO.ENOENT, `: Unknown symbol: ${name}`, { symbol: name });
+        continue;
       }
       value = found;
     } else if (index !== SHN_ABS) {
-      if (index >= SHN_LORESERVE) return outOfBounds(XEN_ERRNO.EOPNOTSUPP);
-      const section = loading.sections[index];
-      if (!section) return outOfBounds(XEN_ERRNO.EINVAL);
+      const section = index >= SHN_LORESERVE ? undefined : loading.sections[index];
+      if (!section) {
+        const errno = index >= SHN_LORESERVE ? XEN_ERRNO.EOPNOTSUPP : XEN_ERRNO.EINVAL;
+        const text = `0x${index.toString(16)}`;
+        fault = refuse(loading, errno, `: Out of bounds symbol section ${text}`, {
+          ...named(loading, { symbol: symbol.nameAddress }),
+          expected: `a section below ${loading.sections.length}`,
+          actual: text,
+        });
+        continue;
+      }
       if (isIgnored(loading, section)) {
         symbol.ignored = loading.rules.has('ignoredSymbols');
         continue;
@@ -43,10 +55,6 @@ export const symbolResolution: Stage = (loading) => {
       value = wrap64(value + section.loadAddress);
     }
     memory.setU64(valueAddress, value);
-
-    function outOfBounds(errno: number): StageResult {
-      return refuse(loading, errno, `: Out of bounds symbol section 0x${index.toString(16)}`);
-    }
   }
-  return 0;
+  return fault;
 };

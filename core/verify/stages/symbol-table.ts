@@ -9,7 +9,8 @@ const UINT_MAX = 0xffffffffn;
 /** elf_get_sym: each symbol's name must lie in the string table. All releases. */
 export const symbolTable: Stage = (loading) => {
   const { memory, symbolTable: symtab, stringTable: strtab } = loading;
-  if (!symtab || !strtab) return XEN_ERRNO.EINVAL;
+  // section-table found both.
+  if (!symtab || !strtab) return 0;
 
   const entrySize = symtab.header.entrySize;
   const count = wrap32(symtab.header.size / entrySize);
@@ -23,7 +24,11 @@ export const symbolTable: Stage = (loading) => {
     const address = wrap64(symtab.dataAddress + entrySize * i);
     const nameOffset = BigInt(memory.u32(address));
     if (nameOffset >= strtab.header.size) {
-      return refuse(loading, XEN_ERRNO.EINVAL, `: Symbol [${i}] name is not within .strtab`);
+      return refuse(loading, XEN_ERRNO.EINVAL, `: Symbol [${i}] name is not within .strtab`, {
+        offset: symtab.header.offset + entrySize * i,
+        expected: `a name offset below ${strtab.header.size}`,
+        actual: String(nameOffset),
+      });
     }
     symbols.push({ address, nameAddress: wrap64(strtab.dataAddress + nameOffset), ignored: false });
   }
