@@ -10,7 +10,7 @@ export function renderFailure(error: XspliceError, style: Style): string {
     (finding) => finding.explanation !== undefined || !message.includes(finding.message),
   );
   const lines = [`${style.bad('xsplice-ts:')} ${escapeText(message)}`];
-  if (others.length > 0) lines.push(renderFindings(others, style));
+  if (others.length > 0) lines.push(renderFindings(others, style, hint));
   if (hint !== undefined) lines.push(escapeText(hint));
   return lines.join('\n');
 }
