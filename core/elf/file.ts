@@ -97,11 +97,11 @@ export function readElf(bytes: Uint8Array): ElfFile {
   const file = new ByteReader(bytes, 'the file');
   const elfClass = checkIdent(file);
   const { header, tables } = readHeader(file, elfClass);
-  const sections = nameSections(
-    file,
-    header,
-    tables.sections.map((known, index) => readSection(file, elfClass, header, index, known)),
-  );
+  const names = sectionNames(file, elfClass, header, tables);
+  const sections = tables.sections.map((known, index) => {
+    const name = names === null ? '' : names.at(known.name, 'section', index);
+    return readSection(file, elfClass, header, index, known, name);
+  });
   const segments = Array.from({ length: header.programHeaderCount }, (_, index) =>
     readSegment(file, elfClass, header, index),
   );
@@ -243,12 +243,12 @@ function readSection(
   header: ElfHeader,
   index: number,
   known: ElfyTables['sections'][number],
-): ElfSection & { readonly nameOffset: number } {
+  name: string,
+): ElfSection {
   const at = Number(header.sectionHeaderOffset) + index * SIZES[elfClass].section;
   const common = {
     index,
-    name: '',
-    nameOffset: known.name,
+    name,
     type: file.u32(at + 4, 'sh_type'),
     link: known.link,
     info: known.info,
@@ -275,34 +275,25 @@ function readSection(
   };
 }
 
-function nameSections(
-  file: ByteReader,
-  header: ElfHeader,
-  sections: readonly (ElfSection & { readonly nameOffset: number })[],
-): readonly ElfSection[] {
-  const names = sectionNames(file, header, sections);
-  return sections.map(({ nameOffset, ...section }) => ({
-    ...section,
-    name: names === null ? '' : names.at(nameOffset, 'section', section.index),
-  }));
-}
-
 /** Null where the file says that its sections have no names. */
 function sectionNames(
   file: ByteReader,
+  elfClass: 32 | 64,
   header: ElfHeader,
-  sections: readonly ElfSection[],
+  { sections }: ElfyTables,
 ): StringTable | null {
-  if (header.sectionNameIndex === SHN.UNDEF) return null;
-  const table = sections[header.sectionNameIndex];
-  if (table === undefined) {
+  const { sectionNameIndex } = header;
+  if (sectionNameIndex === SHN.UNDEF) return null;
+  const known = sections[sectionNameIndex];
+  if (known === undefined) {
     throw invalid(
       'e_shstrndx',
       null,
       `the index of one of ${sections.length} sections`,
-      header.sectionNameIndex,
+      sectionNameIndex,
     );
   }
+  const table = readSection(file, elfClass, header, sectionNameIndex, known, '');
   if (table.type !== SHT.STRTAB) {
     throw invalid('type of section e_shstrndx', null, `${SHT.STRTAB} (STRTAB)`, table.type);
   }

@@ -1,4 +1,3 @@
-import { ByteReader } from './bytes.js';
 import { SHT } from './constants.js';
 import { entryCount, sectionBytes } from './contents.js';
 import { ElfError } from './errors.js';
@@ -67,14 +66,14 @@ export function readRelocationTable(elf: ElfFile, section: ElfSection): Relocati
     });
   }
   const symbolCount = symbolTable.size / BigInt(symbolEntrySize(elf));
-  const reader = new ByteReader(sectionBytes(elf, section), what);
-  const entries = Array.from({ length: count }, (_, index) => {
+  const bytes = sectionBytes(elf, section);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const readRelocation = elf.class === 64 ? readRelocation64 : readRelocation32;
+  const entries: ElfRelocation[] = [];
+  for (let index = 0; index < count; index++) {
     const at = index * entrySize;
-    const entry =
-      elf.class === 64
-        ? readRelocation64(reader, at, withAddend)
-        : readRelocation32(reader, at, withAddend);
-    if (BigInt(entry.symbolIndex) >= symbolCount && entry.symbolIndex !== 0) {
+    const entry = readRelocation(view, at, withAddend);
+    if (entry.symbolIndex >= Number(symbolCount) && entry.symbolIndex !== 0) {
       throw new ElfError('elf-invalid', {
         field: `symbol of relocation ${index} in ${what}`,
         offset: BigInt(at),
@@ -82,26 +81,26 @@ export function readRelocationTable(elf: ElfFile, section: ElfSection): Relocati
         actual: String(entry.symbolIndex),
       });
     }
-    return entry;
-  });
+    entries.push(entry);
+  }
   return { section, target, symbolTable, entries };
 }
 
-function readRelocation64(reader: ByteReader, at: number, withAddend: boolean): ElfRelocation {
+function readRelocation64(view: DataView, at: number, withAddend: boolean): ElfRelocation {
   return {
-    offset: reader.u64(at, 'r_offset'),
-    type: reader.u32(at + 8, 'r_info'),
-    symbolIndex: reader.u32(at + 12, 'r_info'),
-    addend: withAddend ? reader.i64(at + 16, 'r_addend') : null,
+    offset: view.getBigUint64(at, true),
+    type: view.getUint32(at + 8, true),
+    symbolIndex: view.getUint32(at + 12, true),
+    addend: withAddend ? view.getBigInt64(at + 16, true) : null,
   };
 }
 
-function readRelocation32(reader: ByteReader, at: number, withAddend: boolean): ElfRelocation {
-  const info = reader.u32(at + 4, 'r_info');
+function readRelocation32(view: DataView, at: number, withAddend: boolean): ElfRelocation {
+  const info = view.getUint32(at + 4, true);
   return {
-    offset: BigInt(reader.u32(at, 'r_offset')),
+    offset: BigInt(view.getUint32(at, true)),
     type: info & 0xff,
     symbolIndex: info >>> 8,
-    addend: withAddend ? BigInt(reader.i32(at + 8, 'r_addend')) : null,
+    addend: withAddend ? BigInt(view.getInt32(at + 8, true)) : null,
   };
 }

@@ -1,5 +1,5 @@
 import { SHF, SHN, SHT, STB, STT } from '../elf/constants.js';
-import type { ElfFile } from '../elf/file.js';
+import type { ElfFile, ElfSection } from '../elf/file.js';
 import type { ElfSymbol } from '../elf/symbols.js';
 import { createSymbolTable, type SymbolTable, type XenSymbol } from './symbol-table.js';
 
@@ -20,6 +20,7 @@ const KEPT_IF_ABSOLUTE: ReadonlySet<string> = new Set([
  * The rules are those of read_symbol, symbol_valid and compare_value in xen/tools/symbols.c (4.17).
  */
 export function symbolsFromElf(elf: ElfFile, symbols: readonly ElfSymbol[]): SymbolTable {
+  const sectionTypes = elf.sections.map(sectionType);
   const entries: XenSymbol[] = [];
   let file: string | null = null;
   for (const symbol of symbols) {
@@ -29,7 +30,7 @@ export function symbolsFromElf(elf: ElfFile, symbols: readonly ElfSymbol[]): Sym
       continue;
     }
     const name = symbol.name === '' ? sectionName(elf, symbol) : symbol.name;
-    const type = nmType(elf, symbol);
+    const type = nmType(symbol, sectionTypes);
     if (!isKept(name, type)) continue;
     const isLocal = type >= 'a' && type <= 'z';
     entries.push({
@@ -65,7 +66,7 @@ function isGlobal(symbol: XenSymbol): boolean {
 }
 
 /** The character nm prints for a symbol (bfd_decode_symclass of binutils). */
-export function nmType(elf: ElfFile, symbol: ElfSymbol): string {
+function nmType(symbol: ElfSymbol, sectionTypes: readonly string[]): string {
   if (symbol.sectionIndex === SHN.COMMON) return 'C';
   const isObject = symbol.type === STT.OBJECT;
   if (symbol.sectionIndex === SHN.UNDEF) {
@@ -74,14 +75,11 @@ export function nmType(elf: ElfFile, symbol: ElfSymbol): string {
   if (symbol.type === STT.GNU_IFUNC) return 'i';
   if (symbol.binding === STB.WEAK) return isObject ? 'V' : 'W';
   if (symbol.binding === STB.GNU_UNIQUE) return 'u';
-  const type = sectionType(elf, symbol.sectionIndex);
+  const type = symbol.sectionIndex === SHN.ABS ? 'a' : (sectionTypes[symbol.sectionIndex] ?? '?');
   return symbol.binding === STB.LOCAL ? type : type.toUpperCase();
 }
 
-function sectionType(elf: ElfFile, index: number): string {
-  if (index === SHN.ABS) return 'a';
-  const section = elf.sections[index];
-  if (section === undefined) return '?';
+function sectionType(section: ElfSection): string {
   if ((section.flags & SHF.EXECINSTR) !== 0n) return 't';
   if ((section.flags & SHF.ALLOC) === 0n) return 'n';
   if (section.type === SHT.NOBITS) return 'b';

@@ -39,8 +39,9 @@ export class Links {
   readonly symbols: readonly ElfSymbol[];
   readonly relocationCounts: readonly RelocationCount[];
   readonly #elf: ElfFile;
-  /** By index of the section they change, then by offset: the last one wins, NONE (0) is none. */
-  readonly #relocations = new Map<number, Map<bigint, ElfRelocation>>();
+  readonly #tables: readonly RelocationTable[];
+  /** By index of the section they change, for those that were asked about. */
+  readonly #relocations = new Map<number, ReadonlyMap<bigint, ElfRelocation>>();
   /** By section index and value: the symbols with a name, functions before others. */
   readonly #definitions = new Map<string, ElfSymbol>();
   readonly #contents = new Map<number, Uint8Array>();
@@ -50,20 +51,14 @@ export class Links {
     this.#elf = elf;
     this.symbols = symbolsOf(elf, report);
     for (const symbol of this.symbols) this.#define(symbol);
-    const tables = relocationsOf(elf, report);
-    for (const { target, entries } of tables) {
-      if (target === null) continue;
-      const known = this.#relocations.get(target.index) ?? new Map<bigint, ElfRelocation>();
-      for (const entry of entries) if (entry.type !== 0) known.set(entry.offset, entry);
-      this.#relocations.set(target.index, known);
-    }
-    this.relocationCounts = countTypes(elf, tables);
+    this.#tables = relocationsOf(elf, report);
+    this.relocationCounts = countTypes(elf, this.#tables);
   }
 
   /** What the eight bytes at `offset` of a section will be; `bytes` are the section's. */
   pointerAt(section: ElfSection, bytes: ByteReader, offset: number): Target {
     const inFile = bytes.u64(offset, `pointer at ${offset} of ${section.name}`);
-    const relocation = this.#relocations.get(section.index)?.get(BigInt(offset));
+    const relocation = this.#relocationsOf(section).get(BigInt(offset));
     if (relocation === undefined) {
       if (inFile === 0n) return NOWHERE;
       return { pointer: { kind: 'value', value: inFile }, place: null };
@@ -112,6 +107,19 @@ export class Links {
     if (known === undefined || (known.type !== STT.FUNC && symbol.type === STT.FUNC)) {
       this.#definitions.set(key, symbol);
     }
+  }
+
+  /** By offset: the last one wins, NONE (0) is none. */
+  #relocationsOf({ index }: ElfSection): ReadonlyMap<bigint, ElfRelocation> {
+    const known = this.#relocations.get(index);
+    if (known !== undefined) return known;
+    const relocations = new Map<bigint, ElfRelocation>();
+    for (const { target, entries } of this.#tables) {
+      if (target?.index !== index) continue;
+      for (const entry of entries) if (entry.type !== 0) relocations.set(entry.offset, entry);
+    }
+    this.#relocations.set(index, relocations);
+    return relocations;
   }
 
   #homeOf(symbol: ElfSymbol): ElfSection | null {
