@@ -14,6 +14,7 @@ import {
   documentOf,
   embeddedHost,
   runCli,
+  TIMEOUT_MS,
   temporaryFolder,
 } from '../support/cli.js';
 
@@ -232,7 +233,7 @@ for (const [answer, code, expected] of [
     const command = words.map((word) => `'${word}'`).join(' ');
     const child = spawn('script', ['-qec', command, '/dev/null'], {
       stdio: ['pipe', 'pipe', 'inherit'],
-      timeout: 20_000,
+      timeout: TIMEOUT_MS,
       env: cliEnvironment(),
     });
     let stdout = '';
@@ -291,7 +292,7 @@ test('a state that cannot be used is an error that says why', (t) => {
   );
 });
 
-test('a hypervisor in use is busy: exit code 2', { timeout: 30_000 }, (t) => {
+test('a hypervisor in use is busy: exit code 2', (t) => {
   const host = embeddedHost(t);
   writeFileSync(join(host[1].replace('embedded:', ''), 'lock'), String(process.pid));
   const { code, stderr } = runCli(['apply', demo('hello'), ...host, '--yes']);

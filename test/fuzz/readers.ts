@@ -14,6 +14,7 @@ import { readPayload } from '../../core/payload/index.js';
 import { planPayloadOf } from '../../core/stack/index.js';
 import { modelFromImage } from '../../core/use/index.js';
 import { apply, type Model, replace, upload } from '../../core/verify/index.js';
+import { cpuMs } from '../support/cpu-time.js';
 import { buildElf, buildIdNote, buildNote, hexBytes } from '../support/elf-builder.js';
 import { committedFixtures, type Fixture, payloadLikeElf } from '../support/fixtures.js';
 import { efiImage, elf32Image, gzImage, loadedBytes } from '../support/image-builder.js';
@@ -197,7 +198,7 @@ export function fuzzReaders({ seed, runs, targets = fuzzTargets }: FuzzOptions):
     const bytes = prng.below(20) === 0 ? prng.bytes(prng.below(512)) : mutate(original.bytes, prng);
     const input = `seed ${seed}, run ${run} (${original.name})`;
     for (const { name, run: read } of targets) {
-      const start = performance.now();
+      const start = cpuMs();
       try {
         read(bytes);
         accepted++;
@@ -205,7 +206,7 @@ export function fuzzReaders({ seed, runs, targets = fuzzTargets }: FuzzOptions):
         if (error instanceof XspliceError) refused++;
         else crashes.push({ input, target: name, error });
       }
-      const ms = performance.now() - start;
+      const ms = cpuMs() - start;
       if (ms > longest.ms) longest = { ms, input: `${input}, ${name}` };
     }
   }

@@ -11,6 +11,7 @@ import { MAX_IMAGE_SIZE, readImage } from '../../core/image/image.js';
 import { readMemory } from '../../core/image/memory.js';
 import { readXensyms } from '../../core/image/xensyms.js';
 import { withFields } from '../support/bytes.js';
+import { cpuMs } from '../support/cpu-time.js';
 import { buildElf, buildIdNote, hexBytes } from '../support/elf-builder.js';
 import { payloadLikeElf } from '../support/fixtures.js';
 import {
@@ -220,9 +221,9 @@ describe('files that are no images', () => {
 test('bytes that look like the start of a table everywhere end the search', () => {
   const words = new Uint32Array(1 << 21);
   for (let i = 0; i < words.length; i++) words[i] = 256 + (i >> 4);
-  const start = performance.now();
+  const start = cpuMs();
   assert.equal(findEmbeddedTable(new Uint8Array(words.buffer), 0n), null);
-  assert.ok(performance.now() - start < 1000);
+  assert.ok(cpuMs() - start < 1000);
 });
 
 describe('real images agree with the map their build wrote', () => {

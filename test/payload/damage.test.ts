@@ -4,6 +4,7 @@ import { EM } from '../../core/elf/index.js';
 import { XspliceError } from '../../core/errors.js';
 import { readPayload } from '../../core/payload/index.js';
 import { checkChain, planPayloadOf } from '../../core/stack/index.js';
+import { cpuMs } from '../support/cpu-time.js';
 import { buildPayload } from '../support/payload-builder.js';
 import { createPrng, type Prng } from '../support/prng.js';
 import { idOf } from '../support/stack-builders.js';
@@ -43,7 +44,7 @@ describe('readPayload on damaged payloads', () => {
     let slowest = 0;
     for (let variant = 0; variant < VARIANTS; variant++) {
       const bytes = damaged(prng);
-      const start = performance.now();
+      const start = cpuMs();
       try {
         const payload = readPayload(bytes, 'damaged.livepatch');
         const member = planPayloadOf(payload, String(variant));
@@ -55,7 +56,7 @@ describe('readPayload on damaged payloads', () => {
         assert.equal(error.findings.length, 1, `variant ${variant}: ${error.message}`);
         seen.refused++;
       }
-      slowest = Math.max(slowest, performance.now() - start);
+      slowest = Math.max(slowest, cpuMs() - start);
     }
     assert.ok(slowest < 1_000, `${slowest} ms`);
     // All three happen, or the variants are not what they are meant to be.

@@ -31,8 +31,8 @@ export interface CliOptions {
   readonly nodeArguments?: readonly string[];
 }
 
-/** Longest that any command may take: a hang is a failure, not a wait. */
-const TIMEOUT_MS = 20_000;
+/** Longest that any command may take, on however busy a machine: a hang is a failure, not a wait. */
+export const TIMEOUT_MS = 120_000;
 
 /** Environment in which nothing of the user's reaches the CLI, and no colour is wanted. */
 export function cliEnvironment(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {

@@ -11,8 +11,8 @@ const BUILT = join(import.meta.dirname, '..', '..', '..');
 const MODULES = [join('core', 'hypervisor', 'xen', 'library.js'), join('core', 'errors.js')];
 
 /**
- * The built library.js beside another koffi, or none: it is a copy in a folder of its own, where nothing
- * is found that is not put there.
+ * The built library.js beside another koffi: it is a copy in a folder of its own. Null is a koffi without
+ * its program, which no koffi in a folder above can stand in for.
  */
 async function libraryWith(t: TestContext, koffi: string | null): Promise<typeof library> {
   const folder = mkdtempSync(join(tmpdir(), 'xsplice-library-'));
@@ -22,12 +22,10 @@ async function libraryWith(t: TestContext, koffi: string | null): Promise<typeof
     mkdirSync(join(folder, dirname(module)), { recursive: true });
     cpSync(join(BUILT, module), join(folder, module));
   }
-  if (koffi !== null) {
-    const own = join(folder, 'node_modules', 'koffi');
-    mkdirSync(own, { recursive: true });
-    writeFileSync(join(own, 'package.json'), '{"name":"koffi","main":"index.cjs"}');
-    writeFileSync(join(own, 'index.cjs'), koffi);
-  }
+  const own = join(folder, 'node_modules', 'koffi');
+  mkdirSync(own, { recursive: true });
+  writeFileSync(join(own, 'package.json'), '{"name":"koffi","main":"index.cjs"}');
+  if (koffi !== null) writeFileSync(join(own, 'index.cjs'), koffi);
   return import(pathToFileURL(join(folder, MODULES[0] ?? '')).href);
 }
 
