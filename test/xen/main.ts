@@ -27,6 +27,8 @@ which N variants and M sequences are made from the seed S, by default a new one.
 /** What --only calls the comparison of a real Xen with core/verify. */
 const DIFFERENTIAL = 'differential';
 
+/** Each has one processor to itself: QEMU is told to use one thread. */
+const MACHINES_AT_ONCE = 2;
 /** A machine that has not ended by then is stopped. */
 const BOOT_LIMIT_MS = 900_000;
 /** A scenario may take the hypervisor down: the rest runs on a new one, so many times. */
@@ -133,20 +135,6 @@ async function withSecondTries(
   return { ...first, finished, lost };
 }
 
-function testRelease(
-  release: RigRelease,
-  dom0: () => Promise<Dom0>,
-  only: string,
-  extent: Extent,
-): void {
-  it(`Xen ${release.xen}`, async (test) => {
-    const hypervisor = await prepareHypervisor(release);
-    if (only !== DIFFERENTIAL) await testScenarios(test, hypervisor, await dom0(), only);
-    if (!DIFFERENTIAL.includes(only)) return;
-    await testDifferential(test, await prepareSubject(hypervisor, await dom0()), extent);
-  });
-}
-
 /** Runs the scenarios and shows each as a subtest. */
 async function testScenarios(
   test: TestContext,
@@ -167,6 +155,7 @@ async function testScenarios(
       assert.equal(lost, undefined, lost);
       const result = outcome.finished.get(name);
       assert.ok(result, 'it did not run');
+      scenario.diagnostic(`took ${seconds(result.ms)}`);
       for (const note of result.notes) scenario.diagnostic(note);
       if (result.skipped !== undefined) scenario.skip(result.skipped);
       else if (result.error !== undefined) throw new Error(result.error);
@@ -206,22 +195,54 @@ function main(): void {
     process.exitCode = 1;
     return;
   }
-  let dom0: Promise<Dom0> | undefined;
-  const sharedDom0 = (): Promise<Dom0> => {
-    dom0 ??= prepareDom0();
-    return dom0;
-  };
+  const { only } = values;
   const seed = Number(values.seed ?? randomInt(2 ** 31));
-  describe('real Xen', { concurrency: 1 }, () => {
-    for (const release of releases) {
-      const usual = EXTENTS[release.xen];
-      testRelease(release, sharedDom0, values.only, {
-        seed,
-        variants: Number(values.variants ?? usual.variants),
-        sequences: Number(values.sequences ?? usual.sequences),
+  const extentOf = ({ xen }: RigRelease): Extent => ({
+    seed,
+    variants: Number(values.variants ?? EXTENTS[xen].variants),
+    sequences: Number(values.sequences ?? EXTENTS[xen].sequences),
+  });
+  const preparing = prepareAll(releases);
+  // Who awaits it shows how it failed.
+  preparing.catch(() => undefined);
+  describe('real Xen', { concurrency: MACHINES_AT_ONCE }, () => {
+    for (const release of only === DIFFERENTIAL ? [] : releases) {
+      it(`Xen ${release.xen}`, async (test) => {
+        const { dom0, hypervisors } = await preparing;
+        await testScenarios(test, hypervisorOf(hypervisors, release), dom0, only);
+      });
+    }
+    for (const release of DIFFERENTIAL.includes(only) ? releases : []) {
+      it(`Xen ${release.xen} and core/verify`, async (test) => {
+        const { dom0, hypervisors } = await preparing;
+        const subject = await prepareSubject(hypervisorOf(hypervisors, release), dom0);
+        await testDifferential(test, subject, extentOf(release));
       });
     }
   });
+}
+
+/** What machines are made of. */
+interface Prepared {
+  readonly dom0: Dom0;
+  readonly hypervisors: ReadonlyMap<RigRelease, RigHypervisor>;
+}
+
+async function prepareAll(releases: readonly RigRelease[]): Promise<Prepared> {
+  const dom0 = await prepareDom0();
+  const hypervisors = new Map<RigRelease, RigHypervisor>();
+  for (const release of releases) {
+    const hypervisor = await prepareHypervisor(release);
+    await prepareFamily(hypervisor);
+    hypervisors.set(release, hypervisor);
+  }
+  return { dom0, hypervisors };
+}
+
+function hypervisorOf(hypervisors: Prepared['hypervisors'], release: RigRelease): RigHypervisor {
+  const hypervisor = hypervisors.get(release);
+  assert.ok(hypervisor, `Xen ${release.xen} was not prepared`);
+  return hypervisor;
 }
 
 main();
