@@ -20,6 +20,7 @@ import {
   type Outcome,
   type Verdict,
   type VerdictStage,
+  type Whereabouts,
   XenPanic,
 } from './verdict.js';
 import { PAGE_SIZE } from './vmap.js';
@@ -42,6 +43,8 @@ interface Result {
   readonly errno: number;
   /** Decides the outcome where an errno (of either answer) is not 0. */
   readonly stage: VerdictStage;
+  /** What is known of the place, beside what is printed. */
+  readonly where?: Whereabouts;
 }
 
 /** livepatch_action: UNLOAD. Only of a payload that is not applied. */
@@ -87,7 +90,8 @@ export function apply(model: Model, name: string, options: { readonly nodeps: bo
     }
     const expectations = checkExpectations(replay.memory, model.rules, payload);
     replay.log.push(...expectations.log);
-    if (expectations.errno) return { model, errno: expectations.errno, stage: 'expectations' };
+    const { errno, where } = expectations;
+    if (errno) return { model, errno, stage: 'expectations', where };
     assumeHook(replay, payload, 'preapply', 'pre-apply hook function');
     const applied = applyPayload(replay, model, payload);
     assumeHook(replay, payload, 'postapply', 'post-apply hook function with rc=0');
@@ -120,7 +124,8 @@ export function replace(model: Model, name: string): Answer {
         `${name}: SYSTEM MIGHT BE INSECURE: Replace action has been aborted after reverting ALL payloads!`,
       );
       finished(replay, name, 'REPLACE', -expectations.errno);
-      return rememberRc(bare, payload, -expectations.errno, 0, 'expectations');
+      const refused = rememberRc(bare, payload, -expectations.errno, 0, 'expectations');
+      return { ...refused, where: expectations.where };
     }
     const after = applyPayload(replay, bare, payload);
     finished(replay, name, 'REPLACE', 0);
@@ -151,7 +156,7 @@ function act(model: Model, name: string, body: ActionBody): Answer {
 function answer(
   before: Model,
   replay: Replay,
-  { model, errno, stage }: Result,
+  { model, errno, stage, where }: Result,
   payload: ModelPayload | null,
 ): Answer {
   const payloadRc = payload?.rc ?? null;
@@ -159,7 +164,7 @@ function answer(
   const failed = errno !== 0 ? errno : model !== before && payloadRc !== null ? -payloadRc : 0;
   const outcome: Outcome =
     failed === 0 ? { outcome: 'accepted' } : { outcome: 'refused', stage, errno: failed };
-  const verdict = verdictOf(replay, outcome, errno === 0 ? 0 : -errno, payloadRc);
+  const verdict = verdictOf(replay, outcome, errno === 0 ? 0 : -errno, payloadRc, where);
   return { model: model === before ? before : { ...model, memory: replay.memory }, verdict };
 }
 
@@ -168,11 +173,12 @@ function verdictOf(
   outcome: Outcome,
   hypercallRc: number | null,
   payloadRc: number | null,
+  where: Whereabouts = {},
 ): Verdict {
   const log = shownOnConsole(replay.log);
   const assumptions = [...replay.assumptions, ...replay.memory.guesses];
   const faults: readonly Fault[] =
-    outcome.outcome === 'accepted' ? [] : [{ outcome, log, assumptions, where: {} }];
+    outcome.outcome === 'accepted' ? [] : [{ outcome, log, assumptions, where }];
   return { outcome, hypercallRc, payloadRc, log, assumptions, faults };
 }
 

@@ -3,12 +3,14 @@ import { functionsOf } from './function.js';
 import type { AddressSpace } from './memory.js';
 import type { ModelPayload } from './model.js';
 import type { Rules } from './rules.js';
-import type { LogLine } from './verdict.js';
+import type { LogLine, Whereabouts } from './verdict.js';
 
 /** What livepatch_check_expectations prints for the functions' bytes and returns: 0 or a positive errno. */
 export interface ExpectationResult {
   readonly errno: number;
   readonly log: readonly LogLine[];
+  /** The function, and both bytes where they were compared; empty where all expectations hold. */
+  readonly where: Whereabouts;
 }
 
 /**
@@ -21,7 +23,7 @@ export function checkExpectations(
   rules: Rules,
   payload: ModelPayload,
 ): ExpectationResult {
-  if (!rules.has('payloadV2')) return { errno: 0, log: [] };
+  if (!rules.has('payloadV2')) return { errno: 0, log: [], where: {} };
   const log: LogLine[] = [
     { level: 'info', text: `${payload.name}: Verifying enabled expectations for all functions` },
   ];
@@ -29,6 +31,7 @@ export function checkExpectations(
     const { expect } = func;
     if (!expect?.enabled) continue;
     const printedName = () => memory.printed(func.nameAddress);
+    let bytes: Whereabouts = {};
     const errno = ((): number => {
       if (func.oldAddress === 0n) return XEN_ERRNO.EFAULT;
       if (expect.reserved !== 0) return XEN_ERRNO.EINVAL;
@@ -40,6 +43,7 @@ export function checkExpectations(
       if (memory.equal(func.oldAddress, expect.dataAddress, expect.length)) return 0;
       const expected = hex(memory.read(expect.dataAddress, expect.length));
       const actual = hex(memory.read(func.oldAddress, expect.length));
+      bytes = { expected, actual };
       log.push({
         level: 'error',
         text: `${printedName()}: expectation failed: expected:${expected}, actual:${actual}`,
@@ -47,14 +51,15 @@ export function checkExpectations(
       return XEN_ERRNO.EINVAL;
     })();
     if (errno) {
+      const name = func.nameAddress === 0n ? 'unknown' : printedName();
       log.push({
         level: 'error',
-        text: `${payload.name}: expectations of ${func.nameAddress === 0n ? 'unknown' : printedName()} failed (rc=-${errno}), aborting!`,
+        text: `${payload.name}: expectations of ${name} failed (rc=-${errno}), aborting!`,
       });
-      return { errno, log };
+      return { errno, log, where: { symbol: name, ...bytes } };
     }
   }
-  return { errno: 0, log };
+  return { errno: 0, log, where: {} };
 }
 
 function hex(bytes: Uint8Array): string {

@@ -214,7 +214,7 @@ function recordFault(loading: Loading, found: Omit<Fault, 'assumptions'>): Fault
 export function sectionByName(loading: Loading, name: string): LoadingSection | null {
   for (let i = 1; i < loading.sections.length; i++) {
     const section = loading.sections[i];
-    if (section && loading.memory.string(section.nameAddress).text === name) return section;
+    if (section && loading.memory.isString(section.nameAddress, name)) return section;
   }
   return null;
 }

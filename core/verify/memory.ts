@@ -141,8 +141,7 @@ export class AddressSpace {
   }
 
   map(region: Region): void {
-    this.#pieces.push(wholeRegion(region, false));
-    this.#pieces.sort(byStart);
+    this.#pieces.splice(this.#countUpTo(region.base), 0, wholeRegion(region, false));
   }
 
   /** Unmaps every region that begins in [base, base + size). */
@@ -210,12 +209,15 @@ export class AddressSpace {
    * it is what there is, and `terminated` is false: a printk("%s") of it would fault.
    */
   string(address: bigint): { readonly text: string; readonly terminated: boolean } {
-    if (!this.isMapped(address)) throw new MemoryFault('read', address);
+    const { start, bytes } = this.#readable(address);
+    const offset = Number(address - start);
+    const near = bytes.indexOf(0, offset);
+    if (near >= 0) return { text: latin1(bytes.subarray(offset, near)), terminated: true };
     let text = '';
     for (const run of this.#runs(address, Number.MAX_SAFE_INTEGER)) {
       const nul = run.indexOf(0);
       const end = nul < 0 ? run.length : nul;
-      text += Buffer.from(run.buffer, run.byteOffset, end).toString('latin1');
+      text += latin1(run.subarray(0, end));
       if (nul >= 0) return { text, terminated: true };
     }
     return { text, terminated: false };
@@ -296,7 +298,14 @@ export class AddressSpace {
   #find(address: bigint): Piece | undefined {
     const last = this.#last;
     if (last && contains(last, address)) return last;
-    // Some hundred pieces are looked through for each string of each payload: by halves.
+    const found = this.#pieces[this.#countUpTo(address) - 1];
+    if (found === undefined || !contains(found, address)) return undefined;
+    this.#last = found;
+    return found;
+  }
+
+  /** The pieces that begin at an address or below: some hundred are looked through, by halves. */
+  #countUpTo(address: bigint): number {
     let low = 0;
     let high = this.#pieces.length;
     while (low < high) {
@@ -304,10 +313,7 @@ export class AddressSpace {
       if ((this.#pieces[middle]?.start ?? 0n) <= address) low = middle + 1;
       else high = middle;
     }
-    const found = this.#pieces[low - 1];
-    if (found === undefined || !contains(found, address)) return undefined;
-    this.#last = found;
-    return found;
+    return low;
   }
 
   /** The piece that has the first byte of what is read. */
@@ -388,6 +394,10 @@ function byStart(a: Piece, b: Piece): number {
 
 function contains({ start, end }: Piece, address: bigint): boolean {
   return address >= start && address < end;
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 }
 
 /** The bytes of one are not copied. */
