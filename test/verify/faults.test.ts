@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { errnoName } from '../../core/abi/errno.js';
 import { SHF } from '../../core/elf/constants.js';
-import { KNOWN_MINORS, rulesFor, upload } from '../../core/verify/index.js';
+import { apply, KNOWN_MINORS, replace, rulesFor, upload } from '../../core/verify/index.js';
 import { MOST_FAULTS_OF_A_STAGE } from '../../core/verify/loading.js';
 import { NEEDS } from '../../core/verify/rules.js';
 import type { Fault } from '../../core/verify/verdict.js';
@@ -227,6 +227,18 @@ describe('several faults of one stage', () => {
 });
 
 describe('where a fault is', () => {
+  it('is said of an expectation too, with both bytes', () => {
+    const expect = Uint8Array.of(1 | (1 << 1), 0x90);
+    const bytes = tinyPayload({ functions: [plainFunction({ expect })] });
+    const { model } = upload(tinyModel('4.17.7'), 'p', bytes);
+    for (const { verdict } of [apply(model, 'p', { nodeps: false }), replace(model, 'p')]) {
+      assert.deepEqual(
+        verdict.faults.map(({ outcome, where }) => [outcome, where]),
+        [[verdict.outcome, { symbol: 'plain_fn', expected: '90', actual: '55' }]],
+      );
+    }
+  });
+
   it('is left out where reading a name would kill a Xen that does not read it', () => {
     // .shstrtab ends, around 2^64, at a NUL in the ELF header: any name is inside it.
     const { offset } = sectionOf(good, '.shstrtab');
