@@ -32,8 +32,8 @@ describe('what Xen prints about live patches', () => {
     ],
     [
       'both ids of a mismatch, indented with no-break spaces',
-      '(XEN) livepatch: p: build-id mismatch:\n(XEN) \u00c2\u00a0 livepatch: 00ff\n(XEN) \u00c2\u00a0\u00c2\u00a0  xen: a1\n(XEN)   xen: b2 later\n',
-      ['p: build-id mismatch:', '  livepatch: 00ff', '    xen: a1'],
+      `(XEN) livepatch: p: build-id mismatch:\n(XEN) \u00c2\u00a0 livepatch: 00ff\n(XEN) ${'\u00c2\u00a0'.repeat(7)} xen: a1\n(XEN)   xen: b2 later\n`,
+      ['p: build-id mismatch:', '  livepatch: 00ff', '        xen: a1'],
     ],
     [
       'indented lines elsewhere are not its own',

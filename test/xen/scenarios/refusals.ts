@@ -45,7 +45,7 @@ export const REFUSAL_SCENARIOS: readonly Scenario[] = [
       assert.deepEqual(log, [
         'wrong-xen-depends: build-id mismatch:',
         `  livepatch: ${xenDepends}`,
-        `  xen: ${hypervisor.buildId}`,
+        `        xen: ${hypervisor.buildId}`,
       ]);
     },
   },
