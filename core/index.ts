@@ -65,6 +65,7 @@ export {
   type CodeDifference,
   type CodeRecord,
   type CodeVersion,
+  type ComparedBytes,
   type Comparison,
   type EffectiveCode,
   effectiveCode,

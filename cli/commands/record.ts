@@ -51,7 +51,7 @@ export async function run({ settings, output }: Session): Promise<number> {
   });
   const { style } = output;
   output.info(
-    `${style.bold('Recorded')} ${escapeText(`${file} against ${image.file} and ${record.on.length} payload(s), in ${target}`)}`,
+    `${style.bold('Recorded')} ${escapeText(`${file} against ${image.file}${belowText(record.on.length)}, in ${target}`)}`,
   );
   if (rows.length > 0) {
     const cells = rows.map(({ name, functions, unknownEdges, expectedBytes }) => [
@@ -73,6 +73,11 @@ export async function run({ settings, output }: Session): Promise<number> {
     findings,
   });
   return EXIT.done;
+}
+
+function belowText(count: number): string {
+  if (count === 0) return '';
+  return count === 1 ? ' with 1 payload' : ` with ${count} payloads`;
 }
 
 async function onePayload(file: string): Promise<Uint8Array> {

@@ -30,6 +30,8 @@ interface Subject {
   readonly text: string;
   /** Applied payloads of which nothing but their place is known. Escape before printing. */
   readonly opaque: readonly string[];
+  /** Where payloads lie was worked out, not seen. */
+  readonly isPlaceComputed: boolean;
 }
 
 /** Says of symbols and addresses which code is meant, whose it is, and which code runs now. */
@@ -39,10 +41,17 @@ export async function run({ settings, output }: Session): Promise<number> {
   const answers: (readonly [string, EffectiveCode])[] = [];
   for (const word of settings.words) answers.push([word, effectiveCode(code, askedBy(word))]);
   const opaque = subject.opaque.map(nameText);
+  const warn = (what: string, text: string) =>
+    process.stderr.write(`${output.noteStyle.warn(what)}: ${escapeText(text)}\n`);
   if (opaque.length > 0) {
     const names = opaque.join(', ');
-    const note = `What ${names} replaced is not known: name the files with --on`;
-    process.stderr.write(`${output.noteStyle.warn('not known')}: ${escapeText(note)}\n`);
+    warn('not known', `What ${names} replaced is not known: name the files with --on`);
+  }
+  if (subject.isPlaceComputed && answers.some(([, answer]) => isAboutPayload(answer))) {
+    warn(
+      'computed',
+      'Payloads are taken to lie one behind the other. Where one was unloaded since, Xen may have put later ones elsewhere: its debug key x prints where.',
+    );
   }
   for (const [word, answer] of answers) output.data(renderWhich(word, answer, output.style));
   output.document({
@@ -55,6 +64,10 @@ export async function run({ settings, output }: Session): Promise<number> {
   return EXIT.done;
 }
 
+function isAboutPayload({ owner, history }: EffectiveCode): boolean {
+  return owner !== null || history.length > 1;
+}
+
 /** With an image and no host named: the image with --on applied. Else the host as it is. */
 async function subjectOf(settings: Settings): Promise<Subject> {
   const image = settings.image === null ? null : await openImage(settings.image);
@@ -62,7 +75,7 @@ async function subjectOf(settings: Settings): Promise<Subject> {
   if (image !== null && settings.host === null) {
     const { model } = modelFromImage(image, releaseOf(settings.xen));
     const applied = modelWithApplied(model, readPayloadInputs(inputs));
-    return { image, model: applied, text: image.file, opaque: [] };
+    return { image, model: applied, text: image.file, opaque: [], isPlaceComputed: false };
   }
   const spec = await hostOf(settings);
   const host = await openHost(spec, image);
@@ -74,7 +87,9 @@ async function subjectOf(settings: Settings): Promise<Subject> {
       });
     }
     const { model, opaque } = copy;
-    return { image: await copy.image(), model, text: hostText(spec), opaque };
+    // Xen tells names and order, an embedded hypervisor all.
+    const isPlaceComputed = spec.kind === 'xen';
+    return { image: await copy.image(), model, text: hostText(spec), opaque, isPlaceComputed };
   } finally {
     await host.port.close();
   }

@@ -1,5 +1,6 @@
 import {
   type CodeDifference,
+  type ComparedBytes,
   type FunctionComparison,
   type GuardReport,
   type ListedInstruction,
@@ -50,15 +51,20 @@ function comparisonText({ name, comparison }: FunctionComparison): string {
   switch (comparison.result) {
     case 'equal': {
       const { functions, unknownEdges, basis } = comparison;
-      const how = basis === 'record' ? 'as recorded' : 'by build-ids';
+      const how =
+        basis === 'record' ? 'as recorded' : `by build-ids, ${comparedText(comparison.compared)}`;
       const open = unknownEdges === 0 ? '' : `, ${unknownEdges} calls not followed`;
       return `${name}: ${functions} ${functions === 1 ? 'function' : 'functions'} equal ${how}${open}`;
     }
     case 'differs':
       return `${name} differs through ${comparison.path.join(' → ')}`;
     case 'unknown':
-      return `${name}: not known, ${comparison.comparedBytes} bytes compared`;
+      return `${name}: not known, ${comparedText(comparison.compared)}`;
   }
+}
+
+function comparedText({ bytes, of }: ComparedBytes): string {
+  return `${bytes} of ${of} bytes compared`;
 }
 
 function renderDifference(difference: CodeDifference, style: Style): string {

@@ -59,10 +59,14 @@ export function renderPlan(
 }
 
 function renderSteps(steps: readonly Step[], style: Style, verbose: boolean): string {
+  // Who takes payloads off to put them back reads in which order.
+  const isTakenOff = steps.some(({ action }) => action === 'revert');
   const rows = verbose
     ? steps.map((step, index) => stepRow([step], `${index + 1}`, style))
     : shortened(
-        groupsOf(steps).map((group, index) => stepRow(group, `${index + 1}`, style)),
+        (isTakenOff ? steps.map((step) => [step]) : groupsOf(steps)).map((group, index) =>
+          stepRow(group, `${index + 1}`, style),
+        ),
         style,
       );
   const hint =

@@ -8,8 +8,11 @@ export function renderWhich(asked: string, code: EffectiveCode, style: Style): s
   const { symbol, offset, owner, history, isRunning } = code;
   const whose = owner === null ? 'the hypervisor' : `payload ${nameText(owner)}`;
   const where = symbol === null ? `offset 0x${offset.toString(16)}` : placeText(symbol, offset);
-  const dead = isRunning ? '' : `; ${style.warn('no call reaches this code any more')}`;
-  const title = `${style.bold(escapeText(asked))}  ${escapeText(`${where} in ${whose}`)}${dead}`;
+  const place = where === asked ? `in ${whose}` : `${where} in ${whose}`;
+  // Who names a function means whatever runs when it is called: the list says that.
+  const isDead = !isRunning && where !== asked;
+  const dead = isDead ? `; ${style.warn('no call reaches this code any more')}` : '';
+  const title = `${style.bold(escapeText(asked))}  ${escapeText(place)}${dead}`;
   const last = history.length - 1;
   const rows = history.map((version, index) => [
     `0x${version.address.toString(16)}`,
@@ -43,7 +46,7 @@ function kindText({ kind, owner }: CodeVersion): string {
     case 'original':
       return `as ${whose} has it`;
     case 'replacement':
-      return `replaced by ${whose}`;
+      return `new code of ${whose}`;
     case 'nops':
       return `NOPs written by ${whose}`;
   }

@@ -5,17 +5,21 @@ import { outsideCallees, type Trial, type TriedFunction } from './trial.js';
 /** How the code that a function has now compares with what the payload was made against. */
 export type Comparison =
   | {
-      /** It is the same, as far as calls can be followed. */
+      /** It is the same, as far as calls can be followed: every digest was compared. */
       readonly result: 'equal';
-      /**
-       * `record`: every digest was compared. `derived`: nothing that it reaches was replaced since it was
-       * made, by what the build-ids say.
-       */
-      readonly basis: 'record' | 'derived';
+      readonly basis: 'record';
       /** How many functions that is. */
       readonly functions: number;
       /** Calls and jumps in them that could not be followed. */
       readonly unknownEdges: number;
+    }
+  | {
+      /** There is no record, but by what the build-ids say nothing that it reaches was replaced. */
+      readonly result: 'equal';
+      readonly basis: 'derived';
+      readonly functions: number;
+      readonly unknownEdges: number;
+      readonly compared: ComparedBytes;
     }
   | {
       readonly result: 'differs';
@@ -35,9 +39,16 @@ export type Comparison =
       /** It cannot be told. */
       readonly result: 'unknown';
       readonly reason: string;
-      /** How many bytes of its old code were found to be as the payload's own expectation says. */
-      readonly comparedBytes: number;
+      readonly compared: ComparedBytes;
     };
+
+/** How far the bytes at a function's old address are vouched for without a record. */
+export interface ComparedBytes {
+  /** So many were found to be as the payload's own expectation says. */
+  readonly bytes: number;
+  /** The size of the old code, as the payload states it. */
+  readonly of: number;
+}
 
 /** The comparison of one function that a payload replaces. */
 export interface FunctionComparison {
@@ -66,7 +77,8 @@ export function compareRecord(trial: Trial, record: CodeRecord): readonly Functi
   return record.functions.map((recorded, index) => {
     const { name, oldCode, newCallees } = recorded;
     const unknown = (reason: string): FunctionComparison => {
-      return { name, comparison: { result: 'unknown', reason, comparedBytes: 0 } };
+      const of = trial.functions[index]?.patch.oldSize ?? 0;
+      return { name, comparison: { result: 'unknown', reason, compared: { bytes: 0, of } } };
     };
     if (oldCode === null) {
       return unknown('no code was known to begin at its address when the record was made');

@@ -117,17 +117,36 @@ function align(
   const common = canAlign ? commonLengths(left.length, right.length, isSame) : null;
   const width = right.length + 1;
   const lines: ComparedLine[] = [];
+  // Between two equal instructions: what is on one side only, to be shown side by side.
+  let [expected, actual]: [ListedInstruction[], ListedInstruction[]] = [[], []];
+  const flush = () => {
+    for (let at = 0; at < Math.max(expected.length, actual.length); at++) {
+      lines.push({
+        isEqual: false,
+        expected: expected[at] ?? null,
+        actual: actual[at] ?? null,
+      });
+    }
+    [expected, actual] = [[], []];
+  };
   for (let i = 0, j = 0; i < left.length || j < right.length; ) {
+    const [here, there] = [left[i] ?? null, right[j] ?? null];
     if (common === null || isSame(i, j)) {
-      const [expected, actual] = [left[i++] ?? null, right[j++] ?? null];
-      lines.push({ isEqual: isSame(i - 1, j - 1), expected, actual });
+      flush();
+      lines.push({ isEqual: isSame(i++, j++), expected: here, actual: there });
       continue;
     }
     const down = i < left.length ? (common[(i + 1) * width + j] ?? 0) : -1;
     const across = j < right.length ? (common[i * width + j + 1] ?? 0) : -1;
-    if (down >= across) lines.push({ isEqual: false, expected: left[i++] ?? null, actual: null });
-    else lines.push({ isEqual: false, expected: null, actual: right[j++] ?? null });
+    if (down >= across && here !== null) {
+      expected.push(here);
+      i++;
+    } else {
+      if (there !== null) actual.push(there);
+      j++;
+    }
   }
+  flush();
   return lines;
 }
 

@@ -77,25 +77,24 @@ export function unknownFinding(
   reason: string,
   functions: readonly FunctionComparison[],
 ): Finding {
-  const compared = functions
-    .map(({ name, comparison }) => {
-      const bytes = comparison.result === 'unknown' ? comparison.comparedBytes : 0;
-      return `${name}: ${bytes} bytes`;
-    })
-    .join(', ');
   return {
     code: 'old-code-unknown',
     severity: 'error',
     file,
-    message: `What the payload was made against is not known: ${reason}. Compared by its own expectations: ${compared || 'nothing'}`,
+    message: `What the payload was made against is not known: ${reason}. ${comparedText(functions)}`,
     hint: RECORD_HINT,
   };
 }
 
-/** The comparison rests on build-ids alone. */
-export function noRecordFinding({ file }: Payload, ancestors: number, isFree: boolean): Finding {
-  const on =
-    ancestors === 0 ? 'the hypervisor alone' : `the hypervisor and ${ancestors} payload(s)`;
+/** The comparison rests on build-ids, and on what Xen compares itself. */
+export function noRecordFinding(
+  { file }: Payload,
+  ancestors: number,
+  isFree: boolean,
+  functions: readonly FunctionComparison[],
+): Finding {
+  const below = ancestors === 1 ? '1 payload' : `${ancestors} payloads`;
+  const on = ancestors === 0 ? 'the hypervisor alone' : `the hypervisor and ${below}`;
   const then = isFree
     ? 'no other payload touches what it reaches'
     : 'another payload does touch it';
@@ -103,7 +102,17 @@ export function noRecordFinding({ file }: Payload, ancestors: number, isFree: bo
     code: 'no-record',
     severity: 'note',
     file,
-    message: `There is no record of old code. By its build-ids the payload was made on ${on}; ${then}`,
+    message: `There is no record of old code. By its build-ids the payload was made on ${on}; ${then}. ${comparedText(functions)}`,
     hint: RECORD_HINT,
   };
+}
+
+/** How far the bytes themselves were compared, function by function. */
+function comparedText(functions: readonly FunctionComparison[]): string {
+  const parts = functions.flatMap(({ name, comparison }) => {
+    if (!('compared' in comparison)) return [];
+    const { bytes, of } = comparison.compared;
+    return bytes === 0 ? [] : [`${bytes} of ${of} bytes of ${name}`];
+  });
+  return `Bytes compared by its own expectations: ${parts.join(', ') || 'none'}`;
 }

@@ -1,3 +1,4 @@
+import { errnoName } from '../abi/errno.js';
 import { type BuildId, buildIdFromBytes } from '../abi/ids.js';
 import type { Disassembler } from '../code/index.js';
 import type { Finding } from '../errors.js';
@@ -7,7 +8,7 @@ import { checkExpectations } from '../verify/expectations.js';
 import { functionsOf } from '../verify/function.js';
 import { findPayload, type Model, topPayload } from '../verify/index.js';
 import type { BaseCode } from './base.js';
-import { compareRecord, type FunctionComparison } from './compare.js';
+import { type ComparedBytes, compareRecord, type FunctionComparison } from './compare.js';
 import { closureOf } from './graph.js';
 import {
   differenceFinding,
@@ -164,12 +165,11 @@ export function checkOldCode(setting: GuardSetting, payload: Payload): OldCodeRe
     findings.push(unknownFinding(payload, reason, functions));
     return { functions, findings };
   }
-  findings.push(noRecordFinding(payload, madeOn.size, overlaps.length === 0));
   const reason = 'it has no record, and another payload touches the same';
-  return {
-    functions: overlaps.length === 0 ? derivedEqual(trial) : allUnknown(trial, reason),
-    findings,
-  };
+  const isFree = overlaps.length === 0;
+  const functions = isFree ? derivedEqual(trial) : allUnknown(trial, reason);
+  findings.push(noRecordFinding(payload, madeOn.size, isFree, functions));
+  return { functions, findings };
 }
 
 /** Overlaps with applied payloads that this one was not made on. `null` as `madeOn`: with all. */
@@ -229,7 +229,11 @@ function expectationFindings(trial: Trial, payload: Payload): readonly Finding[]
   const { model } = trial.graph.code;
   const { errno, log } = checkExpectations(model.memory, model.rules, trial.own.payload);
   if (errno === 0) return [];
-  const said = log.filter(({ level }) => level === 'error').map(({ text }) => text);
+  const { name } = trial.own.payload;
+  // The line that names the payload names the copy here; the other ones say what differs.
+  const said = log
+    .filter(({ level, text }) => level === 'error' && !text.startsWith(`${name}: `))
+    .map(({ text }) => text);
   return [
     {
       code: 'expectation-fails',
@@ -237,37 +241,46 @@ function expectationFindings(trial: Trial, payload: Payload): readonly Finding[]
       file: payload.file,
       stage: 'expectations',
       errno,
-      message: `The payload's own expectations do not hold, so Xen refuses to apply it: ${said.join('; ')}`,
+      message: `The payload's own expectations do not hold, so Xen refuses to apply it: ${said.join('; ') || errnoName(errno)}`,
       hint: 'The code that it replaces is not what it was made against.',
     },
   ];
 }
 
-/** What is left to say: how many bytes the payload's own expectations vouch for. */
-function allUnknown(
-  { graph, own, functions }: Trial,
-  reason: string,
-): readonly FunctionComparison[] {
-  const { memory, rules } = graph.code.model;
-  const entries = functionsOf(memory, rules, own.payload);
-  return functions.map(({ patch }, index) => {
-    const expect = entries[index]?.expect;
-    const comparedBytes = expect?.enabled === true ? expect.length : 0;
-    return { name: patch.name, comparison: { result: 'unknown', reason, comparedBytes } };
-  });
+/** What is left to say: how far the payload's own expectations vouch for the bytes. */
+function allUnknown(trial: Trial, reason: string): readonly FunctionComparison[] {
+  return trial.functions.map(({ patch }, index) => ({
+    name: patch.name,
+    comparison: { result: 'unknown', reason, compared: comparedBytes(trial, index) },
+  }));
 }
 
 /** Nothing that it reaches is anybody's but its ancestors'. */
 function derivedEqual(trial: Trial): readonly FunctionComparison[] {
-  return trial.functions.map(({ patch, oldCode }) => {
-    const closure = oldCode === null ? null : closureOf(trial.graph, oldCode);
-    if (closure === null) {
+  return trial.functions.map(({ patch: { name }, oldCode }, index) => {
+    const compared = comparedBytes(trial, index);
+    if (oldCode === null) {
       const reason = 'no code is known to begin at its address';
-      return { name: patch.name, comparison: { result: 'unknown', reason, comparedBytes: 0 } };
+      return { name, comparison: { result: 'unknown', reason, compared } };
     }
-    const { nodes, unknownEdges } = closure;
+    const { nodes, unknownEdges } = closureOf(trial.graph, oldCode);
     const functions = nodes.length;
-    const comparison = { result: 'equal', basis: 'derived', functions, unknownEdges } as const;
-    return { name: patch.name, comparison };
+    return {
+      name,
+      comparison: { result: 'equal', basis: 'derived', functions, unknownEdges, compared },
+    };
   });
+}
+
+/** How many bytes of a function are as the payload's own expectation has them. */
+function comparedBytes({ graph, own }: Trial, index: number): ComparedBytes {
+  const { memory, rules } = graph.code.model;
+  const entry = functionsOf(memory, rules, own.payload)[index];
+  if (entry === undefined) return { bytes: 0, of: 0 };
+  const { expect, oldAddress, oldSize } = entry;
+  const holds =
+    expect?.enabled === true &&
+    expect.length <= oldSize &&
+    memory.equal(oldAddress, expect.dataAddress, expect.length);
+  return { bytes: holds ? expect.length : 0, of: oldSize };
 }

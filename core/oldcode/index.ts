@@ -1,6 +1,11 @@
 export { type CodeNode, DIGEST_FORMAT } from './analyse.js';
 export { type BaseCode, type CodeExtent, readBaseCode } from './base.js';
-export { type Comparison, compareRecord, type FunctionComparison } from './compare.js';
+export {
+  type ComparedBytes,
+  type Comparison,
+  compareRecord,
+  type FunctionComparison,
+} from './compare.js';
 export { type CodeVersion, type EffectiveCode, effectiveCode } from './effective.js';
 export { comparablePrefix, type ExpectationResult, withExpectations } from './expect.js';
 export {

@@ -217,10 +217,15 @@ export function reasonOf({ functions }: Pick<GuardVerdict, 'functions'>): string
     if (comparison.basis === 'record') recorded += comparison.functions;
     else derived += comparison.functions;
   }
-  const open = unknownEdges === 0 ? '' : `, ${unknownEdges} calls cannot be followed`;
-  if (recorded > 0) return `its old code is as recorded (${recorded} compared${open})`;
+  const calls = unknownEdges === 1 ? '1 call' : `${unknownEdges} calls`;
+  const open = unknownEdges === 0 ? '' : `, ${calls} cannot be followed`;
+  if (recorded > 0) return `its old code is as recorded (${functionsText(recorded)}${open})`;
   if (derived > 0) {
-    return `has no record; by build-ids nothing it reaches was replaced (${derived}${open})`;
+    return `has no record; by build-ids nothing it reaches was replaced (${functionsText(derived)}${open})`;
   }
   return 'replaces no function';
+}
+
+function functionsText(count: number): string {
+  return count === 1 ? '1 function' : `${count} functions`;
 }

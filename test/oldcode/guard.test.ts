@@ -80,10 +80,8 @@ describe('a function that is unchanged, while a function that it calls has chang
         actual?.text,
       ]),
       [
-        [false, 'lea 1(%rdi), %eax', undefined],
-        [false, 'jmp __x86_return_thunk', undefined],
-        [false, undefined, 'lea 2(%rdi), %eax'],
-        [false, undefined, 'ret'],
+        [false, 'lea 1(%rdi), %eax', 'lea 2(%rdi), %eax'],
+        [false, 'jmp __x86_return_thunk', 'ret'],
       ],
     );
     assert.equal(explainDifference(bare, equalComparison), null);
@@ -150,6 +148,31 @@ describe('two payloads that share nothing', () => {
     assert.equal(basisOf(recorded('independent-a')), 'record');
     assert.equal(basisOf(demoPayload('independent-a')), 'derived');
   });
+});
+
+describe('a payload without a record', () => {
+  /** Compared of how many bytes; the expectation has seven, which hello writes over. */
+  const HOW_FAR = [
+    { stack: [], payload: 'expect-right', result: 'equal', bytes: 7 },
+    { stack: ['hello'], payload: 'expect-right', result: 'unknown', bytes: 0 },
+    { stack: ['independent-a'], payload: 'expect-right', result: 'equal', bytes: 7 },
+    { stack: [], payload: 'hello', result: 'equal', bytes: 0 },
+    { stack: [], payload: 'bye', result: 'unknown', bytes: 0 },
+  ] as const;
+  for (const { stack, payload, result, bytes } of HOW_FAR) {
+    const on = stack.length === 0 ? 'the bare hypervisor' : stack.join(', ');
+    it(`has ${bytes} of 12 bytes compared: ${payload} on ${on}`, () => {
+      const setting = withApplied(bare, ...stack.map(demoPayload));
+      const { functions, findings } = guardPayload('old-code', setting, demoPayload(payload));
+      const { comparison } = functions[0] ?? {};
+      assert.equal(comparison?.result, result);
+      assert.ok(comparison !== undefined && 'compared' in comparison);
+      assert.deepEqual(comparison.compared, { bytes, of: 12 });
+      const said = bytes === 0 ? /: none$/ : /: 7 of 12 bytes of xen_extra_version$/;
+      const text = findings.find(({ code }) => code === 'no-record' || code === 'old-code-unknown');
+      assert.match(text?.message ?? '', said);
+    });
+  }
 });
 
 /** A payload to be applied on a stack, and what each guard says. */
