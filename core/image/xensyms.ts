@@ -4,6 +4,8 @@ import { createSymbolTable, type SymbolTable, type XenSymbol } from './symbol-ta
 /** Ours: Xen has some ten thousand. */
 const MAX_LINES = 1 << 20;
 
+const LINE = /^(?:0x)?[0-9a-f]{1,16} \S \S.*$/;
+
 /**
  * The symbol table of a running hypervisor, as dom0's /proc/xen/xensyms lists it: a line
  * `ADDRESS type name` each, by address. It is Xen's own table (xensyms_read), without sizes.
@@ -18,19 +20,20 @@ export function readXensyms(text: string): SymbolTable {
     );
   }
   const entries: XenSymbol[] = [];
-  lines.forEach((line, index) => {
-    if (line === '') return;
-    const match = /^(?:0x)?([0-9a-f]{1,16}) (\S) (\S.*)$/.exec(line);
-    const [, address, type, name] = match ?? [];
-    if (address === undefined || type === undefined || name === undefined) {
+  for (const [index, line] of lines.entries()) {
+    if (line === '') continue;
+    if (!LINE.test(line)) {
       throw new XspliceError(
         'bad-xensyms',
         `Line ${index + 1}: expected 'ADDRESS type name', found ${JSON.stringify(line.slice(0, 80))}`,
         { hint: 'Read /proc/xen/xensyms as root: others see addresses left out.' },
       );
     }
-    entries.push({ name, address: BigInt(`0x${address}`), type, size: 0n });
-  });
+    const end = line.indexOf(' ');
+    const address = line.startsWith('0x') ? line.slice(0, end) : `0x${line.slice(0, end)}`;
+    const name = line.slice(end + 3);
+    entries.push({ name, address: BigInt(address), type: line.charAt(end + 1), size: 0n });
+  }
   return createSymbolTable(
     entries.sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0)),
   );
