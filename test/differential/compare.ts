@@ -37,7 +37,7 @@ export function agree(predicted: Said, seen: Said): boolean {
  */
 const FILE_BUFFER = /\bffff82c0[0-9a-f]{5}([0-9a-f]{3})\b/g;
 
-/** Names in a damaged file may hold any bytes, which may get lost on the way here: only text counts. */
+/** Names in a damaged file may hold any bytes, which may get lost on the way here: only text counts, not its indentation. */
 function sameLines(a: readonly string[], b: readonly string[]): boolean {
   return plain(a) === plain(b);
 }
