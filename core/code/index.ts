@@ -6,3 +6,4 @@ export {
   type Instruction,
   instructionAt,
 } from './instruction.js';
+export { mayJumpInto } from './jump-scan.js';

@@ -99,7 +99,11 @@ test('a command loads only what it needs', (t) => {
     check.filter((url) => /koffi|hypervisor\/xen\/|commands\/(?!check)/.test(url)),
     [],
   );
-  assert.ok(check.some((url) => url.includes('/iced-x86/')));
+  const isDecoded = (file: string) =>
+    modulesOf(folder, ['check', demo(file), '--image', DEMO_IMAGE]).some((url) =>
+      url.includes('/iced-x86/'),
+    );
+  assert.deepEqual(['hello', 'nop'].map(isDecoded), [false, true]);
   const chainOnly = modulesOf(folder, ['check', demo('hello'), '--build-id', hypervisorId]);
   assert.deepEqual(
     chainOnly.filter((url) => /koffi|iced-x86|hypervisor\/xen\//.test(url)),

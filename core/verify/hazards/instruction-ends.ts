@@ -1,4 +1,4 @@
-import { branchesInto, instructionAt, loadDisassembler } from '../../code/index.js';
+import { branchesInto, instructionAt, loadDisassembler, mayJumpInto } from '../../code/index.js';
 import type { Finding } from '../../errors.js';
 import { findPayload, type Model } from '../model.js';
 import { PAGE_SIZE } from '../vmap.js';
@@ -26,10 +26,11 @@ function checkSite(subject: Subject, site: PatchSite): readonly Finding[] {
   const isWithin = end <= extent.end;
   const bytes = originalBytes(subject.model, extent.start, isWithin ? extent.end : end);
   if (!bytes) return [];
+  const isNop = func.newAddress === 0n;
+  if (!isNop && !mayJumpInto(bytes, extent.start, start, end)) return [];
   const disassembler = loadDisassembler();
   const instructions = disassembler.decodeFunction(bytes, extent.start);
   const found: Finding[] = [];
-  const isNop = func.newAddress === 0n;
   const symbol = name;
 
   const cut = instructionAt(instructions, end);
