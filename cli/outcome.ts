@@ -28,15 +28,34 @@ export function failureOf(report: ExecutionReport): XspliceError | null {
       { hint: 'Try again, with a longer --timeout where CPUs are loaded.', exitCode: EXIT.busy },
     );
   }
-  return new XspliceError('refused', `Xen refused ${what} with ${answerText(result)}: ${state}`, {
+  const message = `Xen refused ${what} with ${answerText(result)}: ${state}`;
+  if (meddledWith(report).length > 0) {
+    return new XspliceError('changed-meanwhile', message, {
+      hint: 'Another tool changes the payloads of this host. Run the command again when it is done: it plans from what is there then.',
+    });
+  }
+  return new XspliceError('refused', message, {
     hint: adviceFor(result?.stage ?? null, errnoOf(result)),
   });
 }
 
-function stateText({ outcome }: ExecutionReport): string {
+/** What somebody else had taken back before this program came to it. */
+function meddledWith({ undone }: ExecutionReport): readonly StepReport[] {
+  return undone.filter(({ status }) => status === 'none');
+}
+
+function stateText(report: ExecutionReport): string {
+  const meddled = meddledWith(report).map(({ step }) => `${nameText(step.name)}: ${step.reason}`);
+  const words = outcomeText(report, meddled.length > 0);
+  return meddled.length === 0 ? words : `${words} (${meddled.join('; ')})`;
+}
+
+function outcomeText({ outcome }: ExecutionReport, isMeddledWith: boolean): string {
   switch (outcome) {
     case 'taken-back':
-      return 'what was done is taken back, the host is as it was';
+      return isMeddledWith
+        ? 'what was done is taken back'
+        : 'what was done is taken back, the host is as it was';
     case 'stuck':
       return 'what was done could not be taken back; see list';
     default:

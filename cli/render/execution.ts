@@ -37,9 +37,10 @@ function rowsOf(
     groups.set(key, [...(groups.get(key) ?? []), report]);
   });
   return [...groups.values()].map((group) => {
-    const bad = group.some(({ status }) => status !== 'done');
+    const bad = group.some(({ status }) => status === 'failed' || status === 'busy');
+    const gone = group.every(({ status }) => status === 'none');
     return [
-      { text: bad ? 'failed' : 'done', paint: bad ? style.bad : style.good },
+      { text: bad ? 'failed' : gone ? 'gone' : 'done', paint: bad ? style.bad : style.good },
       { text: escapeName(group[0]?.step.name ?? ''), paint: style.bold },
       { text: group.map(stepText).join(', ') },
     ];
@@ -49,6 +50,7 @@ function rowsOf(
 function stepText({ step, result, attempts, status }: StepReport): string {
   const time = result === null ? '' : ` ${milliseconds(result.elapsedMs)}`;
   const tries = attempts > 1 ? ` (${attempts} tries)` : '';
+  if (status === 'none') return `${step.action}: ${step.reason}`;
   const end = status === 'done' ? '' : `: ${answerText(result)}`;
   return `${step.action}${time}${tries}${end}`;
 }
@@ -63,6 +65,8 @@ export function answerText(result: StepReport['result']): string {
 
 function summary(report: ExecutionReport, elapsedMs: number, style: Style): string {
   const now = `Applied now: ${stackText(stackOf(report.after))}`;
+  const meddledWith = report.undone.some(({ status }) => status === 'none');
+  const asItWas = meddledWith ? '' : ', the host is as it was';
   switch (report.outcome) {
     case 'done': {
       const done = report.steps.filter(({ status }) => status === 'done');
@@ -70,7 +74,7 @@ function summary(report: ExecutionReport, elapsedMs: number, style: Style): stri
       return `${style.good('Done')}: ${steps} in ${milliseconds(elapsedMs)}. ${now}`;
     }
     case 'taken-back':
-      return `${style.bad('Failed')}: what was done is taken back, the host is as it was. ${now}`;
+      return `${style.bad('Failed')}: what was done is taken back${asItWas}. ${now}`;
     case 'stuck':
       return `${style.bad('Failed')}, and what was done could not be taken back. ${now}`;
     case 'partial':

@@ -6,7 +6,8 @@ import type { Preflight } from './preflight.js';
 
 /**
  * Where the hypervisor answered other than it was predicted to: a bug of this program, or a hypervisor
- * that is not what its id says. Busy and skipped steps say nothing. Each finding has what is needed to
+ * that is not what its id says. Busy and skipped steps say nothing, and neither does a refusal where
+ * another tool changed the payloads meanwhile. Each finding has what is needed to
  * reproduce it: the payload's digest, both answers, and what Xen printed.
  */
 export function divergencesOf(
@@ -14,6 +15,7 @@ export function divergencesOf(
   report: ExecutionReport,
 ): readonly Finding[] {
   if (verification === null || 'notVerified' in verification) return [];
+  if (report.undone.some(({ status }) => status === 'none')) return [];
   return report.steps.flatMap((done, index) => {
     const prediction = verification.predictions[index];
     if (prediction?.outcome !== 'accepted' || done.status !== 'failed') return [];

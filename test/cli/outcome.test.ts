@@ -62,11 +62,24 @@ const skipped: StepReport = {
   attempts: 0,
 };
 
+const gone: StepReport = {
+  step: { ...step('unload', 'a'), reason: 'somebody else unloaded it' },
+  status: 'none',
+  result: null,
+  attempts: 0,
+};
+
 test('the exit code and the words tell what became of an execution', () => {
   const cases = [
     [report(refused), 1, 'refused', /EINVAL, "a: no": what was done is taken back/],
     [report(refused, { outcome: 'stuck', undone: [] }), 1, 'refused', /could not be taken back/],
     [report(refused, { outcome: 'partial', undone: [] }), 1, 'refused', /what was done stays/],
+    [
+      report(refused, { undone: [gone] }),
+      1,
+      'changed-meanwhile',
+      /EINVAL, "a: no": what was done is taken back \(a: somebody else unloaded it\)$/,
+    ],
     [report(busy), 2, 'busy', /busy at the apply of a after 13 tries \(EBUSY\)/],
     [report(skipped, { interrupted: true }), 1, 'interrupted', /is taken back/],
   ] as const;
@@ -86,6 +99,15 @@ test('an execution is shown a payload a row, with times and what was taken back'
     'Taken back:',
     '  done  a  unload 1.3 ms',
     'Failed: what was done is taken back, the host is as it was. Applied now: nothing',
+  ]);
+});
+
+test('what somebody else took back is shown as gone', () => {
+  const text = renderExecution(report(refused, { undone: [gone] }), 12, plain, false);
+  assert.deepEqual(text.split('\n').slice(1), [
+    'Taken back:',
+    '  gone  a  unload: somebody else unloaded it',
+    'Failed: what was done is taken back. Applied now: nothing',
   ]);
 });
 

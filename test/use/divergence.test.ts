@@ -47,6 +47,12 @@ describe('divergences', () => {
     assert.match(finding?.hint ?? '', new RegExp(`${step.buildId}.*${step.sha256}`));
   });
 
+  it('are not made of what another tool meddled with', () => {
+    const undo: Step = { ...step, action: 'unload', reason: 'somebody else unloaded it' };
+    const undone = [{ step: undo, status: 'none', result: null, attempts: 0 } as const];
+    assert.deepEqual(divergencesOf(preflight, { ...reportOf('failed', -22), undone }), []);
+  });
+
   it('are not made of busy steps, of successes, or where nothing was predicted', () => {
     assert.deepEqual(divergencesOf(preflight, reportOf('busy', -16)), []);
     assert.deepEqual(divergencesOf(preflight, reportOf('done', 0)), []);

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { errnoName } from '../../abi/errno.js';
 import { XspliceError } from '../../errors.js';
 
 /** Memory that hypercalls may read and write: locked, and made by libxencall. */
@@ -80,8 +81,8 @@ export function openXenCall(library = LIBRARY): XenCall {
   if (handle === null) {
     throw new XspliceError(
       'xen-open-failed',
-      `The hypercall interface could not be opened: errno ${ffi.errno()}.`,
-      { hint: 'Is the module xen-privcmd loaded, and is this root?' },
+      `The hypercall interface could not be opened: ${errnoName(ffi.errno())}.`,
+      { hint: 'Load its module (modprobe xen-privcmd), and run this as root.' },
     );
   }
   const result = (value: unknown): number => {
