@@ -164,7 +164,7 @@ async function verify(
   const { model, version, symbols, unknown } = copy;
   const preflight = await preflightPlan(plan, contentsOf(inputs), model, version);
   const hazards = [
-    ...(await hazardsOfPlan(plan, readInputs(inputs).payloads, model, symbols)),
+    ...hazardsOfPlan(plan, readInputs(inputs).payloads, model, symbols),
     ...checkTakeBack(plan, (name) => findPayload(model, name)?.safeToReapply ?? null),
   ];
   return { ...preflight, unknown, hazards };

@@ -56,7 +56,7 @@ async function targetOf({ image: file, buildId, xen, check }: Settings): Promise
     const { model } = modelFromImage(image, release);
     const target = { buildId: id, model, symbols: image.symbols, notVerified: null };
     if (check === 'build-id') return target;
-    const setting = { disassembler: await loadDisassembler(), base: readBaseCode(image), model };
+    const setting = { disassembler: loadDisassembler(), base: readBaseCode(image), model };
     return { ...target, oldCode: { guard: check, setting } };
   } catch (error) {
     // A release that nobody knows is a mistake in what was asked for, whatever the image.

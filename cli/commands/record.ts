@@ -39,7 +39,7 @@ export async function run({ settings, output }: Session): Promise<number> {
   const below = readPayloadInputs((await readPayloadFiles(settings.on)).inputs);
   const booted = modelFromImage(image, releaseOf(settings.xen)).model;
   const model = modelWithApplied(booted, below);
-  const setting = { disassembler: await loadDisassembler(), base: readBaseCode(image), model };
+  const setting = { disassembler: loadDisassembler(), base: readBaseCode(image), model };
   const result = recordPayload(setting, payload, { expect: settings.expect });
   const { record, expectationLengths, findings, bytes } = result;
   const target = settings.output ?? file;

@@ -1,4 +1,5 @@
 import type { BuildId } from '../abi/ids.js';
+import { loadDisassembler } from '../code/index.js';
 import { type Finding, XspliceError } from '../errors.js';
 import {
   type CodeDifference,
@@ -82,12 +83,8 @@ export async function settingOf(copy: PreflightModel): Promise<GuardSetting> {
       hint: 'Name the image that was booted with --image, or use --check build-id.',
     });
   }
-  const [{ loadDisassembler }, image] = await Promise.all([
-    import('../code/index.js'),
-    copy.image(),
-  ]);
-  const disassembler = loadDisassembler();
-  return { disassembler, base: readBaseCode(image), model: copy.model };
+  const base = readBaseCode(await copy.image());
+  return { disassembler: loadDisassembler(), base, model: copy.model };
 }
 
 /**

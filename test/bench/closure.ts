@@ -21,7 +21,7 @@ for (const file of process.argv.slice(2)) {
   const image = readImage(readFileSync(file), file);
   const { model } = modelFromImage(image, null);
   lap('image');
-  const disassembler = await loadDisassembler();
+  const disassembler = loadDisassembler();
   lap('disassembler');
   const base = readBaseCode(image);
   lap('functions and sites');

@@ -107,8 +107,8 @@ const INSTRUCTIONS: readonly {
 
 describe('the disassembler', () => {
   let disassembler: Disassembler;
-  before(async () => {
-    disassembler = await loadDisassembler();
+  before(() => {
+    disassembler = loadDisassembler();
   });
 
   for (const { code, text, expected } of INSTRUCTIONS) {
@@ -201,7 +201,7 @@ describe('the disassembler', () => {
     assert.deepEqual(into(3n, 6n), []);
   });
 
-  it('is loaded once', async () => {
-    assert.equal(await loadDisassembler(), disassembler);
+  it('is loaded once', () => {
+    assert.equal(loadDisassembler(), disassembler);
   });
 });

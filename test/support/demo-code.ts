@@ -19,7 +19,7 @@ export function demoSetting(): Promise<GuardSetting> {
 export async function settingOf(file: string): Promise<GuardSetting> {
   const image = readImage(readFileSync(file), file);
   return {
-    disassembler: await loadDisassembler(),
+    disassembler: loadDisassembler(),
     base: readBaseCode(image),
     model: modelFromImage(image, null).model,
   };

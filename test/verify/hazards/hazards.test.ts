@@ -105,14 +105,14 @@ function load(payloads: readonly Loaded[], release = '4.17.7'): Model {
   );
 }
 
-async function hazardsOf(model: Model, context: Partial<HazardContext> = {}) {
+function hazardsOf(model: Model, context: Partial<HazardContext> = {}) {
   const payload = model.payloads.at(-1);
   assert.ok(payload);
   return checkHazards(model, payload, { ...CONTEXT, ...context });
 }
 
-const codes = async (model: Model, context: Partial<HazardContext> = {}) =>
-  (await hazardsOf(model, context)).map(({ code }) => code);
+const codes = (model: Model, context: Partial<HazardContext> = {}) =>
+  hazardsOf(model, context).map(({ code }) => code);
 
 /** One function entry: `plain_fn` with its real sizes unless told otherwise. */
 const one = (override: Parameters<typeof plainFunction>[0]): PayloadSpec => ({
@@ -369,8 +369,8 @@ const CASES: readonly Case[] = [
 
 describe('hazards', () => {
   for (const { title, model, expected, message, context } of CASES) {
-    it(title, async () => {
-      const found = await hazardsOf(model, context);
+    it(title, () => {
+      const found = hazardsOf(model, context);
       assert.deepEqual(
         found.map(({ code }) => code),
         expected,
@@ -385,17 +385,17 @@ describe('hazards', () => {
     });
   }
 
-  it('say which file, and look at an applied payload as at one that is not', async () => {
+  it('say which file, and look at an applied payload as at one that is not', () => {
     const model = load([{ spec: nop('plain_fn', 5, 32) }]);
-    const before = await hazardsOf(model, { file: 'a.livepatch' });
+    const before = hazardsOf(model, { file: 'a.livepatch' });
     const applied = apply(model, 'p1', APPLY).model;
-    assert.deepEqual(await hazardsOf(applied, { file: 'a.livepatch' }), before);
+    assert.deepEqual(hazardsOf(applied, { file: 'a.livepatch' }), before);
     assert.equal(before[0]?.file, 'a.livepatch');
   });
 
-  it('without symbols say what does not need them', async () => {
+  it('without symbols say what does not need them', () => {
     const model = load([{ spec: { ...nop('plain_fn', 5, 31), extraSections: [data] } }]);
-    assert.deepEqual(await codes(model, { symbols: null }), ['data-prevents-reapply']);
+    assert.deepEqual(codes(model, { symbols: null }), ['data-prevents-reapply']);
   });
 
   it('one function twice: a jump into the payload stays behind', () => {
@@ -410,26 +410,26 @@ describe('hazards of REPLACE', () => {
   const intent = 'replace' as const;
   const safe = nop('plain_fn', 6, 32);
 
-  it('dirty data is applied again', async () => {
+  it('dirty data is applied again', () => {
     const model = load([{ spec: { ...safe, extraSections: [data] }, applied: true }]);
     const reverted = revert(model, 'p1').model;
-    assert.deepEqual(await codes(reverted, { intent }), [
+    assert.deepEqual(codes(reverted, { intent }), [
       'data-prevents-reapply',
       'replace-reapplies-dirty-data',
     ]);
-    assert.deepEqual(await codes(reverted), ['data-prevents-reapply']);
+    assert.deepEqual(codes(reverted), ['data-prevents-reapply']);
   });
 
-  it('what others patch is no danger: they are reverted first', async () => {
+  it('what others patch is no danger: they are reverted first', () => {
     const model = load([
       { spec: safe, applied: true },
       { spec: { ...safe, depends: note(XEN_ID) } },
     ]);
-    assert.deepEqual(await codes(model), ['patched-by-other']);
-    assert.deepEqual(await codes(model, { intent }), []);
+    assert.deepEqual(codes(model), ['patched-by-other']);
+    assert.deepEqual(codes(model, { intent }), []);
   });
 
-  it('expectations that hold now, but not once everything is reverted', async () => {
+  it('expectations that hold now, but not once everything is reverted', () => {
     const expect = Uint8Array.of(1 | (2 << 1), 0x66, 0x0f);
     const spec = {
       functions: [plainFunction({ newAddress: null, newSize: 6, oldSize: 32, expect })],
@@ -439,7 +439,7 @@ describe('hazards of REPLACE', () => {
       { spec: { ...spec, depends: note(XEN_ID) } },
     ]);
     assert.equal(verdictLine(apply(model, 'p2', APPLY)), 'accepted');
-    const found = await hazardsOf(model, { intent });
+    const found = hazardsOf(model, { intent });
     assert.deepEqual(
       found.map(({ code }) => code),
       ['replace-expectations-fail'],
@@ -447,20 +447,20 @@ describe('hazards of REPLACE', () => {
     assert.match(found[0]?.message ?? '', /expected:660f, actual:5548/);
   });
 
-  it('hooks of what is replaced are not run again', async () => {
+  it('hooks of what is replaced are not run again', () => {
     const hooked = { ...nop('other_fn', 6, 32), hooks: { load: ['hook'] } };
     const lost = load([{ spec: hooked, applied: true }, { spec: safe }]);
-    assert.deepEqual(await codes(lost, { intent }), ['replace-loses-hooks']);
+    assert.deepEqual(codes(lost, { intent }), ['replace-loses-hooks']);
     const kept = load([
       { spec: hooked, applied: true },
       { spec: { ...safe, hooks: { load: ['own_hook'] } } },
     ]);
-    assert.deepEqual(await codes(kept, { intent }), []);
+    assert.deepEqual(codes(kept, { intent }), []);
   });
 
-  it('say nothing of a payload that is applied already', async () => {
+  it('say nothing of a payload that is applied already', () => {
     const model = load([{ spec: safe, applied: true }]);
-    assert.deepEqual(await codes(model, { intent }), []);
+    assert.deepEqual(codes(model, { intent }), []);
     assert.equal(findPayload(model, 'p1')?.state, 'APPLIED');
   });
 });

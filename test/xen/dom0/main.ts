@@ -63,7 +63,7 @@ async function main(): Promise<void> {
     values.after === undefined ? 0 : wanted.findIndex((s) => s.name === values.after) + 1;
   report({ kind: 'planned', names: wanted.map(({ name }) => name) });
   const port = await openXen();
-  const watch = new XenHandle(await openXenCall());
+  const watch = new XenHandle(openXenCall());
   const dom0 = new Dom0(port, watch, release, new Family(values.family));
   for (const scenario of wanted.slice(first)) {
     report({ kind: 'started', name: scenario.name });

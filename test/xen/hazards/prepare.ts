@@ -27,7 +27,7 @@ export async function prepareHazards(hypervisor: RigHypervisor, family: string):
   const image = readImage(readFileSync(hypervisor.symbols), hypervisor.symbols);
   const { model } = modelFromImage(image, null);
   if (image.symbols === null) throw new Error(`${hypervisor.symbols} has no symbols`);
-  const disassembler = await loadDisassembler();
+  const disassembler = loadDisassembler();
   const kitchen: Kitchen = { symbols: image.symbols, model, disassembler };
   mkdirSync(hazardFolder(family), { recursive: true });
   const cases: (HazardCase | HazardNotShown)[] = [];
@@ -87,7 +87,7 @@ async function reportedCodes(
   const bytes = last?.verb === 'upload' ? contents.get(last.payload) : undefined;
   if (loaded === null || bytes === undefined) return [];
   const imports = readPayload(bytes, loaded.name).imports.map(({ name }) => name);
-  const findings = await checkHazards(model, loaded, { symbols, imports, intent });
+  const findings = checkHazards(model, loaded, { symbols, imports, intent });
   return findings.flatMap(({ code }) => (isHazardCode(code) ? [code] : []));
 }
 

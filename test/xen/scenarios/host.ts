@@ -39,7 +39,7 @@ export const HOST_SCENARIOS: readonly Scenario[] = [
   {
     name: 'host: a foreign interface version is refused in words',
     run: async ({ port, release }) => {
-      const handle = new XenHandle(await openXenCall());
+      const handle = new XenHandle(openXenCall());
       try {
         const foreign = ([0x16, 0x15, 0x14, 0x13, 0x12] as const).filter(
           (version) => version !== port.interfaceVersion,

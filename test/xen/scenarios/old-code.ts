@@ -48,7 +48,7 @@ async function settingOf(dom0: Dom0): Promise<GuardSetting> {
   const file = imageOf(dom0);
   known ??= { file, image: readImage(readFileSync(file), file) };
   const { model } = modelFromImage(known.image, null);
-  return { disassembler: await loadDisassembler(), base: readBaseCode(known.image), model };
+  return { disassembler: loadDisassembler(), base: readBaseCode(known.image), model };
 }
 
 let known: { readonly file: string; readonly image: HypervisorImage } | undefined;
@@ -84,7 +84,7 @@ const PAUSE_MS = 10;
  */
 async function printedFunctions(dom0: Dom0, count: number): Promise<readonly PrintedFunction[]> {
   const version = dom0.port.interfaceVersion;
-  const handle = new XenHandle(await openXenCall());
+  const handle = new XenHandle(openXenCall());
   try {
     const ring = new ConsoleRing(handle, version);
     ring.readNew();
