@@ -1,15 +1,20 @@
-import { constants, type Stats } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
 import {
   access,
   chmod,
   chown,
-  type FileHandle,
-  open,
-  readdir,
   readlink,
   realpath,
   rename,
-  stat,
   unlink,
   writeFile,
 } from 'node:fs/promises';
@@ -41,10 +46,10 @@ const MAX_FILES = 4096;
  * Fails with `file-not-found`, `file-not-readable`, `not-a-file`, `no-payloads` (an empty directory),
  * `too-many-files`, `file-changed`.
  */
-export async function readPayloadFiles(paths: readonly string[]): Promise<PayloadFiles> {
+export function readPayloadFiles(paths: readonly string[]): PayloadFiles {
   const files = new Set<string>();
   for (const path of paths) {
-    for (const file of await expand(path)) files.add(file);
+    for (const file of expand(path)) files.add(file);
     if (files.size > MAX_FILES) {
       throw new XspliceError('too-many-files', `More than ${MAX_FILES} payloads were given`, {
         hint: 'Name the files, or a directory with only those that are meant.',
@@ -54,7 +59,7 @@ export async function readPayloadFiles(paths: readonly string[]): Promise<Payloa
   const inputs: InputFile[] = [];
   const findings: Finding[] = [];
   for (const file of files) {
-    const { bytes, sizeBytes } = await readRegularFile(file, LIVEPATCH_MAX_SIZE);
+    const { bytes, sizeBytes } = readRegularFile(file, LIVEPATCH_MAX_SIZE);
     if (bytes !== null) inputs.push(inputFile(file, bytes));
     else findings.push(tooLarge(file, sizeBytes));
   }
@@ -62,8 +67,8 @@ export async function readPayloadFiles(paths: readonly string[]): Promise<Payloa
 }
 
 /** Reads an image, or a file that may be one. Fails as readPayloadFiles does, or with `file-too-large`. */
-export async function readImageFile(path: string): Promise<Uint8Array> {
-  const { bytes, sizeBytes } = await readRegularFile(path, MAX_IMAGE_SIZE);
+export function readImageFile(path: string): Uint8Array {
+  const { bytes, sizeBytes } = readRegularFile(path, MAX_IMAGE_SIZE);
   if (bytes !== null) return bytes;
   throw new XspliceError(
     'file-too-large',
@@ -80,14 +85,14 @@ export async function readImageFile(path: string): Promise<Uint8Array> {
  * Fails with `not-a-file` where something else is there, and with `file-not-writable`.
  */
 export async function writeFileAs(path: string, bytes: Uint8Array, like: string): Promise<void> {
-  const present = await statOrNull(path);
+  const present = statOrNull(path);
   if (present?.isFile() === false) {
     const found = kindOf(present);
     throw new XspliceError('not-a-file', `${path} is ${found}, expected a regular file or none`, {
       hint: 'Choose another file with --output.',
     });
   }
-  const { mode } = present ?? (await statOf(like));
+  const { mode } = present ?? statOf(like);
   let draft: string | null = null;
   try {
     const target = present === null ? await newTarget(path) : await realpath(path);
@@ -116,16 +121,14 @@ async function newTarget(path: string): Promise<string> {
 }
 
 /** True where there is something of this name, whatever it is. */
-export async function exists(path: string): Promise<boolean> {
-  return (await statOrNull(path)) !== null;
+export function exists(path: string): boolean {
+  return statOrNull(path) !== null;
 }
 
-async function expand(path: string): Promise<readonly string[]> {
-  const stats = await statOf(path);
+function expand(path: string): readonly string[] {
+  const stats = statOf(path);
   if (!stats.isDirectory()) return [path];
-  const entries = await readdir(path).catch((cause: unknown) => {
-    throw notReadable(path, cause);
-  });
+  const entries = attempt(path, () => readdirSync(path));
   const files = entries.filter((name) => name.endsWith(PAYLOAD_SUFFIX)).sort();
   if (files.length === 0) {
     throw new XspliceError('no-payloads', `${path} holds no *${PAYLOAD_SUFFIX} file`, {
@@ -136,42 +139,34 @@ async function expand(path: string): Promise<readonly string[]> {
 }
 
 /** The bytes, or null where there are more than `limit`. Nothing that could block is opened. */
-async function readRegularFile(
+function readRegularFile(
   path: string,
   limit: number,
-): Promise<{ readonly bytes: Uint8Array | null; readonly sizeBytes: number }> {
-  requireFile(path, await statOf(path));
-  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(
-    (cause: unknown) => {
-      throw notReadable(path, cause);
-    },
-  );
+): { readonly bytes: Uint8Array | null; readonly sizeBytes: number } {
+  requireFile(path, statOf(path));
+  const file = attempt(path, () => openSync(path, constants.O_RDONLY | constants.O_NONBLOCK));
   try {
-    const before = await handle.stat();
+    const before = fstatSync(file);
     // What was looked at by name may be another thing by now.
     requireFile(path, before);
     if (before.size > limit) return { bytes: null, sizeBytes: before.size };
-    const bytes = await readAll(handle, path, before.size);
-    requireUnchanged(path, before, await handle.stat(), bytes);
-    requireUnchanged(path, before, await statOf(path), bytes);
+    const bytes = attempt(path, () => readAll(file, before.size));
+    requireUnchanged(path, before, fstatSync(file), bytes);
+    requireUnchanged(path, before, statOf(path), bytes);
     return { bytes, sizeBytes: before.size };
   } finally {
-    await handle.close();
+    closeSync(file);
   }
 }
 
 /** One byte more than it should have is asked for: that it grew is seen then. */
-async function readAll(handle: FileHandle, path: string, size: number): Promise<Uint8Array> {
+function readAll(file: number, size: number): Uint8Array {
   const buffer = new Uint8Array(size + 1);
   let filled = 0;
   while (filled < buffer.length) {
-    const { bytesRead } = await handle
-      .read(buffer, filled, buffer.length - filled, filled)
-      .catch((cause: unknown) => {
-        throw notReadable(path, cause);
-      });
-    if (bytesRead === 0) break;
-    filled += bytesRead;
+    const count = readSync(file, buffer, filled, buffer.length - filled, filled);
+    if (count === 0) break;
+    filled += count;
   }
   return buffer.subarray(0, filled);
 }
@@ -210,20 +205,29 @@ function kindOf(stats: Stats): string {
   return stats.isCharacterDevice() || stats.isBlockDevice() ? 'a device' : 'not a file';
 }
 
-async function statOf(path: string): Promise<Stats> {
-  const stats = await statOrNull(path);
+function statOf(path: string): Stats {
+  const stats = statOrNull(path);
   if (stats !== null) return stats;
   throw new XspliceError('file-not-found', `${path} does not exist`, {
     hint: 'Check the path.',
   });
 }
 
-async function statOrNull(path: string): Promise<Stats | null> {
+function statOrNull(path: string): Stats | null {
   try {
-    return await stat(path);
+    return statSync(path);
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? cause.code : null;
     if (code === 'ENOENT' || code === 'ENOTDIR') return null;
+    throw notReadable(path, cause);
+  }
+}
+
+/** What is done with a file that may turn out not to be readable. */
+function attempt<T>(path: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
     throw notReadable(path, cause);
   }
 }

@@ -10,7 +10,7 @@ import { usage } from './settings.js';
 
 /** Reads a hypervisor image from disk. */
 export async function openImage(file: string): Promise<HypervisorImage> {
-  return readImage(await readImageFile(file), file);
+  return readImage(readImageFile(file), file);
 }
 
 /** The release that --xen names, or null without it. Fails with `usage` on what is no release. */

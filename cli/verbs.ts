@@ -177,7 +177,7 @@ interface Files {
 }
 
 async function readAll(words: readonly string[]): Promise<Files> {
-  const { inputs, findings } = await readPayloadFiles(words);
+  const { inputs, findings } = readPayloadFiles(words);
   const [first] = findings;
   if (first !== undefined) {
     throw new XspliceError(first.code, `${first.file}: ${first.message}`, {
@@ -203,6 +203,6 @@ function onlyOne(verb: Verb, read: readonly PayloadInput[]): PayloadInput {
 async function nameAmong(words: readonly string[]): Promise<string | null> {
   const [word, ...others] = words;
   if (word === undefined || others.length > 0) return null;
-  if (word.includes('/') || word.endsWith('.livepatch') || (await exists(word))) return null;
+  if (word.includes('/') || word.endsWith('.livepatch') || exists(word)) return null;
   return word;
 }

@@ -21,7 +21,7 @@ import { type Settings, usage } from '../settings.js';
 /** Checks payloads against an image or an id: their chain, and with an image what Xen will answer. */
 export async function run({ settings, output }: Session): Promise<number> {
   const target = await targetOf(settings);
-  const { inputs, findings } = await readPayloadFiles(settings.words);
+  const { inputs, findings } = readPayloadFiles(settings.words);
   const checked = await checkPayloads(inputs, target, findings);
   const report = settings.explain ? { ...checked, findings: explained(checked.findings) } : checked;
   output.document(checkFields(report));

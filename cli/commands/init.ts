@@ -29,7 +29,7 @@ export async function run(session: Session): Promise<number> {
   }
   const file = settings.image;
   if (file === null) throw usage('init needs --image FILE');
-  const bytes = await readImageFile(file);
+  const bytes = readImageFile(file);
   const image = readImage(bytes, file);
   const { model, version, symbols } = modelFromImage(image, releaseOf(settings.xen));
   const { directory } = spec;

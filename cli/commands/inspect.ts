@@ -20,7 +20,7 @@ export async function run({ settings, output }: Session): Promise<number> {
   const failures: Finding[] = [];
   for (const file of settings.words) {
     try {
-      const bytes = await readImageFile(file);
+      const bytes = readImageFile(file);
       if (looksLikeImage(bytes)) {
         const image = readImage(bytes, file);
         files.push(imageFields(image, verbose));

@@ -28,7 +28,7 @@ export async function run({ settings, output }: Session): Promise<number> {
       'Name a new file with --output FILE, or have the payload itself rewritten with --yes.',
     );
   }
-  if (settings.output !== null && !settings.yes && (await exists(settings.output))) {
+  if (settings.output !== null && !settings.yes && exists(settings.output)) {
     throw usage(
       `${settings.output} exists`,
       'Name a new file with --output FILE, or have this one replaced with --yes.',
@@ -36,7 +36,7 @@ export async function run({ settings, output }: Session): Promise<number> {
   }
   const image = await openImage(settings.image);
   const payload = readPayload(await onePayload(file), file);
-  const below = readPayloadInputs((await readPayloadFiles(settings.on)).inputs);
+  const below = readPayloadInputs(readPayloadFiles(settings.on).inputs);
   const booted = modelFromImage(image, releaseOf(settings.xen)).model;
   const model = modelWithApplied(booted, below);
   const setting = { disassembler: loadDisassembler(), base: readBaseCode(image), model };
@@ -81,7 +81,7 @@ function belowText(count: number): string {
 }
 
 async function onePayload(file: string): Promise<Uint8Array> {
-  const { inputs, findings } = await readPayloadFiles([file]);
+  const { inputs, findings } = readPayloadFiles([file]);
   const [only, ...others] = inputs;
   if (only !== undefined && others.length === 0) return only.bytes;
   throw usage(findings[0]?.message ?? `record takes one payload; ${file} holds ${inputs.length}`);

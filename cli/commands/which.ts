@@ -71,7 +71,7 @@ function isAboutPayload({ owner, history }: EffectiveCode): boolean {
 /** With an image and no host named: the image with --on applied. Else the host as it is. */
 async function subjectOf(settings: Settings): Promise<Subject> {
   const image = settings.image === null ? null : await openImage(settings.image);
-  const { inputs } = await readPayloadFiles(settings.on);
+  const { inputs } = readPayloadFiles(settings.on);
   if (image !== null && settings.host === null) {
     const { model } = modelFromImage(image, releaseOf(settings.xen));
     const applied = modelWithApplied(model, readPayloadInputs(inputs));

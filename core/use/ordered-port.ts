@@ -27,6 +27,8 @@ export class OrderedPort implements HypervisorPort {
   #hypervisor: BuildId | null = null;
   /** Names, base first; null where the order is not known. */
   #order: readonly string[] | null = null;
+  /** False while the ids alone tell the order: then it need not be kept. */
+  #isNeeded = false;
 
   constructor(port: HypervisorPort, path = ORDER_PATH) {
     this.host = port.host;
@@ -41,7 +43,9 @@ export class OrderedPort implements HypervisorPort {
     const names = stack.map(({ name }) => name);
     if (stack.length < 2 || stack.every(({ position }) => position !== null)) {
       this.#order = names;
+      this.#isNeeded = false;
     } else {
+      this.#isNeeded = true;
       const kept = await this.#read();
       const isSame = kept?.length === names.length && names.every((name) => kept.includes(name));
       this.#order = isSame ? kept : null;
@@ -63,7 +67,8 @@ export class OrderedPort implements HypervisorPort {
     const result = await this.#port.act(name, action, options);
     if (action !== 'UNLOAD' && succeeded(result) && this.#order !== null) {
       this.#order = orderAfter(this.#order, name, action);
-      await this.#write(this.#order);
+      this.#isNeeded ||= options.nodeps;
+      if (this.#isNeeded) await this.#write(this.#order);
     }
     return result;
   }

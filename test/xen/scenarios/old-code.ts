@@ -286,12 +286,15 @@ export const OLD_CODE_SCENARIOS: readonly Scenario[] = [
       const setting = await settingOf(dom0);
       const { extents, sites } = setting.base;
       // Printing functions: nobody calls them while they are replaced.
-      const patched = extents.flatMap(({ name, address, sizeBytes }) => {
-        const plain = name.split('#').at(-1) ?? name;
-        const site = sites.find((s) => s.address > address && s.address < address + 31n);
-        const isQuiet = /^(dump|show|print)_\w+$/.test(plain) && sizeBytes >= 64;
-        return isQuiet && site !== undefined ? [{ plain, address, site }] : [];
-      });
+      const patched = extents
+        .filter(
+          ({ name, sizeBytes }) => sizeBytes >= 64 && /(?:^|#)(?:dump|show|print)_\w+$/.test(name),
+        )
+        .flatMap(({ name, address }) => {
+          const plain = name.split('#').at(-1) ?? name;
+          const site = sites.find((s) => s.address > address && s.address < address + 31n);
+          return site === undefined ? [] : [{ plain, address, site }];
+        });
       dom0.notes.push(`${patched.length} of ${extents.length} functions to choose from`);
       assert.ok(patched.length > 0, 'there is a function to try it with');
       const hypervisor = Buffer.from(dom0.family.manifest.hypervisor.buildId, 'hex');

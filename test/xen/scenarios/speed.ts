@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { CHAIN, CHAIN_LENGTH } from '../chain-length.js';
 import { folderOf, PATIENT, runTo } from './program.js';
 import type { Dom0, Scenario } from './scenario.js';
+import { withStockTool } from './stock.js';
 
 /** The slope is taken between a chain of so many and the whole one. */
 const SHORT = 10;
@@ -106,16 +107,13 @@ async function measure(
 export const SPEED_SCENARIOS: readonly Scenario[] = [
   {
     name: `speed: a chain of ${CHAIN_LENGTH}, ours and the stock tool's`,
+    notFor: withStockTool,
     run: async (dom0) => {
       const ours = await measure(dom0, timeOurs);
-      const stock = dom0.release.stockTool ? await measure(dom0, timeStock) : null;
+      const stock = await measure(dom0, timeStock);
       for (const verb of VERBS) {
         const { each, eachWhole, whole } = ours(verb);
         const text = `${verb}: ours ${each.toFixed(1)} ms per payload (${eachWhole.toFixed(1)} with reading, planning and verifying), ${CHAIN_LENGTH} in ${whole.toFixed(0)} ms`;
-        if (stock === null) {
-          dom0.notes.push(text);
-          continue;
-        }
         const theirs = stock(verb);
         const ratio = theirs.each / each;
         dom0.notes.push(
