@@ -13,10 +13,7 @@ export async function withLock<T>(path: string, run: () => Promise<T>): Promise<
   const deadline = performance.now() + PATIENCE_MS;
   while (!(await tryLock(path))) {
     const holder = await holderOf(path);
-    if (holder !== null && !isAlive(holder)) {
-      await unlink(path).catch(() => undefined);
-      continue;
-    }
+    if (isDead(holder) && (await clearDeadLock(path))) continue;
     if (performance.now() > deadline) {
       throw new XspliceError(
         'state-locked',
@@ -30,6 +27,21 @@ export async function withLock<T>(path: string, run: () => Promise<T>): Promise<
     return await run();
   } finally {
     await unlink(path).catch(() => undefined);
+  }
+}
+
+/**
+ * Takes away the lock of a holder that has died. One process at a time does so, and looks again first: by
+ * then the lock may be that of another one, which has taken it over. False where another one is at it.
+ */
+async function clearDeadLock(path: string): Promise<boolean> {
+  const guard = `${path}.clearing`;
+  if (!(await tryLock(guard))) return false;
+  try {
+    if (isDead(await holderOf(path))) await unlink(path).catch(() => undefined);
+    return true;
+  } finally {
+    await unlink(guard).catch(() => undefined);
   }
 }
 
@@ -55,11 +67,13 @@ async function holderOf(path: string): Promise<number | null> {
   return text !== '' && Number.isSafeInteger(pid) && pid > 0 ? pid : null;
 }
 
-function isAlive(pid: number): boolean {
+/** True only where it is certain. */
+function isDead(pid: number | null): boolean {
+  if (pid === null) return false;
   try {
     process.kill(pid, 0);
-    return true;
+    return false;
   } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+    return error instanceof Error && 'code' in error && error.code === 'ESRCH';
   }
 }

@@ -163,6 +163,27 @@ describe('state on disk', () => {
     assert.deepEqual(order, ['first', 'second']);
   });
 
+  it('the lock of a dead process is taken over by one waiter at a time', async () => {
+    const directory = await newDirectory();
+    /** How many of eight waiters are inside together at most. */
+    const contend = async (round: number): Promise<number> => {
+      const path = join(directory, `lock-${round}`);
+      // No process has that number.
+      await writeFile(path, '4194304');
+      let inside = 0;
+      const together = Array.from({ length: 8 }, () =>
+        withLock(path, async () => {
+          const count = ++inside;
+          await setTimeout(1);
+          inside--;
+          return count;
+        }),
+      );
+      return Math.max(...(await Promise.all(together)));
+    };
+    for (let round = 0; round < 10; round++) assert.equal(await contend(round), 1);
+  });
+
   it('a lock is given back when what ran under it fails', async () => {
     const path = join(await newDirectory(), 'lock');
     await assert.rejects(withLock(path, () => Promise.reject(new Error('no'))));
