@@ -27,7 +27,7 @@ which N variants and M sequences are made from the seed S, by default a new one.
 /** What --only calls the comparison of a real Xen with core/verify. */
 const DIFFERENTIAL = 'differential';
 
-/** Each has one processor to itself: QEMU is told to use one thread. */
+/** Each keeps one processor busy: dom0 has one CPU, and Xen's other one is idle but for a moment. */
 const MACHINES_AT_ONCE = 2;
 /** A machine that has not ended by then is stopped. */
 const BOOT_LIMIT_MS = 900_000;

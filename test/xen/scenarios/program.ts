@@ -5,21 +5,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Dom0 } from './scenario.js';
 
-/** The built program, as it lies beside this file's own build. */
-/** The bundled program; a folder that was only compiled has it in its parts. */
+/** The bundled program beside this file's own build; a folder that was only compiled has it in its parts. */
 const PROGRAM =
   ['../../../bin/xsplice-ts.js', '../../../cli/main.js']
     .map((path) => fileURLToPath(new URL(path, import.meta.url)))
     .find((path) => existsSync(path)) ?? 'xsplice-ts';
 
-/**
- * Seen in an emulated dom0: one in eight runs that load the disassembler, which is WebAssembly, ends with
- * SIGSEGV; none of eight did without V8's trap handler, which works by that signal.
- */
-const NODE_OPTIONS = ['--disable-wasm-trap-handler'];
-
-/** Emulated CPUs of a busy machine need longer to meet than Xen's own 30 ms: as long as may be. */
-export const PATIENT = ['--yes', '--timeout', '4000'] as const;
+/** Emulated CPUs of a busy machine need longer to meet than Xen's own 30 ms. */
+export const PATIENT = ['--yes', '--timeout', '500'] as const;
 
 /** How one run of the program ended. */
 export interface ProgramEnd {
@@ -41,7 +34,7 @@ export interface RunningProgram {
 /** Starts the program as a user of dom0 would, with nothing to ask at. */
 export function start(...args: readonly string[]): RunningProgram {
   const started = performance.now();
-  const process_ = spawn(process.execPath, [...NODE_OPTIONS, PROGRAM, ...args], {
+  const process_ = spawn(process.execPath, [PROGRAM, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, NO_COLOR: '1' },
   });
