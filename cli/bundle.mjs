@@ -1,6 +1,6 @@
 /**
- * Makes dist/bin of the compiled command line: a few files instead of some two hundred, which halves its
- * start. Each command stays a file of its own, loaded when it is the one that was typed. What is native or
+ * Makes dist/bin of the compiled command line: one file instead of some two hundred, which halves its start.
+ * What only one command needs is run only when that is the one that was typed. What is native or
  * WebAssembly (koffi, iced-x86) stays a package.
  */
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,7 +17,6 @@ const { metafile } = await build({
   entryPoints: { 'xsplice-ts': 'dist/cli/main.js' },
   outdir,
   bundle: true,
-  splitting: true,
   metafile: true,
   minifyWhitespace: true,
   format: 'esm',
