@@ -14,6 +14,7 @@ import { type BootOutcome, boot } from './qemu.js';
 import { RIG_RELEASES, type RigRelease } from './releases.js';
 import { parseReport, type Report } from './report.js';
 import { RigUnavailable } from './run.js';
+import { type Selection, scenariosOf } from './scenarios/index.js';
 import { APP_FOLDER, projectEntries } from './under-test.js';
 
 const USAGE = `Boots real Xens under QEMU and runs the project in their dom0.
@@ -64,7 +65,7 @@ function lastWords(outcome: BootOutcome): string {
 async function runScenarios(
   hypervisor: RigHypervisor,
   dom0: Dom0,
-  only: string,
+  { only, alone }: Selection,
 ): Promise<ReleaseOutcome> {
   const family = await prepareFamily(hypervisor);
   const files: readonly ArchiveEntry[] = [
@@ -86,7 +87,7 @@ async function runScenarios(
       command: [
         `cd /${APP_FOLDER} && NO_COLOR=1 exec node --enable-source-maps dist/test/xen/dom0/main.js`,
         `--release ${hypervisor.release.xen} --family /${APP_FOLDER}/family`,
-        `--only ${quoted(only)}`,
+        `--only ${quoted(only)} ${alone ? '--alone' : ''}`,
         after === '' ? '' : `--after ${quoted(after)}`,
       ].join(' '),
       timeoutMs: BOOT_LIMIT_MS,
@@ -116,6 +117,7 @@ async function runScenarios(
 async function withSecondTries(
   hypervisor: RigHypervisor,
   dom0: Dom0,
+  { alone }: Selection,
   first: ReleaseOutcome,
 ): Promise<ReleaseOutcome> {
   const finished = new Map(first.finished);
@@ -125,7 +127,7 @@ async function withSecondTries(
   );
   for (const name of failed.slice(0, MOST_SECOND_TRIES)) {
     const reason = lost.get(name) ?? finished.get(name)?.error ?? '';
-    const second = await runScenarios(hypervisor, dom0, name);
+    const second = await runScenarios(hypervisor, dom0, { only: name, alone });
     const result = second.finished.get(name);
     if (result === undefined || result.error !== undefined) continue;
     const note = `it failed at first, and passed in a boot of its own; the failure: ${reason}`;
@@ -140,10 +142,10 @@ async function testScenarios(
   test: TestContext,
   hypervisor: RigHypervisor,
   dom0: Dom0,
-  only: string,
+  selection: Selection,
 ): Promise<void> {
-  const once = await runScenarios(hypervisor, dom0, only);
-  const outcome = await withSecondTries(hypervisor, dom0, once);
+  const once = await runScenarios(hypervisor, dom0, selection);
+  const outcome = await withSecondTries(hypervisor, dom0, selection, once);
   const [first] = outcome.boots;
   test.diagnostic(
     `Xen ${hypervisor.version}: dom0 after ${seconds(first?.bootMs)}, all after ${seconds(first?.totalMs)}, ${outcome.boots.length} boot(s)`,
@@ -181,8 +183,12 @@ function main(): void {
   const wanted = values.releases.split(',');
   const releases = RIG_RELEASES.filter(({ xen }) => wanted.includes(xen));
   const numbers = [values.variants, values.sequences, values.seed];
+  const { only } = values;
+  const isSomething =
+    DIFFERENTIAL.includes(only) ||
+    [true, false].some((alone) => scenariosOf({ only, alone }).length > 0);
   const areNumbers = numbers.every((text) => text === undefined || /^\d{1,10}$/.test(text));
-  if (values.help || releases.length !== wanted.length || !areNumbers) {
+  if (values.help || releases.length !== wanted.length || !areNumbers || !isSomething) {
     process.stderr.write(USAGE);
     process.exitCode = values.help ? 0 : 64;
     return;
@@ -195,7 +201,6 @@ function main(): void {
     process.exitCode = 1;
     return;
   }
-  const { only } = values;
   const seed = Number(values.seed ?? randomInt(2 ** 31));
   const extentOf = ({ xen }: RigRelease): Extent => ({
     seed,
@@ -205,13 +210,17 @@ function main(): void {
   const preparing = prepareAll(releases);
   // Who awaits it shows how it failed.
   preparing.catch(() => undefined);
-  describe('real Xen', { concurrency: MACHINES_AT_ONCE }, () => {
-    for (const release of only === DIFFERENTIAL ? [] : releases) {
+  const testEach = (selection: Selection): void => {
+    if (scenariosOf(selection).length === 0) return;
+    for (const release of releases) {
       it(`Xen ${release.xen}`, async (test) => {
         const { dom0, hypervisors } = await preparing;
-        await testScenarios(test, hypervisorOf(hypervisors, release), dom0, only);
+        await testScenarios(test, hypervisorOf(hypervisors, release), dom0, selection);
       });
     }
+  };
+  describe('real Xen', { concurrency: MACHINES_AT_ONCE }, () => {
+    testEach({ only, alone: false });
     for (const release of DIFFERENTIAL.includes(only) ? releases : []) {
       it(`Xen ${release.xen} and core/verify`, async (test) => {
         const { dom0, hypervisors } = await preparing;
@@ -219,6 +228,9 @@ function main(): void {
         await testDifferential(test, subject, extentOf(release));
       });
     }
+  });
+  describe('real Xen, with the machine to itself', { concurrency: 1 }, () => {
+    testEach({ only, alone: true });
   });
 }
 

@@ -38,7 +38,10 @@ export interface DifferentialOptions {
 
 /** Variants in one line to dom0. */
 const BATCH = 100;
-const BATCH_TIMEOUT_MS = 120_000;
+/** A second is usual. */
+const BATCH_TIMEOUT_MS = 30_000;
+/** An emulated machine that was set back may stall. That is no answer: so often it is asked again. */
+const MOST_STALLS = 5;
 /** Lines that dom0's serial driver can hold back when Xen dies. */
 const SUSPECTS = 60;
 
@@ -55,6 +58,7 @@ export async function runDifferential(
   const counts = { accepted: 0, refused: 0, fatal: 0 };
   const disagreements: Disagreement[] = [];
   let resets = 0;
+  let stalls = 0;
   let done = 0;
 
   const judge = (variant: Variant, predicted: Said, seen: Said): void => {
@@ -92,13 +96,15 @@ export async function runDifferential(
       return !seen;
     });
     if (answer.kind !== 'answered') {
-      if (single && open.length > 0) throw new Error(`no answer: ${JSON.stringify(answer)}`);
+      if (answer.kind === 'timeout' && ++stalls > MOST_STALLS) {
+        throw new Error(`no answer in time, ${stalls} times; at last about ${indices.join(' ')}`);
+      }
       options.onReset?.(answer.kind === 'died' ? answer.reason : answer.kind, indices);
       await machine.reset();
       resets++;
       queue.unshift(...open);
       // What dom0 last wrote was lost on the way: the killer is found by asking one at a time.
-      careful = single ? 0 : SUSPECTS;
+      careful = answer.kind === 'died' && !single ? SUSPECTS : 0;
     }
   }
   const elapsedMs = performance.now() - started;
@@ -113,9 +119,8 @@ function readAnswer(answer: Answer, only: number | null): ReadonlyMap<number, Sa
     const { i, rc, log } = JSON.parse(line) as { i: number; rc: number; log: string[] };
     said.set(i, { kind: 'answered', rc, log });
   }
-  if (answer.kind !== 'answered' && only !== null) {
-    const reason = answer.kind === 'died' ? answer.reason : 'no answer in time';
-    said.set(only, { kind: 'died', reason });
+  if (answer.kind === 'died' && only !== null) {
+    said.set(only, { kind: 'died', reason: answer.reason });
   }
   return said;
 }
@@ -129,6 +134,14 @@ export interface SequenceReport {
 }
 
 const SEQUENCE_TIMEOUT_MS = 60_000;
+
+/** The answer of a machine, which is set back and asked once more where it stalls. */
+async function askAgain(machine: Machine, line: string): Promise<Answer> {
+  const first = await machine.ask(line, SEQUENCE_TIMEOUT_MS);
+  if (first.kind !== 'timeout') return first;
+  await machine.reset();
+  return machine.ask(line, SEQUENCE_TIMEOUT_MS);
+}
 
 /** Runs seeded sequences of operations on a real Xen, which has nothing loaded, and compares every answer. */
 export async function runSequences(
@@ -152,7 +165,7 @@ export async function runSequences(
   for (let index = 0; index < sequences; index++) {
     const sequence = sequenceOf([first, ...rest], seed, index);
     operations += sequence.length;
-    const answer = await machine.ask(`sequences ${seed} ${index}`, SEQUENCE_TIMEOUT_MS);
+    const answer = await askAgain(machine, `sequences ${seed} ${index}`);
     const line = answer.lines.find((text) => text.startsWith('{'));
     const predicted = predictSequence(model, version, payloads, sequence);
     const seen = line === undefined ? null : (JSON.parse(line) as SequenceSaid);

@@ -5,7 +5,7 @@ import { openXen } from '../../../core/hypervisor/xen/index.js';
 import { openXenCall } from '../../../core/hypervisor/xen/library.js';
 import { RIG_RELEASES } from '../releases.js';
 import { REPORT_MARK, type Report } from '../report.js';
-import { SCENARIOS } from '../scenarios/index.js';
+import { scenariosOf } from '../scenarios/index.js';
 import { Dom0, Family, type Scenario } from '../scenarios/scenario.js';
 
 /**
@@ -53,12 +53,13 @@ async function main(): Promise<void> {
       release: { type: 'string' },
       family: { type: 'string' },
       only: { type: 'string', default: '' },
+      alone: { type: 'boolean', default: false },
       after: { type: 'string' },
     },
   });
   const release = RIG_RELEASES.find((candidate) => candidate.xen === values.release);
   if (release === undefined || values.family === undefined) throw new Error('wrong usage');
-  const wanted = SCENARIOS.filter(({ name }) => name.includes(values.only));
+  const wanted = scenariosOf(values);
   const first =
     values.after === undefined ? 0 : wanted.findIndex((s) => s.name === values.after) + 1;
   report({ kind: 'planned', names: wanted.map(({ name }) => name) });

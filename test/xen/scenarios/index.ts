@@ -12,8 +12,20 @@ import { SPEED_SCENARIOS } from './speed.js';
 import { STACK_SCENARIOS } from './stack.js';
 import { STOCK_SCENARIOS } from './stock.js';
 
-/** All scenarios, in the order in which they run. */
-export const SCENARIOS: readonly Scenario[] = [
+/** Which scenarios: those whose names hold a text, and either those that run alone or the others. */
+export interface Selection {
+  readonly only: string;
+  readonly alone: boolean;
+}
+
+/** In the order in which they run. */
+export function scenariosOf({ only, alone }: Selection): readonly Scenario[] {
+  return SCENARIOS.filter((scenario) => {
+    return scenario.name.includes(only) && (scenario.alone ?? false) === alone;
+  });
+}
+
+const SCENARIOS: readonly Scenario[] = [
   ...HOST_SCENARIOS,
   ...BASIC_SCENARIOS,
   ...STACK_SCENARIOS,

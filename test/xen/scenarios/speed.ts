@@ -107,6 +107,7 @@ async function measure(
 export const SPEED_SCENARIOS: readonly Scenario[] = [
   {
     name: `speed: a chain of ${CHAIN_LENGTH}, ours and the stock tool's`,
+    alone: true,
     notFor: withStockTool,
     run: async (dom0) => {
       const ours = await measure(dom0, timeOurs);
