@@ -39,9 +39,9 @@ export interface DifferentialOptions {
 /** Variants in one line to dom0. */
 const BATCH = 100;
 /** A second is usual. */
-const BATCH_TIMEOUT_MS = 30_000;
+const BATCH_TIMEOUT_MS = 20_000;
 /** An emulated machine that was set back may stall. That is no answer: so often it is asked again. */
-const MOST_STALLS = 5;
+const MOST_STALLS = 20;
 /** Lines that dom0's serial driver can hold back when Xen dies. */
 const SUSPECTS = 60;
 
