@@ -47,9 +47,12 @@ function release(parser: Argv): Argv {
   });
 }
 
+/** What --check takes. */
+export const CHECKS = ['build-id', 'old-code', 'both'] as const;
+
 function check(parser: Argv): Argv {
   return parser.option('check', {
-    choices: ['build-id', 'old-code', 'both'] as const,
+    choices: CHECKS,
     default: 'build-id',
     describe:
       'What has to fit before a payload is applied: its parent, the code it was made against',

@@ -9,7 +9,7 @@ import { readImageFile } from './files.js';
 import { usage } from './settings.js';
 
 /** Reads a hypervisor image from disk. */
-export async function openImage(file: string): Promise<HypervisorImage> {
+export function openImage(file: string): HypervisorImage {
   return readImage(readImageFile(file), file);
 }
 

@@ -66,7 +66,7 @@ export async function runPlanner(
 ): Promise<number> {
   const { settings, output } = session;
   const explain = (found: readonly Finding[]) => (settings.explain ? explained(found) : found);
-  const image = settings.image === null ? null : await openImage(settings.image);
+  const image = settings.image === null ? null : openImage(settings.image);
   const host = await openHost(await hostOf(settings), image);
   try {
     const snapshot = await host.port.observe();

@@ -1,4 +1,5 @@
 import { XspliceError } from '../core/index.js';
+import { CHECKS } from './command-table.js';
 
 /** What was typed, of all commands: an option that a command does not have keeps its default. */
 export interface Settings {
@@ -33,8 +34,6 @@ export interface Settings {
   readonly timeoutMs: number | null;
 }
 
-/** What --check takes. */
-export const CHECKS = ['build-id', 'old-code', 'both'] as const;
 export type Check = (typeof CHECKS)[number];
 
 /** What positional arguments are called in the help; a command has one of these, or none. */

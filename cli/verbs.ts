@@ -33,11 +33,7 @@ export const VERBS = ['apply', 'revert', 'replace', 'upload', 'unload', 'load'] 
 export type Verb = (typeof VERBS)[number];
 
 /** Reads the files that a verb takes, and returns what plans it. */
-export async function plannerFor(
-  verb: Verb,
-  words: readonly string[],
-  settings: Settings,
-): Promise<Planner> {
+export function plannerFor(verb: Verb, words: readonly string[], settings: Settings): Planner {
   const { check, to } = settings;
   if (check !== 'build-id' && settings.nodeps) {
     throw usage('--nodeps compares nothing, and --check says what to compare', 'Use one of them.');
@@ -54,29 +50,29 @@ export async function plannerFor(
           'Say what is to be on top with --to NAME, --to BUILD-ID or --to base; with --check old-code one payload below it can be taken out.',
         );
       }
-      return revertOne(name, await readAll(files), check);
+      return revertOne(name, readAll(files), check);
     }
     case 'unload':
       return withoutFiles((snapshot, host) => planUnload(snapshot, words, { host }));
     case 'apply': {
-      const name = await nameAmong(words);
+      const name = nameAmong(words);
       if (name !== null) return applyUploaded(name, settings);
-      return applyFiles(await readAll(words), settings, planApply);
+      return applyFiles(readAll(words), settings, planApply);
     }
     case 'upload': {
-      const files = await readAll(words);
+      const files = readAll(words);
       return planned(files, (snapshot, host) =>
         planUpload(snapshot, plannedOf(files.read), { host }),
       );
     }
     case 'replace': {
-      const files = await readAll(words);
+      const files = readAll(words);
       const only = onlyOne(verb, files.read);
       if (check !== 'build-id') return replaceGuarded(files, only, check);
       return planned(files, (snapshot, host) => planReplace(snapshot, only.planned, { host }));
     }
     case 'load': {
-      const files = await readAll(words);
+      const files = readAll(words);
       const only = onlyOne(verb, files.read);
       return applyFiles(files, settings, (snapshot, _, options) =>
         planLoad(snapshot, only.planned, options),
@@ -176,7 +172,7 @@ interface Files {
   readonly findings: readonly Finding[];
 }
 
-async function readAll(words: readonly string[]): Promise<Files> {
+function readAll(words: readonly string[]): Files {
   const { inputs, findings } = readPayloadFiles(words);
   const [first] = findings;
   if (first !== undefined) {
@@ -200,7 +196,7 @@ function onlyOne(verb: Verb, read: readonly PayloadInput[]): PayloadInput {
 }
 
 /** A single word that is no path names a payload that was uploaded. Paths win; `./x` is always one. */
-async function nameAmong(words: readonly string[]): Promise<string | null> {
+function nameAmong(words: readonly string[]): string | null {
   const [word, ...others] = words;
   if (word === undefined || others.length > 0) return null;
   if (word.includes('/') || word.endsWith('.livepatch') || exists(word)) return null;

@@ -71,6 +71,7 @@ export {
   effectiveCode,
   type FunctionComparison,
   type GuardSetting,
+  guardSetting,
   type ListedInstruction,
   type RecordOptions,
   type RecordResult,

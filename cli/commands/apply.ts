@@ -5,6 +5,6 @@ import { plannerFor } from '../verbs.js';
 /** Uploads and applies payloads in their order, or applies an uploaded one by its name. */
 export async function run(session: Session): Promise<number> {
   const { settings } = session;
-  const planner = await plannerFor('apply', settings.words, settings);
+  const planner = plannerFor('apply', settings.words, settings);
   return runPlanner(session, settings.dryRun, planner);
 }

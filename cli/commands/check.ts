@@ -4,11 +4,10 @@ import {
   checkPayloads,
   EXIT,
   explained,
+  guardSetting,
   type HypervisorImage,
-  loadDisassembler,
   modelFromImage,
   parseBuildId,
-  readBaseCode,
   XspliceError,
 } from '../../core/index.js';
 import { readPayloadFiles } from '../files.js';
@@ -20,7 +19,7 @@ import { type Settings, usage } from '../settings.js';
 
 /** Checks payloads against an image or an id: their chain, and with an image what Xen will answer. */
 export async function run({ settings, output }: Session): Promise<number> {
-  const target = await targetOf(settings);
+  const target = targetOf(settings);
   const { inputs, findings } = readPayloadFiles(settings.words);
   const checked = await checkPayloads(inputs, target, findings);
   const report = settings.explain ? { ...checked, findings: explained(checked.findings) } : checked;
@@ -34,7 +33,7 @@ export async function run({ settings, output }: Session): Promise<number> {
   return report.ok ? EXIT.done : EXIT.rejected;
 }
 
-async function targetOf({ image: file, buildId, xen, check }: Settings): Promise<CheckTarget> {
+function targetOf({ image: file, buildId, xen, check }: Settings): CheckTarget {
   const release = releaseOf(xen);
   if (buildId !== null) {
     if (check !== 'build-id') {
@@ -50,14 +49,13 @@ async function targetOf({ image: file, buildId, xen, check }: Settings): Promise
       'Name its image with --image FILE, or its build-id with --build-id HEX.',
     );
   }
-  const image = await openImage(file);
+  const image = openImage(file);
   const id = idOf(image);
   try {
     const { model } = modelFromImage(image, release);
     const target = { buildId: id, model, symbols: image.symbols, notVerified: null };
     if (check === 'build-id') return target;
-    const setting = { disassembler: loadDisassembler(), base: readBaseCode(image), model };
-    return { ...target, oldCode: { guard: check, setting } };
+    return { ...target, oldCode: { guard: check, setting: guardSetting(image, model) } };
   } catch (error) {
     // A release that nobody knows is a mistake in what was asked for, whatever the image.
     const isMistake = release !== null || check !== 'build-id';

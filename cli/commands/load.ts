@@ -5,6 +5,6 @@ import { plannerFor } from '../verbs.js';
 /** Uploads and applies one payload. */
 export async function run(session: Session): Promise<number> {
   const { settings } = session;
-  const planner = await plannerFor('load', settings.words, settings);
+  const planner = plannerFor('load', settings.words, settings);
   return runPlanner(session, settings.dryRun, planner);
 }

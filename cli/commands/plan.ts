@@ -12,10 +12,6 @@ export async function run(session: Session): Promise<number> {
   const [first, ...rest] = settings.words;
   const verb: Verb | undefined = VERBS.find((name) => name === first);
   if (settings.to !== null && verb !== 'revert') throw usage('--to is for plan revert');
-  const planner = await plannerFor(
-    verb ?? 'apply',
-    verb === undefined ? settings.words : rest,
-    settings,
-  );
+  const planner = plannerFor(verb ?? 'apply', verb === undefined ? settings.words : rest, settings);
   return runPlanner(session, true, planner);
 }

@@ -1,10 +1,9 @@
 import {
   type CodeRecord,
   EXIT,
-  loadDisassembler,
+  guardSetting,
   modelFromImage,
   modelWithApplied,
-  readBaseCode,
   readPayload,
   readPayloadInputs,
   recordPayload,
@@ -34,13 +33,12 @@ export async function run({ settings, output }: Session): Promise<number> {
       'Name a new file with --output FILE, or have this one replaced with --yes.',
     );
   }
-  const image = await openImage(settings.image);
-  const payload = readPayload(await onePayload(file), file);
+  const image = openImage(settings.image);
+  const payload = readPayload(onePayload(file), file);
   const below = readPayloadInputs(readPayloadFiles(settings.on).inputs);
   const booted = modelFromImage(image, releaseOf(settings.xen)).model;
   const model = modelWithApplied(booted, below);
-  const setting = { disassembler: loadDisassembler(), base: readBaseCode(image), model };
-  const result = recordPayload(setting, payload, { expect: settings.expect });
+  const result = recordPayload(guardSetting(image, model), payload, { expect: settings.expect });
   const { record, expectationLengths, findings, bytes } = result;
   const target = settings.output ?? file;
   await writeFileAs(target, bytes, file);
@@ -80,7 +78,7 @@ function belowText(count: number): string {
   return count === 1 ? ' with 1 payload' : ` with ${count} payloads`;
 }
 
-async function onePayload(file: string): Promise<Uint8Array> {
+function onePayload(file: string): Uint8Array {
   const { inputs, findings } = readPayloadFiles([file]);
   const [only, ...others] = inputs;
   if (only !== undefined && others.length === 0) return only.bytes;

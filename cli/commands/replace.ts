@@ -5,6 +5,6 @@ import { plannerFor } from '../verbs.js';
 /** Leaves only one payload applied. */
 export async function run(session: Session): Promise<number> {
   const { settings } = session;
-  const planner = await plannerFor('replace', settings.words, settings);
+  const planner = plannerFor('replace', settings.words, settings);
   return runPlanner(session, settings.dryRun, planner);
 }

@@ -5,6 +5,6 @@ import { plannerFor } from '../verbs.js';
 /** Takes the top off the stack, or everything above what --to names. */
 export async function run(session: Session): Promise<number> {
   const { settings } = session;
-  const planner = await plannerFor('revert', settings.words, settings);
+  const planner = plannerFor('revert', settings.words, settings);
   return runPlanner(session, settings.dryRun, planner);
 }

@@ -5,6 +5,6 @@ import { plannerFor } from '../verbs.js';
 /** Removes payloads that are loaded and not applied. */
 export async function run(session: Session): Promise<number> {
   const { settings } = session;
-  const planner = await plannerFor('unload', settings.words, settings);
+  const planner = plannerFor('unload', settings.words, settings);
   return runPlanner(session, settings.dryRun, planner);
 }

@@ -5,6 +5,6 @@ import { plannerFor } from '../verbs.js';
 /** Loads payloads without applying them. */
 export async function run(session: Session): Promise<number> {
   const { settings } = session;
-  const planner = await plannerFor('upload', settings.words, settings);
+  const planner = plannerFor('upload', settings.words, settings);
   return runPlanner(session, settings.dryRun, planner);
 }

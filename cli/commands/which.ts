@@ -38,8 +38,7 @@ interface Subject {
 export async function run({ settings, output }: Session): Promise<number> {
   const subject = await subjectOf(settings);
   const code = runningCode(readBaseCode(subject.image), subject.model);
-  const answers: (readonly [string, EffectiveCode])[] = [];
-  for (const word of settings.words) answers.push([word, effectiveCode(code, askedBy(word))]);
+  const answers = settings.words.map((word) => [word, effectiveCode(code, askedBy(word))] as const);
   const opaque = subject.opaque.map(nameText);
   const warn = (what: string, text: string) =>
     process.stderr.write(`${output.noteStyle.warn(what)}: ${escapeText(text)}\n`);
@@ -70,7 +69,7 @@ function isAboutPayload({ owner, history }: EffectiveCode): boolean {
 
 /** With an image and no host named: the image with --on applied. Else the host as it is. */
 async function subjectOf(settings: Settings): Promise<Subject> {
-  const image = settings.image === null ? null : await openImage(settings.image);
+  const image = settings.image === null ? null : openImage(settings.image);
   const { inputs } = readPayloadFiles(settings.on);
   if (image !== null && settings.host === null) {
     const { model } = modelFromImage(image, releaseOf(settings.xen));

@@ -1,13 +1,14 @@
 import { errnoName } from '../abi/errno.js';
 import { type BuildId, buildIdFromBytes } from '../abi/ids.js';
-import type { Disassembler } from '../code/index.js';
+import { type Disassembler, loadDisassembler } from '../code/index.js';
 import type { Finding } from '../errors.js';
+import type { HypervisorImage } from '../image/index.js';
 import type { Payload } from '../payload/index.js';
 import type { Guard } from '../stack/plan.js';
 import { checkExpectations } from '../verify/expectations.js';
 import { functionsOf } from '../verify/function.js';
 import { findPayload, type Model, topPayload } from '../verify/index.js';
-import type { BaseCode } from './base.js';
+import { type BaseCode, readBaseCode } from './base.js';
 import { type ComparedBytes, compareRecord, type FunctionComparison } from './compare.js';
 import { closureOf } from './graph.js';
 import {
@@ -40,6 +41,14 @@ export interface GuardSetting {
   readonly base: BaseCode;
   /** The hypervisor as it is before the payload is applied. */
   readonly model: Model;
+}
+
+/**
+ * Asks about the code of this image with what the model has loaded. The disassembler is loaded here. Fails with
+ * `image-no-symbols`.
+ */
+export function guardSetting(image: HypervisorImage, model: Model): GuardSetting {
+  return { disassembler: loadDisassembler(), base: readBaseCode(image), model };
 }
 
 /**

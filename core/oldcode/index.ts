@@ -21,6 +21,7 @@ export {
   type GuardSetting,
   type GuardVerdict,
   guardPayload,
+  guardSetting,
   type OldCodeReport,
 } from './guard.js';
 export { loadedContents, RECORD_SECTION } from './loaded-contents.js';

@@ -1,5 +1,4 @@
 import type { BuildId } from '../abi/ids.js';
-import { loadDisassembler } from '../code/index.js';
 import { type Finding, XspliceError } from '../errors.js';
 import {
   type CodeDifference,
@@ -8,8 +7,8 @@ import {
   type GuardedPayload,
   type GuardSetting,
   type GuardVerdict,
+  guardSetting,
   orderByGuard,
-  readBaseCode,
   runningCode,
 } from '../oldcode/index.js';
 import { type Admission, nameText, type Snapshot, stackOf } from '../stack/index.js';
@@ -83,8 +82,7 @@ export async function settingOf(copy: PreflightModel): Promise<GuardSetting> {
       hint: 'Name the image that was booted with --image, or use --check build-id.',
     });
   }
-  const base = readBaseCode(await copy.image());
-  return { disassembler: loadDisassembler(), base, model: copy.model };
+  return guardSetting(await copy.image(), copy.model);
 }
 
 /**

@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { loadDisassembler } from '../../core/code/index.js';
 import { readImage } from '../../core/image/index.js';
-import { type GuardSetting, readBaseCode } from '../../core/oldcode/index.js';
+import { type GuardSetting, guardSetting } from '../../core/oldcode/index.js';
 import { type Payload, readPayload } from '../../core/payload/index.js';
 import { modelFromImage } from '../../core/use/index.js';
 import { apply, type Model, upload } from '../../core/verify/index.js';
@@ -18,11 +17,7 @@ export function demoSetting(): Promise<GuardSetting> {
 /** The same for any image. */
 export async function settingOf(file: string): Promise<GuardSetting> {
   const image = readImage(readFileSync(file), file);
-  return {
-    disassembler: loadDisassembler(),
-    base: readBaseCode(image),
-    model: modelFromImage(image, null).model,
-  };
+  return guardSetting(image, modelFromImage(image, null).model);
 }
 
 /** A payload of the demo. */

@@ -3,12 +3,11 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { xenLines } from '../../../core/abi/console.js';
 import { encodeDebugKeys } from '../../../core/abi/sysctl.js';
-import { loadDisassembler } from '../../../core/code/index.js';
 import { XenHandle } from '../../../core/hypervisor/xen/handle.js';
 import { openXenCall } from '../../../core/hypervisor/xen/library.js';
 import { ConsoleRing } from '../../../core/hypervisor/xen/ring.js';
 import { type HypervisorImage, readImage } from '../../../core/image/index.js';
-import { type GuardSetting, readBaseCode, recordPayload } from '../../../core/oldcode/index.js';
+import { type GuardSetting, guardSetting, recordPayload } from '../../../core/oldcode/index.js';
 import { readPayload } from '../../../core/payload/index.js';
 import { modelFromImage } from '../../../core/use/index.js';
 import { apply, upload } from '../../../core/verify/index.js';
@@ -48,7 +47,7 @@ async function settingOf(dom0: Dom0): Promise<GuardSetting> {
   const file = imageOf(dom0);
   known ??= { file, image: readImage(readFileSync(file), file) };
   const { model } = modelFromImage(known.image, null);
-  return { disassembler: loadDisassembler(), base: readBaseCode(known.image), model };
+  return guardSetting(known.image, model);
 }
 
 let known: { readonly file: string; readonly image: HypervisorImage } | undefined;
