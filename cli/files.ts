@@ -66,6 +66,20 @@ export function readPayloadFiles(paths: readonly string[]): PayloadFiles {
   return { inputs, findings };
 }
 
+/**
+ * The payloads where none may be passed over. Fails as readPayloadFiles does, and with what that finds out
+ * about a file that was not read.
+ */
+export function readEveryPayloadFile(paths: readonly string[]): readonly InputFile[] {
+  const { inputs, findings } = readPayloadFiles(paths);
+  const [first] = findings;
+  if (first === undefined) return inputs;
+  throw new XspliceError(first.code, `${first.file}: ${first.message}`, {
+    findings,
+    ...(first.hint === undefined ? {} : { hint: first.hint }),
+  });
+}
+
 /** Reads an image, or a file that may be one. Fails as readPayloadFiles does, or with `file-too-large`. */
 export function readImageFile(path: string): Uint8Array {
   const { bytes, sizeBytes } = readRegularFile(path, MAX_IMAGE_SIZE);

@@ -24,7 +24,7 @@ import {
   settingOf,
   XspliceError,
 } from '../core/index.js';
-import { exists, readPayloadFiles } from './files.js';
+import { exists, readEveryPayloadFile } from './files.js';
 import type { Planner } from './run-plan.js';
 import { type Settings, usage } from './settings.js';
 
@@ -173,14 +173,7 @@ interface Files {
 }
 
 function readAll(words: readonly string[]): Files {
-  const { inputs, findings } = readPayloadFiles(words);
-  const [first] = findings;
-  if (first !== undefined) {
-    throw new XspliceError(first.code, `${first.file}: ${first.message}`, {
-      findings,
-      ...(first.hint === undefined ? {} : { hint: first.hint }),
-    });
-  }
+  const inputs = readEveryPayloadFile(words);
   const read = readPayloadInputs(inputs);
   return {
     inputs,

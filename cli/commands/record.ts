@@ -8,7 +8,7 @@ import {
   readPayloadInputs,
   recordPayload,
 } from '../../core/index.js';
-import { exists, readPayloadFiles, writeFileAs } from '../files.js';
+import { exists, readEveryPayloadFile, readPayloadFiles, writeFileAs } from '../files.js';
 import { openImage, releaseOf } from '../images.js';
 import { escapeText } from '../render/escape.js';
 import { renderFindings } from '../render/findings.js';
@@ -35,7 +35,7 @@ export async function run({ settings, output }: Session): Promise<number> {
   }
   const image = openImage(settings.image);
   const payload = readPayload(onePayload(file), file);
-  const below = readPayloadInputs(readPayloadFiles(settings.on).inputs);
+  const below = readPayloadInputs(readEveryPayloadFile(settings.on));
   const booted = modelFromImage(image, releaseOf(settings.xen)).model;
   const model = modelWithApplied(booted, below);
   const result = recordPayload(guardSetting(image, model), payload, { expect: settings.expect });

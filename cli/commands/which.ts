@@ -14,7 +14,7 @@ import {
   runningCode,
   XspliceError,
 } from '../../core/index.js';
-import { readPayloadFiles } from '../files.js';
+import { readEveryPayloadFile } from '../files.js';
 import { hostOf } from '../host.js';
 import { openImage, releaseOf } from '../images.js';
 import { escapeText } from '../render/escape.js';
@@ -70,7 +70,7 @@ function isAboutPayload({ owner, history }: EffectiveCode): boolean {
 /** With an image and no host named: the image with --on applied. Else the host as it is. */
 async function subjectOf(settings: Settings): Promise<Subject> {
   const image = settings.image === null ? null : openImage(settings.image);
-  const { inputs } = readPayloadFiles(settings.on);
+  const inputs = readEveryPayloadFile(settings.on);
   if (image !== null && settings.host === null) {
     const { model } = modelFromImage(image, releaseOf(settings.xen));
     const applied = modelWithApplied(model, readPayloadInputs(inputs));

@@ -11,6 +11,7 @@ import {
   readlinkSync,
   statSync,
   symlinkSync,
+  writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
@@ -122,4 +123,20 @@ test('record replaces no read-only file', { skip: isRoot && 'root may write to a
   chmodSync(folder, 0o750);
   assert.deepEqual(readFileSync(file), ORIGINAL);
   assert.deepEqual(readdirSync(folder), ['hello.livepatch']);
+});
+
+test('a payload of --on that is too large is refused, not left out', (t) => {
+  const { folder, file } = copyOfHello(t);
+  const large = join(folder, 'large.livepatch');
+  writeFileSync(large, Buffer.alloc(3 * 1024 * 1024));
+  const output = join(folder, 'out.livepatch');
+  const asked = runCli(['which', 'xen_extra_version', '--on', large, ...IMAGE]);
+  assert.equal(asked.code, 1, asked.stderr + asked.stdout);
+  for (const { stderr } of [record(1, file, '--output', output, '--on', large), asked]) {
+    assert.match(
+      stderr,
+      /large\.livepatch: The file has 3145728 bytes; Xen takes .* at most 2097152/,
+    );
+  }
+  assert.ok(!existsSync(output));
 });
