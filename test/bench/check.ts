@@ -18,7 +18,7 @@ const GOAL = 100;
 const LAPS = ['image', 'model', 'payload', 'verdict', 'hazards'] as const;
 type Times = Readonly<Record<(typeof LAPS)[number], number>>;
 
-const program = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
+const program = fileURLToPath(new URL('../../bin/xsplice-ts.js', import.meta.url));
 
 /** One check in this process. */
 function check(imageFile: string, payloadFile: string): Times {
