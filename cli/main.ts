@@ -1,15 +1,4 @@
-#!/usr/bin/env node
-import { existsSync, readFileSync } from 'node:fs';
-import yargs, { type Argv } from 'yargs';
-import { COMMANDS, type CommandEntry } from './command-table.js';
-
-/** What was typed, once the parser found it to be well-formed. */
-interface Choice {
-  readonly entry: CommandEntry;
-  readonly argv: Readonly<Record<string, unknown>>;
-}
-
-const args = process.argv.slice(2);
+import { runProgram } from './program.js';
 
 // A reader that went away (`| head`) must not stop what is being done to a hypervisor.
 for (const stream of [process.stdout, process.stderr]) {
@@ -18,93 +7,6 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
-process.exitCode = await main();
-
-async function main(): Promise<number> {
-  try {
-    const choice = await parse();
-    if (choice === null) return 0;
-    const [{ openSession }, command] = await Promise.all([
-      import('./session.js'),
-      choice.entry.load(),
-    ]);
-    return await command.run(openSession(choice.argv));
-  } catch (error) {
-    const { reportFailure } = await import('./failure.js');
-    return reportFailure(error, args);
-  }
-}
-
-/** Null where it was --help or --version, which are done then. Usage errors are thrown. */
-async function parse(): Promise<Choice | null> {
-  let choice: Choice | null = null;
-  const choose = (entry: CommandEntry) => (argv: Choice['argv']) => {
-    choice = { entry, argv };
-  };
-  const typed = COMMANDS.find(({ usage }) => usage.split(' ')[0] === args[0]);
-  const parser = typed === undefined ? allCommands(choose) : oneCommand(typed, choose(typed));
-  try {
-    await parser
-      .scriptName('xsplice-ts')
-      .locale('en')
-      .parserConfiguration({ 'parse-positional-numbers': false, 'parse-numbers': false })
-      .strict()
-      .version(packageVersion())
-      .help()
-      .wrap(process.stdout.isTTY ? Math.min(process.stdout.columns, 100) : 100)
-      .exitProcess(false)
-      .fail(false)
-      .parseAsync();
-  } catch (error) {
-    // Nothing but parsing is done there, so what fails is what was typed.
-    const { usage } = await import('./settings.js');
-    const message = error instanceof Error ? error.message : String(error);
-    throw usage(
-      message
-        .replace(/\s+/g, ' ')
-        .replace(/^Did you mean/, 'There is no such command; did you mean'),
-    );
-  }
-  return choice;
-}
-
-type Handler = (argv: Choice['argv']) => void;
-
-/** For the help, and for what was meant where no command was typed. */
-function allCommands(choose: (entry: CommandEntry) => Handler): Argv {
-  const parser = yargs(args)
-    .usage('$0 COMMAND …\n\nLive-patch payloads for Xen: check, plan, apply, revert.')
-    .demandCommand(1, 'Say what to do: the command is missing')
-    .recommendCommands()
-    .epilogue(
-      'Exit: 0 done or nothing to do, 1 failed or refused, 2 busy, 3 check found a rejection, 64 wrong usage.\nEnvironment: XSPLICE_HOST, XDG_STATE_HOME, NO_COLOR, FORCE_COLOR.',
-    );
-  for (const entry of COMMANDS) {
-    parser.command(entry.usage, entry.describe, entry.options, choose(entry));
-  }
-  return parser;
-}
-
-/**
- * The command that was typed as the only thing there is: of a command among others, the parser renders the
- * help before it runs it.
- */
-function oneCommand({ usage, describe, options }: CommandEntry, handler: Handler): Argv {
-  const [, ...positionals] = usage.split(' ');
-  return yargs(args.slice(1))
-    .usage(`$0 ${usage}\n\n${describe}`)
-    .command(['$0', ...positionals].join(' '), false, options, handler);
-}
-
-/** Of the package that this file is part of, wherever it was built to. */
-function packageVersion(): string {
-  for (const up of ['../', '../../', '../../../']) {
-    const path = new URL(`${up}package.json`, import.meta.url);
-    if (!existsSync(path)) continue;
-    const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
-    if (typeof value === 'object' && value !== null && 'version' in value) {
-      return String(value.version);
-    }
-  }
-  return 'unknown';
-}
+void runProgram(process.argv.slice(2)).then((code) => {
+  process.exitCode = code;
+});
