@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, realpathSync, statSync, writeFileSync } from
 import { basename, join } from 'node:path';
 import { cachedFolder } from './cache.js';
 import { type ArchiveEntry, cpioArchive } from './cpio.js';
+import { unpackedKernel } from './kernel.js';
 import { dom0Packages, type PackageTree } from './packages.js';
 import { RigUnavailable } from './run.js';
 
@@ -45,6 +46,9 @@ export interface Dom0 {
   /** The first layer of its initramfs; a second one with /rig/command goes behind it. */
   readonly baseInitramfs: string;
 }
+
+/** Their names in the folder that keeps them. */
+const FILES: Dom0 = { kernel: 'vmlinux', baseInitramfs: 'base.cpio' };
 
 function file(path: string, source: string, mode = 0o755): ArchiveEntry {
   return { path, kind: 'file', bytes: readFileSync(source), mode };
@@ -134,13 +138,19 @@ export async function prepareDom0(): Promise<Dom0> {
   const tree = await dom0Packages();
   const node = statSync(realpathSync(process.execPath));
   const key = createHash('sha256')
-    .update(JSON.stringify([tree.key, INIT, MODULES, process.version, node.size, node.mtimeMs]))
+    .update(
+      JSON.stringify([tree.key, FILES, INIT, MODULES, process.version, node.size, node.mtimeMs]),
+    )
     .digest('hex')
     .slice(0, 16);
   const folder = await cachedFolder('dom0', key, (draft) => {
-    writeFileSync(join(draft, 'base.cpio'), cpioArchive(baseEntries(tree)));
+    writeFileSync(join(draft, FILES.kernel), unpackedKernel(readFileSync(kernelIn(tree))));
+    writeFileSync(join(draft, FILES.baseInitramfs), cpioArchive(baseEntries(tree)));
   });
-  return { kernel: kernelIn(tree), baseInitramfs: join(folder, 'base.cpio') };
+  return {
+    kernel: join(folder, FILES.kernel),
+    baseInitramfs: join(folder, FILES.baseInitramfs),
+  };
 }
 
 /** Every file below a folder of this machine, as entries below a folder of the dom0. */

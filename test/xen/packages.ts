@@ -148,6 +148,7 @@ export function requirePrograms(): void {
     'qemu-system-x86_64': 'qemu-system-x86',
     'qemu-img': 'qemu-utils',
     cpio: 'cpio',
+    xz: 'xz-utils',
     'dpkg-deb': 'dpkg',
     'apt-get': 'apt',
   };

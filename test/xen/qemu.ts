@@ -96,7 +96,8 @@ export function xenArguments(request: BootRequest, folder: string): string[] {
   // ran WebAssembly die of SIGSEGV (QEMU 7.2), and QEMU with one thread for both never let them meet in time
   // in a sixth of the actions; with one CPU for dom0, neither was seen.
   const xen = `console=com1 com1=115200,8n1 dom0_mem=2048M dom0_max_vcpus=1 loglvl=all guest_loglvl=all ${request.xenOptions ?? ''}`;
-  const kernel = `${request.dom0.kernel} console=hvc0 earlyprintk=xen`;
+  // Its kernel would look at each of its pages for a second before it protects them.
+  const kernel = `${request.dom0.kernel} console=hvc0 earlyprintk=xen rodata=off`;
   // `-cpu max` has features that Xen under TCG does not survive; qemu64 has not.
   return [
     ...['-machine', 'q35', '-cpu', 'qemu64', '-accel', 'tcg,thread=multi'],
