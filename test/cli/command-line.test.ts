@@ -90,7 +90,9 @@ test('a command loads only what it needs', (t) => {
   const version = modulesOf(folder, ['--version']);
   assert.ok(version.some((url) => url.includes('/yargs/')));
   assert.deepEqual(
-    version.filter((url) => url.startsWith(home) && !/cli\/(main|program|command-table)\.js$/.test(url)),
+    version.filter(
+      (url) => url.startsWith(home) && !/cli\/(main|program|command-table)\.js$/.test(url),
+    ),
     [],
   );
   const check = modulesOf(folder, ['check', demo('hello'), '--image', DEMO_IMAGE]);
