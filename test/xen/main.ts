@@ -85,10 +85,12 @@ async function runScenarios(
       dom0,
       files,
       command: [
-        `cd /${APP_FOLDER} && NO_COLOR=1 exec node --enable-source-maps dist/test/xen/dom0/main.js`,
+        // Its output is no terminal for the commands that it runs.
+        `set -o pipefail; cd /${APP_FOLDER} && NO_COLOR=1 node --enable-source-maps dist/test/xen/dom0/main.js`,
         `--release ${hypervisor.release.xen} --family /${APP_FOLDER}/family`,
         `--only ${quoted(only)} ${alone ? '--alone' : ''}`,
         after === '' ? '' : `--after ${quoted(after)}`,
+        '| cat',
       ].join(' '),
       timeoutMs: BOOT_LIMIT_MS,
       onLine: (line) => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { CHAIN, CHAIN_LENGTH } from '../chain-length.js';
-import { folderOf, list, listedStack, PATIENT, runTo } from './program.js';
+import { folderOf, type Listed, listedStack, PATIENT, runTo, stackIn, startTo } from './program.js';
 import { type Dom0, needs, type Scenario } from './scenario.js';
 
 /** Steps through all file names in an order that has nothing to do with the chain's. */
@@ -20,19 +20,19 @@ function shuffledChain(dom0: Dom0): { readonly folder: string; readonly names: r
   };
 }
 
-/** The built program as a user of dom0 runs it. */
+/** The commands that a user of dom0 types. The first ones are processes of the shipped program. */
 export const CLI_SCENARIOS: readonly Scenario[] = [
   {
     name: `cli: a shuffled chain of ${CHAIN_LENGTH} is applied and reverted in one go`,
     run: async (dom0) => {
       const original = dom0.extraVersion();
       const { folder, names } = shuffledChain(dom0);
-      await runTo(0, 'apply', folder, ...PATIENT);
-      const { host, hypervisor } = await list();
-      assert.equal(host, 'xen', 'the default of a dom0');
-      assert.equal(hypervisor.buildId, dom0.family.manifest.hypervisor.buildId);
+      await startTo(0, 'apply', folder, ...PATIENT);
+      const listed: Listed = JSON.parse((await startTo(0, 'list', '--json')).stdout);
+      assert.equal(listed.host, 'xen', 'the default of a dom0');
+      assert.equal(listed.hypervisor.buildId, dom0.family.manifest.hypervisor.buildId);
       assert.deepEqual(
-        (await listedStack()).map(({ name, buildId, depends, position, rc }) => [
+        stackIn(listed).map(({ name, buildId, depends, position, rc }) => [
           name,
           buildId,
           depends,
@@ -45,7 +45,7 @@ export const CLI_SCENARIOS: readonly Scenario[] = [
         }),
       );
       assert.notEqual(dom0.extraVersion(), original);
-      await runTo(0, 'revert', '--to', 'base', ...PATIENT);
+      await startTo(0, 'revert', '--to', 'base', ...PATIENT);
       assert.equal(dom0.extraVersion(), original);
       assert.equal(dom0.appliedCount(), 0);
     },

@@ -15,7 +15,6 @@ import {
   PATIENT,
   type ProgramEnd,
   type RunningProgram,
-  run,
   runTo,
   start,
   wordsOf,
@@ -115,7 +114,9 @@ export const INTERRUPTION_SCENARIOS: readonly Scenario[] = [
           names.map((name) => [name, name]),
         ),
       );
-      const ends = await Promise.all(folders.map((folder) => run('apply', folder, ...PATIENT)));
+      const ends = await Promise.all(
+        folders.map((folder) => start('apply', folder, ...PATIENT).end),
+      );
       const words = ends.map(wordsOf).join('\n');
       const winners = stacks.filter((_, index) => ends[index]?.status === 0);
       assert.equal(winners.length, 1, words);
@@ -172,7 +173,7 @@ export const INTERRUPTION_SCENARIOS: readonly Scenario[] = [
     name: 'interruption: two managers that apply the same chain leave one whole chain',
     run: async (dom0) => {
       const folder = chainFolder(dom0);
-      const ends = await Promise.all([1, 2].map(() => run('apply', folder, ...PATIENT)));
+      const ends = await Promise.all([1, 2].map(() => start('apply', folder, ...PATIENT).end));
       const words = ends.map(wordsOf).join('\n');
       assert.ok(
         ends.every(({ status }) => status === 0 || status === 1 || status === 2),

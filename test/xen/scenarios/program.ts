@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { runProgram } from '../../../cli/program.js';
 import type { Dom0 } from './scenario.js';
 
 /** The bundled program beside this file's own build; a folder that was only compiled has it in its parts. */
@@ -59,14 +60,51 @@ export function start(...args: readonly string[]): RunningProgram {
   return { process: process_, end };
 }
 
-/** Runs the program to its end. */
-export function run(...args: readonly string[]): Promise<ProgramEnd> {
-  return start(...args).end;
+/** Starts the program, which has to end with this status. */
+export async function startTo(status: number, ...args: readonly string[]): Promise<ProgramEnd> {
+  return expectStatus(status, args, await start(...args).end);
 }
 
-/** Runs the program, which has to end with this status. */
+/**
+ * Runs a command in this process, which has to end with this status: it does all that the program does but
+ * start, on which an emulated CPU spends a second or two each time.
+ */
 export async function runTo(status: number, ...args: readonly string[]): Promise<ProgramEnd> {
-  const end = await run(...args);
+  const started = performance.now();
+  const [stdout, stderr] = [new Capture(process.stdout), new Capture(process.stderr)];
+  let got: number;
+  try {
+    got = await runProgram(args);
+  } finally {
+    stdout.end();
+    stderr.end();
+  }
+  const elapsedMs = performance.now() - started;
+  const end = { status: got, signal: null, stdout: stdout.text, stderr: stderr.text, elapsedMs };
+  return expectStatus(status, args, end);
+}
+
+/** Takes what is written to a stream, until its end. */
+class Capture {
+  readonly #stream: NodeJS.WriteStream;
+  readonly #write: NodeJS.WriteStream['write'];
+  text = '';
+
+  constructor(stream: NodeJS.WriteStream) {
+    this.#stream = stream;
+    this.#write = stream.write;
+    stream.write = (chunk: Uint8Array | string): boolean => {
+      this.text += typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('utf8');
+      return true;
+    };
+  }
+
+  end(): void {
+    this.#stream.write = this.#write;
+  }
+}
+
+function expectStatus(status: number, args: readonly string[], end: ProgramEnd): ProgramEnd {
   assert.equal(end.status, status, `${args.join(' ')}\n${wordsOf(end)}`);
   return end;
 }
@@ -87,18 +125,21 @@ export interface ListedPayload {
 }
 
 /** What `list --json` says, the payloads in its order. */
-export async function list(): Promise<{
+export interface Listed {
   readonly host: string;
   readonly hypervisor: { readonly buildId: string | null; readonly version: string };
   readonly payloads: readonly ListedPayload[];
-}> {
-  return JSON.parse((await runTo(0, 'list', '--json')).stdout);
+}
+
+/** The applied payloads of a list, base first. */
+export function stackIn({ payloads }: Listed): readonly ListedPayload[] {
+  const applied = payloads.filter(({ state }) => state === 'APPLIED');
+  return applied.toSorted((a, b) => (a.position ?? 0) - (b.position ?? 0));
 }
 
 /** The applied payloads of `list --json`, base first. */
 export async function listedStack(): Promise<readonly ListedPayload[]> {
-  const applied = (await list()).payloads.filter(({ state }) => state === 'APPLIED');
-  return applied.toSorted((a, b) => (a.position ?? 0) - (b.position ?? 0));
+  return stackIn(JSON.parse((await runTo(0, 'list', '--json')).stdout));
 }
 
 /** A new folder with these members of the family, each under the file name given for it. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { CHAIN, CHAIN_LENGTH } from '../chain-length.js';
-import { folderOf, PATIENT, runTo } from './program.js';
+import { folderOf, PATIENT, startTo } from './program.js';
 import type { Dom0, Scenario } from './scenario.js';
 import { withStockTool } from './stock.js';
 
@@ -33,7 +33,7 @@ async function timeOurs(dom0: Dom0, names: readonly string[]): Promise<Times> {
     names.map((name) => [name, name]),
   );
   const time = async (...args: readonly string[]): Promise<Time> => {
-    const { stdout, elapsedMs } = await runTo(0, ...args, '--json', ...PATIENT);
+    const { stdout, elapsedMs } = await startTo(0, ...args, '--json', ...PATIENT);
     return { whole: elapsedMs, work: JSON.parse(stdout).execution.elapsedMs };
   };
   const load = await time('apply', folder);
