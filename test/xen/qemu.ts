@@ -20,8 +20,6 @@ import { type Dom0, MARK } from './initramfs.js';
 
 /** The result port is looked at this often. */
 const POLL_MS = 50;
-/** After the end mark, the machine may take this long to switch itself off. */
-const SWITCH_OFF_MS = 3000;
 /** After a sign of death, this long for the rest of the hypervisor's last words. */
 const LAST_WORDS_MS = 500;
 
@@ -225,7 +223,6 @@ export async function boot(request: BootRequest): Promise<BootOutcome> {
       } else if (exited) end = { kind: 'lost', reason: failure ?? 'QEMU ended' };
       else if (since() > request.timeoutMs) end = { kind: 'timeout' };
     }
-    if (end.kind === 'ended') await wait(SWITCH_OFF_MS);
     takeLines();
     if (rest !== '') lines.push(rest);
   } finally {

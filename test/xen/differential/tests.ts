@@ -30,7 +30,7 @@ export async function testDifferential(
   { seed, variants, sequences }: Extent,
 ): Promise<void> {
   const { xen } = subject.hypervisor.release;
-  const command = `npm run test:xen -- --releases ${xen} --only differential --variants ${variants} --sequences ${sequences} --seed ${seed}`;
+  const command = `npm run test:differential -- --releases ${xen} --variants ${variants} --sequences ${sequences} --seed ${seed}`;
   const agreeing = (disagreements: readonly string[]): void => {
     assert.equal(disagreements.length, 0, `${disagreements.join('\n')}\nAgain: ${command}`);
   };

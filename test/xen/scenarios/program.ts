@@ -1,16 +1,13 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runProgram } from '../../../cli/program.js';
 import type { Dom0 } from './scenario.js';
 
-/** The bundled program beside this file's own build; a folder that was only compiled has it in its parts. */
-const PROGRAM =
-  ['../../../bin/xsplice-ts.js', '../../../cli/main.js']
-    .map((path) => fileURLToPath(new URL(path, import.meta.url)))
-    .find((path) => existsSync(path)) ?? 'xsplice-ts';
+/** The program as it is shipped, beside this build. */
+const PROGRAM = fileURLToPath(new URL('../../../bin/xsplice-ts.js', import.meta.url));
 
 /** Emulated CPUs of a busy machine need longer to meet than Xen's own 30 ms. */
 export const PATIENT = ['--yes', '--timeout', '500'] as const;

@@ -24,40 +24,56 @@ interface Time {
   readonly work: number;
 }
 
-type Times = Readonly<Record<(typeof VERBS)[number], Time>>;
+/** A chain of SHORT and the whole one. */
+interface Chains {
+  readonly few: Time;
+  readonly all: Time;
+}
 
-/** One run of the program for the whole chain. */
-async function timeOurs(dom0: Dom0, names: readonly string[]): Promise<Times> {
-  const folder = folderOf(
-    dom0,
-    names.map((name) => [name, name]),
-  );
+type Times = Readonly<Record<(typeof VERBS)[number], Chains>>;
+
+/** One run of the program for each chain. */
+async function timeOurs(dom0: Dom0): Promise<Times> {
   const time = async (...args: readonly string[]): Promise<Time> => {
     const { stdout, elapsedMs } = await startTo(0, ...args, '--json', ...PATIENT);
     return { whole: elapsedMs, work: JSON.parse(stdout).execution.elapsedMs };
   };
-  const load = await time('apply', folder);
-  assert.equal(dom0.appliedCount(), names.length);
-  const revert = await time('revert', '--to', 'base');
-  assert.equal(dom0.appliedCount(), 0);
-  await dom0.clear();
-  return { load, revert };
+  const timeChain = async (names: readonly string[]) => {
+    const folder = folderOf(
+      dom0,
+      names.map((name) => [name, name]),
+    );
+    const load = await time('apply', folder);
+    assert.equal(dom0.appliedCount(), names.length);
+    const revert = await time('revert', '--to', 'base');
+    assert.equal(dom0.appliedCount(), 0);
+    await dom0.clear();
+    return { load, revert };
+  };
+  const [few, all] = [await timeChain(CHAIN.slice(0, SHORT)), await timeChain(CHAIN)];
+  return {
+    load: { few: few.load, all: all.load },
+    revert: { few: few.revert, all: all.revert },
+  };
 }
 
-/** A run of the stock tool for each payload, which is the only way it has. */
-async function timeStock(dom0: Dom0, names: readonly string[]): Promise<Times> {
-  const time = (commands: readonly (readonly string[])[]): Time => {
+/** A run of the stock tool for each payload, which is the only way it has: the short chain is on the way. */
+async function timeStock(dom0: Dom0): Promise<Times> {
+  const time = (commands: readonly (readonly string[])[]): Chains => {
     const started = performance.now();
-    for (const args of commands) {
+    const ends = commands.map((args) => {
       const { status, output } = dom0.stock(...args);
       assert.equal(status, 0, output);
-    }
-    const whole = performance.now() - started;
-    return { whole, work: whole };
+      const whole = performance.now() - started;
+      return { whole, work: whole };
+    });
+    const [few, all] = [ends[SHORT - 1], ends.at(-1)];
+    assert.ok(few && all);
+    return { few, all };
   };
-  const load = time(names.map((name) => ['load', dom0.family.path(name)]));
-  assert.equal(dom0.appliedCount(), names.length);
-  const revert = time(names.toReversed().map((name) => ['revert', name]));
+  const load = time(CHAIN.map((name) => ['load', dom0.family.path(name)]));
+  assert.equal(dom0.appliedCount(), CHAIN_LENGTH);
+  const revert = time(CHAIN.toReversed().map((name) => ['revert', name]));
   assert.equal(dom0.appliedCount(), 0);
   await dom0.clear();
   return { load, revert };
@@ -83,17 +99,13 @@ interface Slopes {
 /** What one more payload takes, and the whole chain, with one of the tools. */
 async function measure(
   dom0: Dom0,
-  time: (dom0: Dom0, names: readonly string[]) => Promise<Times>,
+  time: (dom0: Dom0) => Promise<Times>,
 ): Promise<(verb: (typeof VERBS)[number]) => Slopes> {
-  const short: Times[] = [];
-  const long: Times[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    short.push(await time(dom0, CHAIN.slice(0, SHORT)));
-    long.push(await time(dom0, CHAIN));
-  }
+  const rounds: Times[] = [];
+  for (let round = 0; round < ROUNDS; round++) rounds.push(await time(dom0));
   return (verb) => {
-    const [few, all] = [short, long].map((times) => bestOf(times.map((each) => each[verb])));
-    assert.ok(few && all);
+    const few = bestOf(rounds.map((times) => times[verb].few));
+    const all = bestOf(rounds.map((times) => times[verb].all));
     const more = CHAIN_LENGTH - SHORT;
     return {
       each: (all.work - few.work) / more,
