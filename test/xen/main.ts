@@ -14,7 +14,7 @@ import { type BootOutcome, boot } from './qemu.js';
 import { RIG_RELEASES, type RigRelease } from './releases.js';
 import { parseReport, type Report } from './report.js';
 import { RigUnavailable } from './run.js';
-import { type Selection, scenariosOf } from './scenarios/index.js';
+import { GROUPS, type Group, type Selection, scenariosOf } from './scenarios/index.js';
 import { Family } from './scenarios/scenario.js';
 import { APP_FOLDER, projectEntries } from './under-test.js';
 
@@ -64,7 +64,7 @@ function lastWords(outcome: BootOutcome): string {
 async function runScenarios(
   hypervisor: RigHypervisor,
   dom0: Dom0,
-  { only, alone }: Selection,
+  { group, only }: Selection,
 ): Promise<ReleaseOutcome> {
   const family = await prepareFamily(hypervisor);
   const files: readonly ArchiveEntry[] = [
@@ -87,7 +87,7 @@ async function runScenarios(
         // Its output is no terminal for the commands that it runs.
         `set -o pipefail; cd /${APP_FOLDER} && NO_COLOR=1 node dist/test/xen/dom0/main.js`,
         `--release ${hypervisor.release.xen} --family /${APP_FOLDER}/family`,
-        `--only ${quoted(only)} ${alone ? '--alone' : ''}`,
+        `--group ${group} --only ${quoted(only)}`,
         after === '' ? '' : `--after ${quoted(after)}`,
         '| cat',
       ].join(' '),
@@ -118,7 +118,7 @@ async function runScenarios(
 async function withSecondTries(
   hypervisor: RigHypervisor,
   dom0: Dom0,
-  { alone }: Selection,
+  { group }: Selection,
   first: ReleaseOutcome,
 ): Promise<ReleaseOutcome> {
   const finished = new Map(first.finished);
@@ -128,7 +128,7 @@ async function withSecondTries(
   );
   for (const name of failed.slice(0, MOST_SECOND_TRIES)) {
     const reason = lost.get(name) ?? finished.get(name)?.error ?? '';
-    const second = await runScenarios(hypervisor, dom0, { only: name, alone });
+    const second = await runScenarios(hypervisor, dom0, { group, only: name });
     const result = second.finished.get(name);
     if (result === undefined || result.error !== undefined) continue;
     const note = `it failed at first, and passed in a boot of its own; the failure: ${reason}`;
@@ -196,7 +196,7 @@ function main(): void {
   const numbers = [values.variants, values.sequences, values.seed];
   const { only, differential } = values;
   const isSomething =
-    differential || [true, false].some((alone) => scenariosOf({ only, alone }).length > 0);
+    differential || GROUPS.some((group) => scenariosOf({ group, only }).length > 0);
   const areNumbers = numbers.every((text) => text === undefined || /^\d{1,10}$/.test(text));
   if (values.help || releases.length !== wanted.length || !areNumbers || !isSomething) {
     process.stderr.write(USAGE);
@@ -220,12 +220,12 @@ function main(): void {
   const preparing = prepareAll(releases);
   // Who awaits it shows how it failed.
   preparing.catch(() => undefined);
-  const testEach = (selection: Selection): void => {
-    if (scenariosOf(selection).length === 0) return;
+  const testEach = (group: Group): void => {
+    if (scenariosOf({ group, only }).length === 0) return;
     for (const release of releases) {
-      it(`Xen ${release.xen}`, async (test) => {
+      it(`Xen ${release.xen}, ${group}`, async (test) => {
         const { dom0, hypervisors } = await preparing;
-        await testScenarios(test, hypervisorOf(hypervisors, release), dom0, selection);
+        await testScenarios(test, hypervisorOf(hypervisors, release), dom0, { group, only });
       });
     }
   };
@@ -242,10 +242,11 @@ function main(): void {
     return;
   }
   describe('real Xen', { concurrency: MACHINES_AT_ONCE }, () => {
-    testEach({ only, alone: false });
+    testEach('commands');
+    testEach('hypervisor');
   });
   describe('real Xen, with the machine to itself', { concurrency: 1 }, () => {
-    testEach({ only, alone: true });
+    testEach('speed');
   });
 }
 
