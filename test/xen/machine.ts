@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { cacheFolder } from './cache.js';
+import { connectTo, Monitor } from './monitor.js';
 import { type BootRequest, signOfDeath, writeInitramfs, xenArguments } from './qemu.js';
 import { READY } from './ready.js';
 import { run } from './run.js';
@@ -14,7 +15,6 @@ export type Answer =
   | { readonly kind: 'died'; readonly lines: readonly string[]; readonly reason: string }
   | { readonly kind: 'timeout'; readonly lines: readonly string[] };
 
-const CONNECT_PATIENCE_MS = 10_000;
 const LAST_WORDS_MS = 150;
 const SNAPSHOT = 'ready';
 
@@ -26,8 +26,7 @@ export class Machine {
   readonly #folder: string;
   readonly #qemu: ChildProcess;
   #port!: Socket;
-  #monitor!: Socket;
-  #monitorReplies: ((reply: string) => void)[] = [];
+  #monitor!: Monitor;
   #console = '';
   #received = '';
   #exited = false;
@@ -97,7 +96,7 @@ export class Machine {
 
   async stop(): Promise<void> {
     this.#port?.destroy();
-    this.#monitor?.destroy();
+    this.#monitor?.close();
     this.#qemu.kill('SIGKILL');
     rmSync(this.#folder, { recursive: true, force: true });
   }
@@ -130,47 +129,15 @@ export class Machine {
     this.#port.on('data', (chunk) => {
       this.#received += chunk.toString('latin1').replaceAll('\r', '');
     });
-    this.#monitor = await connectTo(join(this.#folder, 'monitor'));
-    let text = '';
-    this.#monitor.on('data', (chunk) => {
-      text += chunk.toString('utf8');
-      const lines = text.split('\n');
-      text = lines.pop() ?? '';
-      for (const line of lines) {
-        if (line.includes('"return"') || line.includes('"error"'))
-          this.#monitorReplies.shift()?.(line);
-      }
-    });
-    await this.#qmp({ execute: 'qmp_capabilities' });
-  }
-
-  #qmp(command: object): Promise<string> {
-    return new Promise((resolve) => {
-      this.#monitorReplies.push(resolve);
-      this.#monitor.write(`${JSON.stringify(command)}\n`);
-    });
+    this.#monitor = await Monitor.connect(join(this.#folder, 'monitor'));
   }
 
   async #hmp(line: string): Promise<void> {
-    const reply = await this.#qmp({
+    const reply = await this.#monitor.ask({
       execute: 'human-monitor-command',
       arguments: { 'command-line': line },
     });
     if (!/"return": ""/.test(reply)) throw new Error(`QEMU said to ${line}: ${reply}`);
-  }
-}
-
-async function connectTo(path: string): Promise<Socket> {
-  const deadline = performance.now() + CONNECT_PATIENCE_MS;
-  for (;;) {
-    const socket = await new Promise<Socket | null>((resolve) => {
-      const attempt = connect(path);
-      attempt.once('connect', () => resolve(attempt));
-      attempt.once('error', () => resolve(null));
-    });
-    if (socket) return socket;
-    if (performance.now() > deadline) throw new Error(`QEMU did not open ${path}`);
-    await sleep(20);
   }
 }
 

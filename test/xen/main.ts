@@ -9,12 +9,13 @@ import { EXTENTS, type Extent, testDifferential } from './differential/tests.js'
 import { prepareFamily } from './family.js';
 import { prepareHypervisor, type RigHypervisor } from './hypervisor.js';
 import { type Dom0, folderEntries, prepareDom0 } from './initramfs.js';
+import { Machines } from './measuring.js';
 import { requirePrograms } from './packages.js';
 import { type BootOutcome, boot } from './qemu.js';
 import { RIG_RELEASES, type RigRelease } from './releases.js';
 import { parseReport, type Report } from './report.js';
 import { RigUnavailable } from './run.js';
-import { GROUPS, type Group, type Selection, scenariosOf } from './scenarios/index.js';
+import { scenariosOf } from './scenarios/index.js';
 import { Family } from './scenarios/scenario.js';
 import { APP_FOLDER, projectEntries } from './under-test.js';
 
@@ -27,8 +28,11 @@ The first runs the scenarios, of which --only takes those whose names hold TEXT;
 Xen with core/verify: N variants and M sequences made from the seed S, by default a new one.
 `;
 
-/** Each keeps one processor busy: dom0 has one CPU, and Xen's other one is idle but for a moment. */
-const MACHINES_AT_ONCE = 2;
+/**
+ * Each keeps one processor busy: dom0 has one CPU, and Xen's other one is idle but for a moment. Scenarios have
+ * time, so that all releases share the processors evenly; the differential stops waiting after seconds.
+ */
+const MACHINES_AT_ONCE = { scenarios: 3, differential: 2 } as const;
 /** A machine that has not ended by then is stopped. */
 const BOOT_LIMIT_MS = 900_000;
 /** A scenario may take the hypervisor down: the rest runs on a new one, so many times. */
@@ -37,6 +41,9 @@ const MAX_BOOTS = 5;
 const MOST_SECOND_TRIES = 4;
 /** Lines of the console that are shown when a hypervisor dies. */
 const CONSOLE_TAIL_LINES = 25;
+
+/** Those that run scenarios now. */
+const machines = new Machines();
 
 type Finished = Extract<Report, { kind: 'finished' }>;
 
@@ -64,7 +71,7 @@ function lastWords(outcome: BootOutcome): string {
 async function runScenarios(
   hypervisor: RigHypervisor,
   dom0: Dom0,
-  { group, only }: Selection,
+  only: string,
 ): Promise<ReleaseOutcome> {
   const family = await prepareFamily(hypervisor);
   const files: readonly ArchiveEntry[] = [
@@ -77,7 +84,10 @@ async function runScenarios(
   const boots: BootOutcome[] = [];
   let planned: readonly string[] = [];
   let after = '';
-  for (let machine = 0; machine < MAX_BOOTS; machine++) {
+  const measuring = new Set(
+    scenariosOf(only).flatMap(({ name, measures }) => (measures === true ? [name] : [])),
+  );
+  for (let count = 0; count < MAX_BOOTS; count++) {
     let running = '';
     const outcome = await boot({
       hypervisor: hypervisor.image,
@@ -87,18 +97,24 @@ async function runScenarios(
         // Its output is no terminal for the commands that it runs.
         `set -o pipefail; cd /${APP_FOLDER} && NO_COLOR=1 node dist/test/xen/dom0/main.js`,
         `--release ${hypervisor.release.xen} --family /${APP_FOLDER}/family`,
-        `--group ${group} --only ${quoted(only)}`,
+        `--only ${quoted(only)}`,
         after === '' ? '' : `--after ${quoted(after)}`,
         '| cat',
       ].join(' '),
       timeoutMs: BOOT_LIMIT_MS,
-      onLine: (line) => {
+      onStart: (machine) => machines.add(machine),
+      onEnd: (machine) => machines.remove(machine),
+      onLine: (line, machine) => {
         const report = parseReport(line);
         if (report?.kind === 'planned') planned = report.names;
-        if (report?.kind === 'started') running = report.name;
+        if (report?.kind === 'started') {
+          running = report.name;
+          if (measuring.has(running)) machines.begin(machine);
+        }
         if (report?.kind === 'finished') {
           finished.set(report.name, report);
           running = '';
+          machines.end(machine);
         }
       },
     });
@@ -118,7 +134,6 @@ async function runScenarios(
 async function withSecondTries(
   hypervisor: RigHypervisor,
   dom0: Dom0,
-  { group }: Selection,
   first: ReleaseOutcome,
 ): Promise<ReleaseOutcome> {
   const finished = new Map(first.finished);
@@ -128,7 +143,7 @@ async function withSecondTries(
   );
   for (const name of failed.slice(0, MOST_SECOND_TRIES)) {
     const reason = lost.get(name) ?? finished.get(name)?.error ?? '';
-    const second = await runScenarios(hypervisor, dom0, { group, only: name });
+    const second = await runScenarios(hypervisor, dom0, name);
     const result = second.finished.get(name);
     if (result === undefined || result.error !== undefined) continue;
     const note = `it failed at first, and passed in a boot of its own; the failure: ${reason}`;
@@ -143,19 +158,19 @@ async function testScenarios(
   test: TestContext,
   hypervisor: RigHypervisor,
   dom0: Dom0,
-  selection: Selection,
+  only: string,
 ): Promise<void> {
   const { release } = hypervisor;
   const family = new Family(await prepareFamily(hypervisor));
-  const scenarios = scenariosOf(selection).map(({ name, notFor }) => {
+  const scenarios = scenariosOf(only).map(({ name, notFor }) => {
     return { name, why: notFor?.(release, family) ?? null };
   });
   if (scenarios.every(({ why }) => why !== null)) {
     for (const { name, why } of scenarios) await test.test(name, (t) => t.skip(why ?? ''));
     return;
   }
-  const once = await runScenarios(hypervisor, dom0, selection);
-  const outcome = await withSecondTries(hypervisor, dom0, selection, once);
+  const once = await runScenarios(hypervisor, dom0, only);
+  const outcome = await withSecondTries(hypervisor, dom0, once);
   const [first] = outcome.boots;
   test.diagnostic(
     `Xen ${hypervisor.version}: dom0 after ${seconds(first?.bootMs)}, all after ${seconds(first?.totalMs)}, ${outcome.boots.length} boot(s)`,
@@ -195,8 +210,7 @@ function main(): void {
   const releases = RIG_RELEASES.filter(({ xen }) => wanted.includes(xen));
   const numbers = [values.variants, values.sequences, values.seed];
   const { only, differential } = values;
-  const isSomething =
-    differential || GROUPS.some((group) => scenariosOf({ group, only }).length > 0);
+  const isSomething = differential || scenariosOf(only).length > 0;
   const areNumbers = numbers.every((text) => text === undefined || /^\d{1,10}$/.test(text));
   if (values.help || releases.length !== wanted.length || !areNumbers || !isSomething) {
     process.stderr.write(USAGE);
@@ -220,17 +234,8 @@ function main(): void {
   const preparing = prepareAll(releases);
   // Who awaits it shows how it failed.
   preparing.catch(() => undefined);
-  const testEach = (group: Group): void => {
-    if (scenariosOf({ group, only }).length === 0) return;
-    for (const release of releases) {
-      it(`Xen ${release.xen}, ${group}`, async (test) => {
-        const { dom0, hypervisors } = await preparing;
-        await testScenarios(test, hypervisorOf(hypervisors, release), dom0, { group, only });
-      });
-    }
-  };
   if (differential) {
-    describe('real Xen and core/verify', { concurrency: MACHINES_AT_ONCE }, () => {
+    describe('real Xen and core/verify', { concurrency: MACHINES_AT_ONCE.differential }, () => {
       for (const release of releases) {
         it(`Xen ${release.xen}`, async (test) => {
           const { dom0, hypervisors } = await preparing;
@@ -241,12 +246,13 @@ function main(): void {
     });
     return;
   }
-  describe('real Xen', { concurrency: MACHINES_AT_ONCE }, () => {
-    testEach('commands');
-    testEach('hypervisor');
-  });
-  describe('real Xen, with the machine to itself', { concurrency: 1 }, () => {
-    testEach('speed');
+  describe('real Xen', { concurrency: MACHINES_AT_ONCE.scenarios }, () => {
+    for (const release of releases) {
+      it(`Xen ${release.xen}`, async (test) => {
+        const { dom0, hypervisors } = await preparing;
+        await testScenarios(test, hypervisorOf(hypervisors, release), dom0, only);
+      });
+    }
   });
 }
 

@@ -17,6 +17,8 @@ import { gunzipSync } from 'node:zlib';
 import { cacheFolder } from './cache.js';
 import { type ArchiveEntry, cpioArchive } from './cpio.js';
 import { type Dom0, MARK } from './initramfs.js';
+import type { Pausable } from './measuring.js';
+import { Monitor } from './monitor.js';
 
 /** The result port is looked at this often. */
 const POLL_MS = 50;
@@ -52,8 +54,11 @@ export interface BootRequest {
   readonly timeoutMs: number;
   /** Further words for Xen's command line. */
   readonly xenOptions?: string;
+  /** Called when the machine starts and when it is gone. */
+  readonly onStart?: (machine: Pausable) => void;
+  readonly onEnd?: (machine: Pausable) => void;
   /** Called with each line of the result as it arrives. */
-  readonly onLine?: (line: string) => void;
+  readonly onLine?: (line: string, machine: Pausable) => void;
 }
 
 export type BootEnd =
@@ -107,7 +112,11 @@ export function xenArguments(request: BootRequest, folder: string): string[] {
 
 function qemuArguments(request: BootRequest, folder: string): string[] {
   const result = join(folder, 'result');
-  return [...xenArguments(request, folder), '-serial', 'stdio', '-serial', `file:${result}`];
+  return [
+    ...xenArguments(request, folder),
+    ...['-serial', 'stdio', '-serial', `file:${result}`],
+    ...['-qmp', `unix:${join(folder, 'monitor')},server=on,wait=off`],
+  ];
 }
 
 /** Reads what was added to a growing file since the last call. */
@@ -133,6 +142,39 @@ class Tail {
 
   close(): void {
     closeSync(this.#file);
+  }
+}
+
+/** Makes a machine stand still and go on through its control port, which is opened when it is first needed. */
+class Control implements Pausable {
+  readonly #path: string;
+  #done: Promise<unknown> = Promise.resolve();
+  #monitor: Promise<Monitor> | null = null;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  pause(): void {
+    this.#tell('stop');
+  }
+
+  resume(): void {
+    this.#tell('cont');
+  }
+
+  close(): void {
+    this.#monitor?.then((monitor) => monitor.close()).catch(() => undefined);
+  }
+
+  #tell(execute: string): void {
+    this.#done = this.#done
+      .then(async () => {
+        this.#monitor ??= Monitor.connect(this.#path);
+        await (await this.#monitor).ask({ execute });
+      })
+      // A QEMU that is gone needs no telling.
+      .catch(() => undefined);
   }
 }
 
@@ -190,6 +232,7 @@ export async function boot(request: BootRequest): Promise<BootOutcome> {
     failure = `QEMU: ${chunk.toString('utf8').trim()}`;
   });
 
+  const control = new Control(join(folder, 'monitor'));
   const lines: string[] = [];
   let rest = '';
   let bootMs = Number.NaN;
@@ -203,7 +246,7 @@ export async function boot(request: BootRequest): Promise<BootOutcome> {
       else if (line.startsWith(MARK.end)) status = Number(line.slice(MARK.end.length));
       else {
         lines.push(line);
-        request.onLine?.(line);
+        request.onLine?.(line, control);
       }
     }
   };
@@ -212,6 +255,7 @@ export async function boot(request: BootRequest): Promise<BootOutcome> {
 
   let end: BootEnd | null = null;
   try {
+    request.onStart?.(control);
     while (end === null) {
       await wait(POLL_MS);
       takeLines();
@@ -226,8 +270,10 @@ export async function boot(request: BootRequest): Promise<BootOutcome> {
     takeLines();
     if (rest !== '') lines.push(rest);
   } finally {
+    control.close();
     killQemu();
     await gone;
+    request.onEnd?.(control);
     process.off('exit', takeDown);
     tail.close();
     rmSync(folder, { recursive: true, force: true });

@@ -5,7 +5,7 @@ import { openXen } from '../../../core/hypervisor/xen/index.js';
 import { openXenCall } from '../../../core/hypervisor/xen/library.js';
 import { RIG_RELEASES } from '../releases.js';
 import { REPORT_MARK, type Report } from '../report.js';
-import { GROUPS, scenariosOf } from '../scenarios/index.js';
+import { scenariosOf } from '../scenarios/index.js';
 import { Dom0, Family, type Scenario } from '../scenarios/scenario.js';
 
 /**
@@ -53,16 +53,12 @@ async function main(): Promise<void> {
       release: { type: 'string' },
       family: { type: 'string' },
       only: { type: 'string', default: '' },
-      group: { type: 'string' },
       after: { type: 'string' },
     },
   });
   const release = RIG_RELEASES.find((candidate) => candidate.xen === values.release);
-  const group = GROUPS.find((candidate) => candidate === values.group);
-  if (release === undefined || group === undefined || values.family === undefined) {
-    throw new Error('wrong usage');
-  }
-  const wanted = scenariosOf({ group, only: values.only });
+  if (release === undefined || values.family === undefined) throw new Error('wrong usage');
+  const wanted = scenariosOf(values.only);
   const first =
     values.after === undefined ? 0 : wanted.findIndex((s) => s.name === values.after) + 1;
   report({ kind: 'planned', names: wanted.map(({ name }) => name) });

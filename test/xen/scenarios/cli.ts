@@ -20,7 +20,7 @@ function shuffledChain(dom0: Dom0): { readonly folder: string; readonly names: r
   };
 }
 
-/** The commands that a user of dom0 types. The first ones are processes of the shipped program. */
+/** The commands that a user of dom0 types, to the shipped program first. */
 export const CLI_SCENARIOS: readonly Scenario[] = [
   {
     name: `cli: a shuffled chain of ${CHAIN_LENGTH} is applied and reverted in one go`,
@@ -45,7 +45,7 @@ export const CLI_SCENARIOS: readonly Scenario[] = [
         }),
       );
       assert.notEqual(dom0.extraVersion(), original);
-      await startTo(0, 'revert', '--to', 'base', ...PATIENT);
+      await runTo(0, 'revert', '--to', 'base', ...PATIENT);
       assert.equal(dom0.extraVersion(), original);
       assert.equal(dom0.appliedCount(), 0);
     },

@@ -12,36 +12,22 @@ import { SPEED_SCENARIOS } from './speed.js';
 import { STACK_SCENARIOS } from './stack.js';
 import { STOCK_SCENARIOS } from './stock.js';
 
-/** Which scenarios: those of a group whose names hold a text. */
-export interface Selection {
-  readonly group: Group;
-  readonly only: string;
+/** Those whose names hold a text, in the order in which they run. */
+export function scenariosOf(only: string): readonly Scenario[] {
+  return SCENARIOS.filter(({ name }) => name.includes(only));
 }
 
-/** In the order in which they run. */
-export function scenariosOf({ group, only }: Selection): readonly Scenario[] {
-  return SCENARIOS[group].filter(({ name }) => name.includes(only));
-}
-
-/** What runs in one boot: each group is a machine's work. The last one measures, and suffers no other. */
-export const GROUPS = ['commands', 'hypervisor', 'speed'] as const;
-export type Group = (typeof GROUPS)[number];
-
-const SCENARIOS: Readonly<Record<Group, readonly Scenario[]>> = {
-  commands: [
-    ...CLI_SCENARIOS,
-    ...OLD_CODE_SCENARIOS,
-    ...INTERRUPTION_SCENARIOS,
-    ...STOCK_SCENARIOS,
-  ],
-  hypervisor: [
-    ...HOST_SCENARIOS,
-    ...BASIC_SCENARIOS,
-    ...STACK_SCENARIOS,
-    ...HOOK_SCENARIOS,
-    ...REFUSAL_SCENARIOS,
-    ...HAZARD_SCENARIOS,
-    ...IDENTITY_SCENARIOS,
-  ],
-  speed: SPEED_SCENARIOS,
-};
+const SCENARIOS: readonly Scenario[] = [
+  ...HOST_SCENARIOS,
+  ...BASIC_SCENARIOS,
+  ...STACK_SCENARIOS,
+  ...HOOK_SCENARIOS,
+  ...REFUSAL_SCENARIOS,
+  ...HAZARD_SCENARIOS,
+  ...IDENTITY_SCENARIOS,
+  ...CLI_SCENARIOS,
+  ...OLD_CODE_SCENARIOS,
+  ...INTERRUPTION_SCENARIOS,
+  ...STOCK_SCENARIOS,
+  ...SPEED_SCENARIOS,
+];

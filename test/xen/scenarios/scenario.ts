@@ -16,6 +16,8 @@ export interface Scenario {
   readonly name: string;
   /** Why it cannot run on this release, or null where it can. */
   readonly notFor?: (release: RigRelease, family: Family) => string | null;
+  /** It measures: no other machine may run meanwhile. */
+  readonly measures?: true;
   readonly run: (dom0: Dom0) => Promise<void>;
 }
 
