@@ -75,7 +75,7 @@ async function runScenarios(
 ): Promise<ReleaseOutcome> {
   const family = await prepareFamily(hypervisor);
   const files: readonly ArchiveEntry[] = [
-    ...projectEntries(),
+    ...projectEntries('test/xen/dom0/main.js'),
     ...folderEntries(family, `${APP_FOLDER}/family`),
     { path: `${APP_FOLDER}/xen.gz`, kind: 'file', bytes: readFileSync(hypervisor.image) },
   ];

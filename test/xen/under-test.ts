@@ -9,8 +9,8 @@ import { folderEntries } from './initramfs.js';
 /** Where the project lies in dom0. */
 export const APP_FOLDER = 'app';
 
-/** What the rig runs in dom0, of the built project. */
-const RIG_PROGRAMS = ['test/xen/dom0/main.js', 'test/xen/differential/dom0.js'] as const;
+/** What the rig runs in dom0: a file of the built project. */
+export type RigProgram = 'test/xen/dom0/main.js' | 'test/xen/differential/dom0.js';
 
 /** Parts of packages that nothing needs at run time. */
 const NOT_NEEDED =
@@ -28,7 +28,7 @@ function runtimePackages(root: string): readonly string[] {
 }
 
 /** A program of the rig as one file: an emulated CPU spends four seconds on loading its two hundred. */
-function oneFile(built: string, program: string): Buffer {
+function oneFile(built: string, program: RigProgram): Buffer {
   const { outputFiles } = buildSync({
     entryPoints: [join(built, program)],
     bundle: true,
@@ -48,8 +48,8 @@ function oneFile(built: string, program: string): Buffer {
   return Buffer.from(output.contents);
 }
 
-/** The program as it is shipped, those of the rig and what they need, as files of the dom0. */
-export function projectEntries(): ArchiveEntry[] {
+/** The program as it is shipped, the rig's and what they need, as files of the dom0. */
+export function projectEntries(program: RigProgram): ArchiveEntry[] {
   const root = repositoryRoot();
   // This file runs from OUT/test/xen: OUT is what is under test.
   const built = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
@@ -63,13 +63,7 @@ export function projectEntries(): ArchiveEntry[] {
       bytes: readFileSync(join(root, 'package.json')),
     },
     ...folderEntries(join(built, 'bin'), `${APP_FOLDER}/dist/bin`),
-    ...RIG_PROGRAMS.map(
-      (path): ArchiveEntry => ({
-        path: `${APP_FOLDER}/dist/${path}`,
-        kind: 'file',
-        bytes: oneFile(built, path),
-      }),
-    ),
+    { path: `${APP_FOLDER}/dist/${program}`, kind: 'file', bytes: oneFile(built, program) },
     ...packages,
   ];
 }

@@ -87,7 +87,7 @@ export async function prepareSubject(hypervisor: RigHypervisor, dom0: Dom0): Pro
     hypervisor: hypervisor.image,
     dom0,
     files: [
-      ...projectEntries(),
+      ...projectEntries('test/xen/differential/dom0.js'),
       ...payloadEntries(BASES_FOLDER, baseContents),
       ...payloadEntries(FAMILY_FOLDER, payloads),
     ],
