@@ -26,7 +26,7 @@ const { metafile } = await build({
   target: 'node20',
   external: ['koffi', 'iced-x86'],
   // The parser's help measures its text too.
-  alias: { 'string-width': join(root, 'dist', 'cli', 'render', 'width.js') },
+  alias: { 'string-width': join(root, 'dist', 'cli', 'terminal', 'width.js') },
   logLevel: 'warning',
   banner: { js: "const thisFile = require('node:url').pathToFileURL(__filename).href;" },
   define: { 'import.meta.url': 'thisFile' },

@@ -1,4 +1,5 @@
 import type { Argv } from 'yargs';
+import { CHECKS } from './checks.js';
 import type { Session } from './session.js';
 import type { Positional } from './settings.js';
 
@@ -46,9 +47,6 @@ function release(parser: Argv): Argv {
     describe: 'The release of Xen whose rules count, e.g. 4.17.7 (default: what the image says)',
   });
 }
-
-/** What --check takes. */
-export const CHECKS = ['build-id', 'old-code', 'both'] as const;
 
 function check(parser: Argv): Argv {
   return parser.option('check', {

@@ -1,8 +1,9 @@
-import { EXIT, explainedError, XspliceError } from '../core/index.js';
-import { FORMAT_VERSION } from './output.js';
-import { failureFields, renderFailure } from './render/failure.js';
-import { renderJson } from './render/json.js';
-import { createStyle } from './render/style.js';
+import { EXIT, XspliceError } from '../core/findings/index.js';
+import { explainedError } from '../core/verify/explain/index.js';
+import { FORMAT_VERSION } from './terminal/output.js';
+import { createStyle } from './terminal/style.js';
+import { failureFields, renderFailure } from './views/failure.js';
+import { renderJson } from './views/json.js';
 
 /** Prints why a command ended, in the one form that all have, and returns the exit code. */
 export function reportFailure(thrown: unknown, args: readonly string[]): number {

@@ -19,14 +19,10 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import {
-  type Finding,
-  type InputFile,
-  inputFile,
-  LIVEPATCH_MAX_SIZE,
-  MAX_IMAGE_SIZE,
-  XspliceError,
-} from '../core/index.js';
+import { LIVEPATCH_MAX_SIZE } from '../core/abi/livepatch.js';
+import { type Finding, XspliceError } from '../core/findings/index.js';
+import { MAX_IMAGE_SIZE } from '../core/image/index.js';
+import { type InputFile, inputFile } from '../core/payload/index.js';
 
 /** Payload files that were read, and findings on those that were not because of their size. */
 export interface PayloadFiles {

@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import { type HostSpec, isControlDomain, parseHostSpec } from '../core/index.js';
+import { type HostSpec, isControlDomain, parseHostSpec } from '../core/host/index.js';
 import type { Settings } from './settings.js';
 
 /**

@@ -1,10 +1,6 @@
-import {
-  type HypervisorImage,
-  KNOWN_MINORS,
-  parseRelease,
-  readImage,
-  type XenRelease,
-} from '../core/index.js';
+import { parseRelease, type XenRelease } from '../core/abi/release.js';
+import { type HypervisorImage, readImage } from '../core/image/index.js';
+import { KNOWN_MINORS } from '../core/verify/index.js';
 import { readImageFile } from './files.js';
 import { usage } from './settings.js';
 

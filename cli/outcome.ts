@@ -1,13 +1,9 @@
-import {
-  adviceFor,
-  EXIT,
-  type ExecutionReport,
-  nameText,
-  type Step,
-  type StepReport,
-  XspliceError,
-} from '../core/index.js';
-import { answerText } from './render/execution.js';
+import { nameText } from '../core/abi/payload-name.js';
+import type { ExecutionReport, StepReport } from '../core/change/index.js';
+import { EXIT, XspliceError } from '../core/findings/index.js';
+import type { Step } from '../core/stack/index.js';
+import { adviceFor } from '../core/verify/explain/index.js';
+import { answerText } from './views/execution.js';
 
 /** Why an execution is no success: 2 where the host was busy, else 1. Null where it is one. */
 export function failureOf(report: ExecutionReport): XspliceError | null {

@@ -1,42 +1,34 @@
 import {
-  changesSomething,
   checkTakeBack,
-  contentsOf,
   divergencesOf,
-  EXIT,
   type ExecutionReport,
   executePlan,
-  explained,
-  explainedError,
-  type Finding,
-  findPayload,
-  GuardRefusal,
-  type GuardReport,
   hazardsOfPlan,
-  type InputFile,
-  type OpenHost,
-  openHost,
-  type Plan,
   preflightPlan,
-  readInputs,
   refusalOf,
   refusalUnverified,
-  type Snapshot,
-  type XspliceError,
-} from '../core/index.js';
-import { confirm } from './confirm.js';
+} from '../core/change/index.js';
+import { EXIT, type Finding, type XspliceError } from '../core/findings/index.js';
+import { type OpenHost, openHost } from '../core/host/index.js';
+import type { Snapshot } from '../core/hypervisor/index.js';
+import { GuardRefusal, type GuardReport } from '../core/oldcode/index.js';
+import { contentsOf, type InputFile, readInputs } from '../core/payload/index.js';
+import { changesSomething, type Plan } from '../core/stack/index.js';
+import { explained, explainedError } from '../core/verify/explain/index.js';
+import { findPayload } from '../core/verify/index.js';
 import { hostOf } from './host.js';
 import { openImage } from './images.js';
 import { failureOf } from './outcome.js';
-import type { Output } from './output.js';
-import { Progress } from './progress.js';
-import { renderExecution } from './render/execution.js';
-import { failureFields, renderFailure } from './render/failure.js';
-import { renderFindings } from './render/findings.js';
-import { guardFields, renderGuard } from './render/old-code.js';
-import { renderHost, renderPlan, type Verification } from './render/plan.js';
-import { executionFields, planFields } from './render/plan-document.js';
 import type { Session } from './session.js';
+import { confirm } from './terminal/confirm.js';
+import type { Output } from './terminal/output.js';
+import { Progress } from './terminal/progress.js';
+import { renderExecution } from './views/execution.js';
+import { failureFields, renderFailure } from './views/failure.js';
+import { renderFindings } from './views/findings.js';
+import { guardFields, renderGuard } from './views/old-code.js';
+import { renderHost, renderPlan, type Verification } from './views/plan.js';
+import { executionFields, planFields } from './views/plan-document.js';
 
 /** What a verb makes of the host it finds. */
 export interface Planned {

@@ -1,5 +1,5 @@
-import { Output } from './output.js';
 import { type Settings, settingsFrom } from './settings.js';
+import { Output } from './terminal/output.js';
 
 /** One run of a command: what was typed, and where its output goes. */
 export interface Session {

@@ -1,5 +1,5 @@
-import { XspliceError } from '../core/index.js';
-import { CHECKS } from './command-table.js';
+import { XspliceError } from '../core/findings/index.js';
+import { CHECKS, type Check } from './checks.js';
 
 /** What was typed, of all commands: an option that a command does not have keeps its default. */
 export interface Settings {
@@ -33,8 +33,6 @@ export interface Settings {
   /** Milliseconds; null is Xen's own default of 30. */
   readonly timeoutMs: number | null;
 }
-
-export type Check = (typeof CHECKS)[number];
 
 /** What positional arguments are called in the help; a command has one of these, or none. */
 export const POSITIONALS = ['FILE', 'PATH', 'NAME', 'WHAT'] as const;

@@ -1,13 +1,17 @@
+import { requireKnownCode, settingOf } from '../core/change/index.js';
+import { type Finding, XspliceError } from '../core/findings/index.js';
+import type { OpenHost } from '../core/host/index.js';
+import type { Snapshot } from '../core/hypervisor/index.js';
 import {
   admit,
   admitReplacement,
   type CodeGuard,
-  type Finding,
-  type Guard,
   type GuardSetting,
-  type InputFile,
-  type OpenHost,
-  type PayloadInput,
+  planRevertIndependent,
+} from '../core/oldcode/index.js';
+import { type InputFile, type PayloadInput, readPayloadInputs } from '../core/payload/index.js';
+import {
+  type Guard,
   type Plan,
   type PlanOptions,
   planApply,
@@ -15,15 +19,9 @@ import {
   planLoad,
   planReplace,
   planRevert,
-  planRevertIndependent,
   planUnload,
   planUpload,
-  readPayloadInputs,
-  requireKnownCode,
-  type Snapshot,
-  settingOf,
-  XspliceError,
-} from '../core/index.js';
+} from '../core/stack/index.js';
 import { exists, readEveryPayloadFile } from './files.js';
 import type { Planner } from './run-plan.js';
 import { type Settings, usage } from './settings.js';

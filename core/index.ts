@@ -18,8 +18,32 @@ export {
   LIVEPATCH_MAX_SIZE,
   type PayloadState,
 } from './abi/livepatch.js';
+export { LONGEST_NAME, nameText, payloadName, payloadNameFor } from './abi/payload-name.js';
 export { formatRelease, parseRelease, type XenRelease } from './abi/release.js';
-export { type Disassembler, loadDisassembler } from './code/index.js';
+export {
+  checkTakeBack,
+  divergencesOf,
+  type ExecutionOptions,
+  type ExecutionReport,
+  executePlan,
+  hazardsOfPlan,
+  type Prediction,
+  type Preflight,
+  type ProgressEvent,
+  preflightPlan,
+  refusalOf,
+  refusalUnverified,
+  requireKnownCode,
+  type StepReport,
+  settingOf,
+} from './change/index.js';
+export {
+  type Answered,
+  type CheckReport,
+  type CheckTarget,
+  checkPayloads,
+  type FileVerdict,
+} from './check/index.js';
 export * as elf from './elf/index.js';
 export {
   assertNever,
@@ -30,25 +54,40 @@ export {
   InternalError,
   type Severity,
   XspliceError,
-} from './errors.js';
+} from './findings/index.js';
+export { hazardsOf } from './hazards/index.js';
 export {
-  type ExecutionOptions,
-  type ExecutionReport,
-  executePlan,
-  type ProgressEvent,
-  type StepReport,
-} from './execute/execute.js';
-export { checkTakeBack } from './execute/undo.js';
-export { createDiskStore, DiskStore } from './hypervisor/embedded/disk-store.js';
-export { MemoryStore, ModelPort, type ModelStore } from './hypervisor/embedded/model-port.js';
+  type BootedImage,
+  type HostSpec,
+  hostText,
+  isControlDomain,
+  modelFromImage,
+  modelWithApplied,
+  type OpenHost,
+  openHost,
+  type PreflightModel,
+  parseHostSpec,
+} from './host/index.js';
+export {
+  createDiskStore,
+  DiskStore,
+  MemoryStore,
+  ModelPort,
+  type ModelStore,
+} from './hypervisor/embedded/index.js';
 export {
   type Action,
   type ActionOptions,
+  fingerprintOf,
   type HostDescription,
   type HypervisorPort,
+  type LoadedPayload,
   type OperationResult,
+  type Snapshot,
+  stackOf,
   succeeded,
-} from './hypervisor/port.js';
+  topOf,
+} from './hypervisor/index.js';
 export {
   formatXensyms,
   type HypervisorImage,
@@ -61,8 +100,12 @@ export {
   type XenSymbol,
 } from './image/index.js';
 export {
+  type Admitted,
+  admit,
+  admitReplacement,
   type BaseCode,
   type CodeDifference,
+  type CodeGuard,
   type CodeRecord,
   type CodeVersion,
   type ComparedBytes,
@@ -70,9 +113,13 @@ export {
   type EffectiveCode,
   effectiveCode,
   type FunctionComparison,
+  type GuardedFile,
+  GuardRefusal,
+  type GuardReport,
   type GuardSetting,
   guardSetting,
   type ListedInstruction,
+  planRevertIndependent,
   type RecordOptions,
   type RecordResult,
   type RecordStatus,
@@ -83,26 +130,63 @@ export {
   runningCode,
 } from './oldcode/index.js';
 export {
+  type ChainMember,
+  contentsOf,
+  findingsOf,
+  type InputFile,
+  inputFile,
   type Payload,
   type PayloadFunction,
   type PayloadHook,
   type PayloadId,
+  type PayloadInput,
+  type PlanPayload,
   type Pointer,
+  planPayloadOf,
+  type ReadInputs,
+  readInputs,
   readPayload,
+  readPayloadInputs,
 } from './payload/index.js';
-export * from './stack/index.js';
-export * from './use/index.js';
 export {
-  createModel,
-  type HypervisorFacts,
-} from './verify/create.js';
+  type Admission,
+  applySteps,
+  BASE,
+  type ChainReport,
+  changesSomething,
+  checkChain,
+  comparesBuildIds,
+  type Guard,
+  PLAN_FORMAT_VERSION,
+  type Plan,
+  type PlanCommand,
+  type PlanOptions,
+  planApply,
+  planApplyUploaded,
+  planLoad,
+  planReplace,
+  planRevert,
+  planRevertOne,
+  planUnload,
+  planUpload,
+  type RevertTarget,
+  type StackEntry,
+  type Step,
+  type StepAction,
+  selectLoaded,
+} from './stack/index.js';
+export { adviceFor, explained, explainedError } from './verify/explain/index.js';
 export {
   type Answer,
+  createModel,
   findPayload,
+  type HypervisorFacts,
   KNOWN_MINORS,
   type Model,
   type Outcome,
   type Rules,
   rulesFor,
+  stalePayloads,
   type Verdict,
 } from './verify/index.js';
+export { type Disassembler, loadDisassembler } from './x86/index.js';

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
-import { EXIT, XspliceError } from '../core/errors.js';
+import { EXIT, XspliceError } from '../core/findings/index.js';
 import { buildFamily, selectMembers, writeManifest } from './builder/build-family.js';
 import { familyMembers, MAX_CHAIN_LENGTH } from './builder/family.js';
 import { type ImageFacts, readImageFacts, readJsonFacts } from './builder/image-facts.js';

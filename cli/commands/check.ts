@@ -1,21 +1,16 @@
-import {
-  type BuildId,
-  type CheckTarget,
-  checkPayloads,
-  EXIT,
-  explained,
-  guardSetting,
-  type HypervisorImage,
-  modelFromImage,
-  parseBuildId,
-  XspliceError,
-} from '../../core/index.js';
+import { type BuildId, parseBuildId } from '../../core/abi/ids.js';
+import { type CheckTarget, checkPayloads } from '../../core/check/index.js';
+import { EXIT, XspliceError } from '../../core/findings/index.js';
+import { modelFromImage } from '../../core/host/index.js';
+import type { HypervisorImage } from '../../core/image/index.js';
+import { guardSetting } from '../../core/oldcode/index.js';
+import { explained } from '../../core/verify/explain/index.js';
 import { readPayloadFiles } from '../files.js';
 import { openImage, releaseOf } from '../images.js';
-import { checkFields, renderCheck } from '../render/check.js';
-import { renderFindings } from '../render/findings.js';
 import type { Session } from '../session.js';
 import { type Settings, usage } from '../settings.js';
+import { checkFields, renderCheck } from '../views/check.js';
+import { renderFindings } from '../views/findings.js';
 
 /** Checks payloads against an image or an id: their chain, and with an image what Xen will answer. */
 export async function run({ settings, output }: Session): Promise<number> {

@@ -1,21 +1,17 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  createDiskStore,
-  EXIT,
-  hostText,
-  modelFromImage,
-  readImage,
-  shortId,
-  XspliceError,
-} from '../../core/index.js';
-import { confirm } from '../confirm.js';
+import { shortId } from '../../core/abi/ids.js';
+import { EXIT, XspliceError } from '../../core/findings/index.js';
+import { hostText, modelFromImage } from '../../core/host/index.js';
+import { createDiskStore } from '../../core/hypervisor/embedded/index.js';
+import { readImage } from '../../core/image/index.js';
 import { readImageFile } from '../files.js';
 import { hostOf } from '../host.js';
 import { releaseOf } from '../images.js';
-import { escapeText } from '../render/escape.js';
 import type { Session } from '../session.js';
 import { usage } from '../settings.js';
+import { confirm } from '../terminal/confirm.js';
+import { escapeText } from '../terminal/escape.js';
 
 /** Creates an embedded hypervisor from an image. */
 export async function run(session: Session): Promise<number> {

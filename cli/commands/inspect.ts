@@ -1,17 +1,12 @@
-import {
-  EXIT,
-  elf,
-  type Finding,
-  findingsOf,
-  readImage,
-  readPayload,
-  XspliceError,
-} from '../../core/index.js';
+import { EXIT, type Finding, XspliceError } from '../../core/findings/index.js';
+import { readImage } from '../../core/image/index.js';
+import { elf } from '../../core/index.js';
+import { findingsOf, readPayload } from '../../core/payload/index.js';
 import { readImageFile } from '../files.js';
-import { renderFindings } from '../render/findings.js';
-import { imageFields, renderImage } from '../render/inspect-image.js';
-import { payloadFields, renderPayload } from '../render/inspect-payload.js';
 import type { Session } from '../session.js';
+import { renderFindings } from '../views/findings.js';
+import { imageFields, renderImage } from '../views/inspect-image.js';
+import { payloadFields, renderPayload } from '../views/inspect-payload.js';
 
 /** Shows what is in payloads and images. A file that cannot be read does not keep the others from it. */
 export async function run({ settings, output }: Session): Promise<number> {

@@ -1,7 +1,9 @@
-import { EXIT, openHost, stalePayloads } from '../../core/index.js';
+import { EXIT } from '../../core/findings/index.js';
+import { openHost } from '../../core/host/index.js';
+import { stalePayloads } from '../../core/verify/index.js';
 import { hostOf } from '../host.js';
-import { listFields, renderList } from '../render/list.js';
 import type { Session } from '../session.js';
+import { listFields, renderList } from '../views/list.js';
 
 /** Shows the stack of payloads, and what is loaded beside it. */
 export async function run({ settings, output }: Session): Promise<number> {

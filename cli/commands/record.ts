@@ -1,20 +1,14 @@
-import {
-  type CodeRecord,
-  EXIT,
-  guardSetting,
-  modelFromImage,
-  modelWithApplied,
-  readPayload,
-  readPayloadInputs,
-  recordPayload,
-} from '../../core/index.js';
+import { EXIT } from '../../core/findings/index.js';
+import { modelFromImage, modelWithApplied } from '../../core/host/index.js';
+import { type CodeRecord, guardSetting, recordPayload } from '../../core/oldcode/index.js';
+import { readPayload, readPayloadInputs } from '../../core/payload/index.js';
 import { exists, readEveryPayloadFile, readPayloadFiles, writeFileAs } from '../files.js';
 import { openImage, releaseOf } from '../images.js';
-import { escapeText } from '../render/escape.js';
-import { renderFindings } from '../render/findings.js';
-import { renderTable } from '../render/table.js';
 import type { Session } from '../session.js';
 import { usage } from '../settings.js';
+import { escapeText } from '../terminal/escape.js';
+import { renderTable } from '../terminal/table.js';
+import { renderFindings } from '../views/findings.js';
 
 /** Writes into a payload what it is made against: the image with the payloads of --on applied. */
 export async function run({ settings, output }: Session): Promise<number> {

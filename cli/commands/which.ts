@@ -1,26 +1,22 @@
+import { nameText } from '../../core/abi/payload-name.js';
+import { EXIT, XspliceError } from '../../core/findings/index.js';
+import { hostText, modelFromImage, modelWithApplied, openHost } from '../../core/host/index.js';
+import type { HypervisorImage } from '../../core/image/index.js';
 import {
   type EffectiveCode,
-  EXIT,
   effectiveCode,
-  type HypervisorImage,
-  hostText,
-  type Model,
-  modelFromImage,
-  modelWithApplied,
-  nameText,
-  openHost,
   readBaseCode,
-  readPayloadInputs,
   runningCode,
-  XspliceError,
-} from '../../core/index.js';
+} from '../../core/oldcode/index.js';
+import { readPayloadInputs } from '../../core/payload/index.js';
+import type { Model } from '../../core/verify/index.js';
 import { readEveryPayloadFile } from '../files.js';
 import { hostOf } from '../host.js';
 import { openImage, releaseOf } from '../images.js';
-import { escapeText } from '../render/escape.js';
-import { renderWhich, whichFields } from '../render/which.js';
 import type { Session } from '../session.js';
 import type { Settings } from '../settings.js';
+import { escapeText } from '../terminal/escape.js';
+import { renderWhich, whichFields } from '../views/which.js';
 
 /** A hypervisor with its payloads, and what was said to name it. */
 interface Subject {

@@ -1,4 +1,4 @@
-import { XspliceError } from '../errors.js';
+import { XspliceError } from '../findings/index.js';
 
 declare const brand: unique symbol;
 

@@ -1,4 +1,4 @@
-import { XspliceError } from '../errors.js';
+import { XspliceError } from '../findings/index.js';
 import {
   LIVEPATCH_ACTION,
   LIVEPATCH_ACTION_APPLY_NODEPS,

@@ -1,4 +1,4 @@
-import { XspliceError } from '../errors.js';
+import { XspliceError } from '../findings/index.js';
 import { type BuildId, buildIdFromBytes } from './ids.js';
 
 /** The xen_version hypercall (xen/include/public/version.h): open to every domain, never versioned. */

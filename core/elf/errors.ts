@@ -1,4 +1,4 @@
-import { XspliceError } from '../errors.js';
+import { XspliceError } from '../findings/index.js';
 
 /** Where in an ELF file something is wrong, and the two values that disagree. */
 export interface ElfProblem {

@@ -1,5 +1,5 @@
 import type { LIVEPATCH_ACTION } from '../abi/livepatch.js';
-import type { Snapshot } from '../stack/snapshot.js';
+import type { Snapshot } from './snapshot.js';
 
 /** Which hypervisor a port leads to, in words that every output repeats. */
 export interface HostDescription {

@@ -2,23 +2,27 @@ import { gunzipSync } from 'node:zlib';
 import { type BuildId, buildIdFromBytes } from '../abi/ids.js';
 import { SECTION } from '../abi/livepatch.js';
 import type { XenRelease } from '../abi/release.js';
-import { ByteReader } from '../elf/bytes.js';
 import {
+  ByteReader,
+  type ElfFile,
   EM,
   ET,
   fileTypeName,
+  looksLikeElf,
   machineName,
   NT_GNU_BUILD_ID,
   PF,
   PT,
+  readElf,
+  readNotes,
+  readSymbols,
   SHF,
   SHT,
-} from '../elf/constants.js';
-import { sectionByName, sectionBytes, segmentBytes } from '../elf/contents.js';
-import { type ElfFile, looksLikeElf, readElf } from '../elf/file.js';
-import { readNotes } from '../elf/notes.js';
-import { readSymbols } from '../elf/symbols.js';
-import { type Finding, XspliceError } from '../errors.js';
+  sectionByName,
+  sectionBytes,
+  segmentBytes,
+} from '../elf/index.js';
+import { type Finding, XspliceError } from '../findings/index.js';
 import { findEmbeddedTable } from './embedded-table.js';
 import { type MemoryRange, protectAsXenDoes, readMemory } from './memory.js';
 import { looksLikePe, type PeFile, readPe } from './pe.js';

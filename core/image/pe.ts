@@ -1,5 +1,4 @@
-import { ByteReader } from '../elf/bytes.js';
-import { ElfError } from '../elf/errors.js';
+import { ByteReader, ElfError } from '../elf/index.js';
 import type { MemoryRange } from './memory.js';
 
 /** Names and values of the PE specification. */

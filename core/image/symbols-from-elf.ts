@@ -1,6 +1,13 @@
-import { SHF, SHN, SHT, STB, STT } from '../elf/constants.js';
-import type { ElfFile, ElfSection } from '../elf/file.js';
-import type { ElfSymbol } from '../elf/symbols.js';
+import {
+  type ElfFile,
+  type ElfSection,
+  type ElfSymbol,
+  SHF,
+  SHN,
+  SHT,
+  STB,
+  STT,
+} from '../elf/index.js';
 import { createSymbolTable, type SymbolTable, type XenSymbol } from './symbol-table.js';
 
 /** Symbols that xen/tools/symbols.c keeps even where they are absolute (read_symbol). */

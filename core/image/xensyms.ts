@@ -1,4 +1,4 @@
-import { XspliceError } from '../errors.js';
+import { XspliceError } from '../findings/index.js';
 import { createSymbolTable, type SymbolTable, type XenSymbol } from './symbol-table.js';
 
 /** Ours: Xen has some ten thousand. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { Disassembler, Instruction } from '../code/index.js';
-import { imageBytes } from './base.js';
+import type { Disassembler, Instruction } from '../x86/index.js';
 import { identityOf } from './identity.js';
+import { imageBytes } from './image-code.js';
 import { ownerOf, type RunningCode, readOrNull, throughTrampolines } from './running.js';
 import { type PatchSite, sitesWithin } from './sites.js';
 

@@ -1,6 +1,6 @@
 import type { CodeNode } from './analyse.js';
-import type { CodeRecord, RecordedFunction, RecordedNode } from './record.js';
-import { outsideCallees, type Trial, type TriedFunction } from './trial.js';
+import type { CodeRecord, RecordedFunction, RecordedNode } from './code-record.js';
+import { outsideCallees, type Trial, type TriedFunction } from './trial-load.js';
 
 /** How the code that a function has now compares with what the payload was made against. */
 export type Comparison =

@@ -1,10 +1,10 @@
 import { LIVEPATCH_FUNC, LIVEPATCH_OPAQUE_SIZE, SECTION } from '../abi/livepatch.js';
 import { sectionByName, sectionBytes } from '../elf/index.js';
-import { type Finding, XspliceError } from '../errors.js';
+import { type Finding, XspliceError } from '../findings/index.js';
 import type { Payload } from '../payload/index.js';
 import { ownerOf, type RunningCode, readOrNull } from './running.js';
 import { type PatchSite, sitesWithin } from './sites.js';
-import type { Trial } from './trial.js';
+import type { Trial } from './trial-load.js';
 
 /** What was put into a payload's expectation fields. */
 export interface ExpectationResult {

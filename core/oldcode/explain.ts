@@ -1,11 +1,11 @@
-import type { Disassembler, Instruction } from '../code/index.js';
-import { AddressSpace } from '../verify/memory.js';
+import { AddressSpace } from '../verify/index.js';
+import type { Disassembler, Instruction } from '../x86/index.js';
 import type { CodeNode } from './analyse.js';
-import { imageBytes } from './base.js';
 import type { Comparison } from './compare.js';
 import { type CodeGraph, codeGraph } from './graph.js';
 import type { GuardSetting } from './guard.js';
 import { identityOf } from './identity.js';
+import { imageBytes } from './image-code.js';
 import { ownerOf, type RunningCode, readOrNull, runningCode } from './running.js';
 
 /** One instruction as people read it. */

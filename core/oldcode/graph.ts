@@ -1,6 +1,6 @@
-import type { Disassembler } from '../code/index.js';
+import type { Disassembler } from '../x86/index.js';
 import { analyseCode, type CodeNode } from './analyse.js';
-import { extentAt } from './base.js';
+import { extentAt } from './image-code.js';
 import { type RunningCode, throughTrampolines } from './running.js';
 
 /** The call graph of a hypervisor with its payloads. Each function is decoded once, when first asked for. */

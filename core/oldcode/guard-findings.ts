@@ -1,4 +1,4 @@
-import type { Finding } from '../errors.js';
+import type { Finding } from '../findings/index.js';
 import type { Payload } from '../payload/index.js';
 import type { FunctionComparison } from './compare.js';
 import type { Overlap } from './overlap.js';

@@ -1,14 +1,18 @@
 import { errnoName } from '../abi/errno.js';
 import { type BuildId, buildIdFromBytes } from '../abi/ids.js';
-import { type Disassembler, loadDisassembler } from '../code/index.js';
-import type { Finding } from '../errors.js';
+import type { Finding } from '../findings/index.js';
 import type { HypervisorImage } from '../image/index.js';
-import type { Payload } from '../payload/index.js';
-import type { Guard } from '../stack/plan.js';
-import { checkExpectations } from '../verify/expectations.js';
-import { functionsOf } from '../verify/function.js';
-import { findPayload, type Model, topPayload } from '../verify/index.js';
-import { type BaseCode, readBaseCode } from './base.js';
+import { idOrNull, type Payload } from '../payload/index.js';
+import type { Guard } from '../stack/index.js';
+import {
+  checkExpectations,
+  findPayload,
+  functionsOf,
+  type Model,
+  topPayload,
+} from '../verify/index.js';
+import { type Disassembler, loadDisassembler } from '../x86/index.js';
+import type { CodeRecord } from './code-record.js';
 import { type ComparedBytes, compareRecord, type FunctionComparison } from './compare.js';
 import { closureOf } from './graph.js';
 import {
@@ -17,10 +21,11 @@ import {
   overlapFinding,
   unknownFinding,
 } from './guard-findings.js';
+import { type BaseCode, readBaseCode } from './image-code.js';
 import { footprintOf, type Overlap, overlapsOf } from './overlap.js';
-import { type CodeRecord, readRecord, textOf } from './record.js';
+import { readRecord } from './record.js';
 import { readOrNull } from './running.js';
-import { type Trial, tryPayload } from './trial.js';
+import { type Trial, tryPayload } from './trial-load.js';
 
 /** What a guard says about applying one payload now. */
 export interface GuardVerdict {
@@ -101,7 +106,7 @@ function noNodeps({ model }: GuardSetting, payload: Payload): readonly Finding[]
 function checkParent(model: Model, payload: Payload): Finding | null {
   const top = topPayload(model);
   const expected = top === null ? model.buildId : idInMemory(model, top.buildId);
-  const found = textOf(payload.depends);
+  const found = idOrNull(payload.depends);
   if (found !== null && found === expected) return null;
   const where =
     top === null ? 'the hypervisor' : `payload ${JSON.stringify(top.name)}, which is on top,`;
@@ -168,7 +173,7 @@ export function checkOldCode(setting: GuardSetting, payload: Payload): OldCodeRe
     return { functions, findings };
   }
   if (madeOn === null) {
-    const depends = textOf(payload.depends);
+    const depends = idOrNull(payload.depends);
     const reason = `it has no record, and what it depends on (${depends ?? 'nothing'}) is not applied`;
     const functions = allUnknown(trial, reason);
     findings.push(unknownFinding(payload, reason, functions));
@@ -215,7 +220,7 @@ function isSettledBy(record: CodeRecord | null, { kind }: Overlap): boolean {
 function ancestorsOf({ graph, own }: Trial, payload: Payload): ReadonlySet<string> | null {
   const { model, payloads } = graph.code;
   const found = new Set<string>();
-  let parent: string | null = textOf(payload.depends);
+  let parent: string | null = idOrNull(payload.depends);
   // Each turn goes down to another payload: a circle of ids ends it.
   while (parent !== null && parent !== model.buildId && !found.has(parent)) {
     const id: string = parent;

@@ -1,6 +1,6 @@
 import { rangeAt } from '../image/index.js';
 import type { ModelPayload } from '../verify/index.js';
-import { commonName } from './base.js';
+import { commonName } from './image-code.js';
 import { ownerOf, type PayloadCode, type RunningCode } from './running.js';
 
 /**

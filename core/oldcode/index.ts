@@ -1,12 +1,27 @@
+export {
+  type Admitted,
+  type Asked,
+  admit,
+  askGuard,
+  type CodeGuard,
+  type GuardedFile,
+  GuardRefusal,
+  type GuardReport,
+} from './admit.js';
+export { admitReplacement } from './admit-replace.js';
 export { type CodeNode, DIGEST_FORMAT } from './analyse.js';
-export { type BaseCode, type CodeExtent, readBaseCode } from './base.js';
+export {
+  type CodeRecord,
+  RECORD_FORMAT_VERSION,
+  type RecordedFunction,
+  type RecordedNode,
+} from './code-record.js';
 export {
   type ComparedBytes,
   type Comparison,
   compareRecord,
   type FunctionComparison,
 } from './compare.js';
-export { type CodeVersion, type EffectiveCode, effectiveCode } from './effective.js';
 export { comparablePrefix, type ExpectationResult, withExpectations } from './expect.js';
 export {
   type CodeDifference,
@@ -24,6 +39,7 @@ export {
   guardSetting,
   type OldCodeReport,
 } from './guard.js';
+export { type BaseCode, type CodeExtent, readBaseCode } from './image-code.js';
 export { loadedContents, RECORD_SECTION } from './loaded-contents.js';
 export { makeRecord } from './make-record.js';
 export {
@@ -33,18 +49,11 @@ export {
   orderByGuard,
 } from './order.js';
 export { type Footprint, footprintOf, type Overlap, overlapsOf } from './overlap.js';
-export {
-  type CodeRecord,
-  encodeRecord,
-  RECORD_FORMAT_VERSION,
-  type RecordedFunction,
-  type RecordedNode,
-  type RecordStatus,
-  readRecord,
-} from './record.js';
+export { encodeRecord, type RecordStatus, readRecord } from './record.js';
 export { type RecordOptions, type RecordResult, recordPayload } from './record-payload.js';
+export { planRevertIndependent } from './revert-one.js';
 export { type AppliedPatch, type RunningCode, runningCode } from './running.js';
 export { type PatchSite, readPatchSites } from './sites.js';
-export { type ClosureSize, surveyClosures } from './survey.js';
-export { type Trial, type TrialResult, type TriedFunction, tryPayload } from './trial.js';
+export { type Trial, type TrialResult, type TriedFunction, tryPayload } from './trial-load.js';
+export { type CodeVersion, type EffectiveCode, effectiveCode } from './which.js';
 export { withRecord } from './write-record.js';

@@ -1,9 +1,9 @@
-import { XspliceError } from '../errors.js';
-import type { Payload } from '../payload/index.js';
+import { XspliceError } from '../findings/index.js';
+import { idOrNull, type Payload } from '../payload/index.js';
 import { type CodeNode, DIGEST_FORMAT } from './analyse.js';
+import { type CodeRecord, RECORD_FORMAT_VERSION, type RecordedNode } from './code-record.js';
 import { loadedContents } from './loaded-contents.js';
-import { type CodeRecord, RECORD_FORMAT_VERSION, type RecordedNode, textOf } from './record.js';
-import { outsideCallees, type Trial } from './trial.js';
+import { outsideCallees, type Trial } from './trial-load.js';
 
 /**
  * What a payload is made against, on a hypervisor with the payloads that are applied there: for each
@@ -46,9 +46,9 @@ export function makeRecord(payload: Payload, trial: Trial): CodeRecord {
   return {
     formatVersion: RECORD_FORMAT_VERSION,
     digestFormat: DIGEST_FORMAT,
-    buildId: textOf(payload.buildId),
-    depends: textOf(payload.depends),
-    xenDepends: textOf(payload.xenDepends),
+    buildId: idOrNull(payload.buildId),
+    depends: idOrNull(payload.depends),
+    xenDepends: idOrNull(payload.xenDepends),
     contents: loadedContents(payload.elf),
     hypervisor: model.buildId,
     on: model.applied.flatMap(

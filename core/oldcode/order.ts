@@ -1,6 +1,6 @@
-import type { Finding } from '../errors.js';
+import type { Finding } from '../findings/index.js';
 import type { Payload } from '../payload/index.js';
-import type { Guard } from '../stack/plan.js';
+import type { Guard } from '../stack/index.js';
 import { type Answer, apply, type Model, type Outcome, upload } from '../verify/index.js';
 import { type GuardSetting, type GuardVerdict, guardPayload } from './guard.js';
 

@@ -1,5 +1,5 @@
 import { HOOK_KINDS } from '../abi/livepatch.js';
-import type { Disassembler } from '../code/index.js';
+import type { Disassembler } from '../x86/index.js';
 import type { CodeNode } from './analyse.js';
 import type { CodeGraph } from './graph.js';
 import { identityOf, variableAt } from './identity.js';

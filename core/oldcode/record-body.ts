@@ -1,4 +1,4 @@
-import type { CodeRecord, RecordedFunction, RecordedNode } from './record.js';
+import type { CodeRecord, RecordedFunction, RecordedNode } from './code-record.js';
 
 /** Ours: a Xen 4.20 has 5,100 functions. */
 const MAX_NODES = 65_536;

@@ -1,10 +1,11 @@
-import { type Finding, XspliceError } from '../errors.js';
+import { type Finding, XspliceError } from '../findings/index.js';
 import { type Payload, readPayload } from '../payload/index.js';
+import type { CodeRecord } from './code-record.js';
 import { withExpectations } from './expect.js';
 import type { GuardSetting } from './guard.js';
 import { makeRecord } from './make-record.js';
-import { type CodeRecord, encodeRecord } from './record.js';
-import { type Trial, tryPayload } from './trial.js';
+import { encodeRecord } from './record.js';
+import { type Trial, tryPayload } from './trial-load.js';
 import { withRecord } from './write-record.js';
 
 /** What to do besides recording. */

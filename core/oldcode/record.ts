@@ -1,52 +1,12 @@
 import { createHash } from 'node:crypto';
-import type { BuildId } from '../abi/ids.js';
 import { LIVEPATCH_MAX_SIZE } from '../abi/livepatch.js';
 import { ElfError, SHT, sectionBytes } from '../elf/index.js';
-import type { Finding } from '../errors.js';
-import type { Payload, PayloadId } from '../payload/index.js';
+import type { Finding } from '../findings/index.js';
+import { idOrNull, type Payload } from '../payload/index.js';
 import { DIGEST_FORMAT } from './analyse.js';
+import { type CodeRecord, RECORD_FORMAT_VERSION } from './code-record.js';
 import { loadedContents, RECORD_SECTION } from './loaded-contents.js';
 import { parseRecordBody } from './record-body.js';
-
-/** Version of the record's format. A record of another one is never taken for a pass. */
-export const RECORD_FORMAT_VERSION = 1;
-
-/** One function of the hypervisor, or of a payload below, as it was when the record was made. */
-export interface RecordedNode {
-  readonly name: string;
-  readonly sizeBytes: number;
-  readonly digest: string;
-  /** Places in the record's list of nodes. */
-  readonly callees: readonly number[];
-  readonly unknownEdges: number;
-}
-
-/** One function that the payload replaces. */
-export interface RecordedFunction {
-  readonly name: string;
-  /** Place of its old code in the list of nodes; null where no code was known to begin there. */
-  readonly oldCode: number | null;
-  /** What its new code calls or jumps to outside of the payload. */
-  readonly newCallees: readonly number[];
-}
-
-/** What a payload was made against. */
-export interface CodeRecord {
-  readonly formatVersion: number;
-  readonly digestFormat: string;
-  /** The payload's own ids, to be found again by people; `contents` is what binds the record. */
-  readonly buildId: string | null;
-  readonly depends: string | null;
-  readonly xenDepends: string | null;
-  /** {@link loadedContents} of the payload. */
-  readonly contents: string;
-  /** Build-id of the hypervisor; null where its image has none. */
-  readonly hypervisor: string | null;
-  /** Build-ids of the payloads that were applied, base first. */
-  readonly on: readonly string[];
-  readonly functions: readonly RecordedFunction[];
-  readonly nodes: readonly RecordedNode[];
-}
 
 /** The record in a payload file: there and its own, not there, or there and not to be relied on. */
 export type RecordStatus =
@@ -131,7 +91,7 @@ export function readRecord(payload: Payload): RecordStatus {
     }
     const contents = loadedContents(payload.elf);
     if (record.contents !== contents || !isOf(record, payload)) {
-      const message = `The record of old code was made for another payload: it names contents ${record.contents.slice(0, 16)} and build-id ${record.buildId ?? 'none'}, the file has ${contents.slice(0, 16)} and ${textOf(payload.buildId) ?? 'none'}`;
+      const message = `The record of old code was made for another payload: it names contents ${record.contents.slice(0, 16)} and build-id ${record.buildId ?? 'none'}, the file has ${contents.slice(0, 16)} and ${idOrNull(payload.buildId) ?? 'none'}`;
       return invalid('record-foreign', message, record.contents, contents);
     }
     return { status: 'present', record };
@@ -143,16 +103,11 @@ export function readRecord(payload: Payload): RecordStatus {
 
 function isOf(record: CodeRecord, payload: Payload): boolean {
   return (
-    record.buildId === textOf(payload.buildId) &&
-    record.depends === textOf(payload.depends) &&
-    record.xenDepends === textOf(payload.xenDepends) &&
+    record.buildId === idOrNull(payload.buildId) &&
+    record.depends === idOrNull(payload.depends) &&
+    record.xenDepends === idOrNull(payload.xenDepends) &&
     record.functions.length === payload.functions.length
   );
-}
-
-/** The id as hex, or null where there is none that can be read. */
-export function textOf(id: PayloadId): BuildId | null {
-  return id.status === 'present' ? id.id : null;
 }
 
 function sha256(bytes: Uint8Array): string {

@@ -1,10 +1,14 @@
 import { type BuildId, buildIdFromBytes } from '../abi/ids.js';
 import { rangeAt } from '../image/index.js';
-import { functionsOf } from '../verify/function.js';
-import { findPayload, type Model, type ModelPayload } from '../verify/index.js';
-import { MemoryFault } from '../verify/memory.js';
-import { PAGE_SIZE } from '../verify/vmap.js';
-import { type BaseCode, type CodeExtent, extentAt } from './base.js';
+import {
+  findPayload,
+  functionsOf,
+  MemoryFault,
+  type Model,
+  type ModelPayload,
+  PAGE_SIZE,
+} from '../verify/index.js';
+import { type BaseCode, type CodeExtent, extentAt } from './image-code.js';
 
 /** One function that an applied payload has replaced, or overwritten with NOPs. */
 export interface AppliedPatch {

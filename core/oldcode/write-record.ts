@@ -1,6 +1,6 @@
 import { LIVEPATCH_MAX_SECTIONS, LIVEPATCH_MAX_SIZE } from '../abi/livepatch.js';
 import { type ElfFile, type ElfSection, SHT, sectionBytes } from '../elf/index.js';
-import { XspliceError } from '../errors.js';
+import { XspliceError } from '../findings/index.js';
 import type { Payload } from '../payload/index.js';
 import { RECORD_SECTION } from './loaded-contents.js';
 

@@ -1,3 +1,4 @@
+export { contentsOf, type InputFile, inputFile } from './input-file.js';
 export { metadataEntry } from './metadata.js';
 export type {
   Expectation,
@@ -9,4 +10,13 @@ export type {
   Pointer,
   RelocationCount,
 } from './payload.js';
+export { idOrNull } from './payload.js';
+export { type ChainMember, type PlanPayload, planPayloadOf } from './plan-payload.js';
 export { MAX_READABLE_SIZE, readPayload } from './read.js';
+export {
+  findingsOf,
+  type PayloadInput,
+  type ReadInputs,
+  readInputs,
+  readPayloadInputs,
+} from './read-inputs.js';

@@ -8,7 +8,7 @@ import {
   SHF,
   sectionBytes,
 } from '../elf/index.js';
-import type { Finding } from '../errors.js';
+import type { Finding } from '../findings/index.js';
 import type { PayloadId } from './payload.js';
 import type { Report } from './report.js';
 

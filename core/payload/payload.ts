@@ -1,7 +1,7 @@
 import type { BuildId } from '../abi/ids.js';
 import type { HookKind } from '../abi/livepatch.js';
 import type { ElfFile, ElfSymbol } from '../elf/index.js';
-import type { Finding } from '../errors.js';
+import type { Finding } from '../findings/index.js';
 
 /** An id in a note section: there, not there, there but empty, or there and not to be read. */
 export type PayloadId =
@@ -14,6 +14,11 @@ export type PayloadId =
   | { readonly status: 'absent' }
   | { readonly status: 'empty' }
   | { readonly status: 'malformed'; readonly finding: Finding };
+
+/** The id, or null where none can be read. */
+export function idOrNull(id: PayloadId): BuildId | null {
+  return id.status === 'present' ? id.id : null;
+}
 
 /**
  * What a pointer in the payload will be once it is loaded. Pointers are zero in the file as a rule

@@ -19,7 +19,7 @@ import {
   STT,
   sectionByName,
 } from '../elf/index.js';
-import { type Finding, XspliceError } from '../errors.js';
+import { type Finding, XspliceError } from '../findings/index.js';
 import { readFunctions } from './functions.js';
 import { readHooks } from './hooks.js';
 import { Links } from './links.js';

@@ -1,4 +1,4 @@
-import type { Finding } from '../errors.js';
+import type { Finding } from '../findings/index.js';
 
 /** Takes a finding about the file being read, and returns it with the file's name in it. */
 export type Report = (finding: Finding) => Finding;

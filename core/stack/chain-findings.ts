@@ -1,6 +1,6 @@
 import type { BuildId } from '../abi/ids.js';
-import type { Finding } from '../errors.js';
-import type { ChainMember } from './chain.js';
+import type { Finding } from '../findings/index.js';
+import type { ChainMember } from '../payload/index.js';
 
 /** Most files that one sentence names; `otherFiles` has them all. */
 const NAMED_FILES = 6;

@@ -1,5 +1,6 @@
 import type { BuildId } from '../abi/ids.js';
-import type { Finding } from '../errors.js';
+import type { Finding } from '../findings/index.js';
+import type { ChainMember } from '../payload/index.js';
 import {
   alternativesFinding,
   cumulativeFinding,
@@ -13,22 +14,6 @@ import {
   unlinkedFinding,
   wrongHypervisorFinding,
 } from './chain-findings.js';
-
-/** What the chain check needs to know of one payload file. */
-export interface ChainMember {
-  /** As the caller named it. */
-  readonly file: string;
-  /** Under which it would be uploaded. */
-  readonly name: string;
-  /** Hex digest of the file's bytes. */
-  readonly sha256: string;
-  /** Its own id; null where the file has none that can be read. */
-  readonly buildId: BuildId | null;
-  /** Its parent: the payload below it, or the hypervisor. Null where none can be read. */
-  readonly depends: BuildId | null;
-  /** The hypervisor it was built for; null where the file does not say (Xen up to 4.13). */
-  readonly xenDepends: BuildId | null;
-}
 
 /** What a set of payload files is, seen as layers on one base. */
 export interface ChainReport {

@@ -1,5 +1,5 @@
-export { type ChainMember, type ChainReport, checkChain } from './chain.js';
-export { LONGEST_NAME, nameText, payloadName, payloadNameFor } from './name.js';
+export { type ChainReport, checkChain } from './chain.js';
+export { entriesOf, makePlan } from './make-plan.js';
 export {
   type Admission,
   changesSomething,
@@ -9,22 +9,13 @@ export {
   type Plan,
   type PlanCommand,
   type PlanOptions,
-  type PlanPayload,
   type StackEntry,
   type Step,
   type StepAction,
 } from './plan.js';
 export { planApply, planApplyUploaded, planLoad } from './plan-apply.js';
-export { planPayloadOf } from './plan-payload.js';
 export { planReplace } from './plan-replace.js';
 export { BASE, planRevert, planRevertOne, type RevertTarget } from './plan-revert.js';
 export { planUnload, planUpload } from './plan-upload.js';
 export { selectLoaded } from './select.js';
 export { applySteps } from './simulate.js';
-export {
-  fingerprintOf,
-  type LoadedPayload,
-  type Snapshot,
-  stackOf,
-  topOf,
-} from './snapshot.js';

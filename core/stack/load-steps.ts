@@ -1,8 +1,9 @@
-import { type Finding, XspliceError } from '../errors.js';
+import { nameText } from '../abi/payload-name.js';
+import { type Finding, XspliceError } from '../findings/index.js';
+import type { LoadedPayload, Snapshot } from '../hypervisor/index.js';
+import type { PlanPayload } from '../payload/index.js';
 import { checkChain } from './chain.js';
-import { nameText } from './name.js';
-import type { PlanPayload, Step } from './plan.js';
-import type { LoadedPayload, Snapshot } from './snapshot.js';
+import type { Step } from './plan.js';
 
 /** How payload files get onto the hypervisor, and under which names they are there afterwards. */
 export interface LoadSteps {

@@ -1,21 +1,21 @@
 import type { BuildId } from '../abi/ids.js';
-import { type Finding, XspliceError } from '../errors.js';
-import { type ChainMember, checkChain } from './chain.js';
+import { nameText } from '../abi/payload-name.js';
+import { type Finding, XspliceError } from '../findings/index.js';
+import { type LoadedPayload, type Snapshot, stackOf } from '../hypervisor/index.js';
+import type { ChainMember, PlanPayload } from '../payload/index.js';
+import { checkChain } from './chain.js';
 import { checkHypervisor, loadSteps } from './load-steps.js';
-import { nameText } from './name.js';
+import { makePlan } from './make-plan.js';
 import {
   type Admission,
   comparesBuildIds,
   type Guard,
-  makePlan,
   type Plan,
   type PlanCommand,
   type PlanOptions,
-  type PlanPayload,
   type Step,
 } from './plan.js';
 import { selectLoaded } from './select.js';
-import { type LoadedPayload, type Snapshot, stackOf } from './snapshot.js';
 
 /**
  * Plans that all these files are applied, given in any order: those that are applied already are

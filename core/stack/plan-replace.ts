@@ -1,8 +1,10 @@
-import { type Finding, XspliceError } from '../errors.js';
+import { nameText } from '../abi/payload-name.js';
+import { type Finding, XspliceError } from '../findings/index.js';
+import { type LoadedPayload, type Snapshot, stackOf } from '../hypervisor/index.js';
+import type { PlanPayload } from '../payload/index.js';
 import { checkHypervisor, findLoaded, loadSteps } from './load-steps.js';
-import { nameText } from './name.js';
-import { makePlan, type Plan, type PlanOptions, type PlanPayload, type Step } from './plan.js';
-import { type LoadedPayload, type Snapshot, stackOf } from './snapshot.js';
+import { makePlan } from './make-plan.js';
+import type { Plan, PlanOptions, Step } from './plan.js';
 
 /**
  * Plans that this payload is the only one applied. Where it is not applied, REPLACE does it in one

@@ -1,8 +1,9 @@
-import { type Finding, XspliceError } from '../errors.js';
-import { nameText } from './name.js';
-import { makePlan, type Plan, type PlanOptions, type Step } from './plan.js';
+import { nameText } from '../abi/payload-name.js';
+import { type Finding, XspliceError } from '../findings/index.js';
+import { type LoadedPayload, type Snapshot, stackOf } from '../hypervisor/index.js';
+import { makePlan } from './make-plan.js';
+import type { Plan, PlanOptions, Step } from './plan.js';
 import { selectLoaded } from './select.js';
-import { type LoadedPayload, type Snapshot, stackOf } from './snapshot.js';
 
 /** The word for the hypervisor itself as the place to go back to. */
 export const BASE = 'base';

@@ -1,9 +1,11 @@
-import { XspliceError } from '../errors.js';
+import { nameText } from '../abi/payload-name.js';
+import { XspliceError } from '../findings/index.js';
+import { type LoadedPayload, type Snapshot, stackOf } from '../hypervisor/index.js';
+import type { PlanPayload } from '../payload/index.js';
 import { checkHypervisor, findLoaded, refuseTakenNames, uploadStep } from './load-steps.js';
-import { nameText } from './name.js';
-import { makePlan, type Plan, type PlanOptions, type PlanPayload, type Step } from './plan.js';
+import { makePlan } from './make-plan.js';
+import type { Plan, PlanOptions, Step } from './plan.js';
 import { selectLoaded } from './select.js';
-import { type LoadedPayload, type Snapshot, stackOf } from './snapshot.js';
 
 /**
  * Plans that these files are loaded and not applied, in the order given. One whose build-id is

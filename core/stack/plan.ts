@@ -1,10 +1,6 @@
 import type { BuildId } from '../abi/ids.js';
-import type { HookKind } from '../abi/livepatch.js';
-import type { Finding } from '../errors.js';
-import type { HostDescription } from '../hypervisor/port.js';
-import type { ChainMember } from './chain.js';
-import { applySteps } from './simulate.js';
-import { fingerprintOf, type Snapshot, stackOf } from './snapshot.js';
+import type { Finding } from '../findings/index.js';
+import type { HostDescription } from '../hypervisor/index.js';
 
 /** Version of the plan's JSON form. */
 export const PLAN_FORMAT_VERSION = 1;
@@ -25,16 +21,6 @@ export type Guard = 'build-id' | 'old-code' | 'both' | 'nodeps';
 /** True where the order of application rests on build-ids, and Xen compares them at APPLY. */
 export function comparesBuildIds(guard: Guard): boolean {
   return guard === 'build-id' || guard === 'both';
-}
-
-/** A payload file as planning sees it. */
-export interface PlanPayload extends ChainMember {
-  /** Xen applies it again after a revert without a new upload (no writable data of its own). */
-  readonly safeToReapply: boolean;
-  /** Its hooks that make REPLACE impossible. */
-  readonly vetoingHooks: readonly HookKind[];
-  /** Names of the functions it replaces. */
-  readonly functions: readonly string[];
 }
 
 /** One thing to be done, or found to be done already. */
@@ -105,29 +91,4 @@ export interface PlanOptions {
 /** True if executing the plan would change something. */
 export function changesSomething(plan: Plan): boolean {
   return plan.steps.some((step) => step.action !== 'none');
-}
-
-/** Completes a plan: what the stack will be is what the steps, tried on a copy, make of it. */
-export function makePlan(
-  command: PlanCommand,
-  snapshot: Snapshot,
-  options: PlanOptions,
-  steps: readonly Step[],
-  findings: readonly Finding[] = [],
-): Plan {
-  return {
-    formatVersion: PLAN_FORMAT_VERSION,
-    command,
-    host: options.host,
-    fingerprint: fingerprintOf(snapshot),
-    before: entriesOf(snapshot),
-    after: entriesOf(applySteps(snapshot, steps)),
-    steps,
-    findings,
-  };
-}
-
-/** The applied payloads, base first. */
-export function entriesOf(snapshot: Snapshot): readonly StackEntry[] {
-  return stackOf(snapshot).map(({ name, buildId, depends }) => ({ name, buildId, depends }));
 }

@@ -1,6 +1,6 @@
-import { XspliceError } from '../errors.js';
-import { nameText } from './name.js';
-import type { LoadedPayload, Snapshot } from './snapshot.js';
+import { nameText } from '../abi/payload-name.js';
+import { XspliceError } from '../findings/index.js';
+import type { LoadedPayload, Snapshot } from '../hypervisor/index.js';
 
 /** Fewest hex digits that stand for the build-id that starts with them. */
 const SHORTEST_ID = 8;

@@ -1,6 +1,6 @@
-import { assertNever, InternalError } from '../errors.js';
+import { assertNever, InternalError } from '../findings/index.js';
+import { type LoadedPayload, type Snapshot, stackOf, topOf } from '../hypervisor/index.js';
 import type { Step } from './plan.js';
-import { type LoadedPayload, type Snapshot, stackOf, topOf } from './snapshot.js';
 
 /**
  * The snapshot once every step has succeeded. Pure; says nothing on whether the hypervisor will let

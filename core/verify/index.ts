@@ -1,6 +1,19 @@
 export { apply, replace, revert, unload } from './actions.js';
-export { findPayload, type Model, type ModelPayload, topPayload } from './model.js';
+export { createModel, type HypervisorFacts } from './create.js';
+export { checkExpectations } from './expectations.js';
+export type { HazardCode } from './explain/index.js';
+export { findingsOfFaults } from './fault-findings.js';
+export { functionsOf, type PatchedFunction, startsWithEndbr } from './function.js';
+export { AddressSpace, MemoryFault, type Region } from './memory.js';
+export {
+  findPayload,
+  type Model,
+  type ModelPayload,
+  type SymbolLookup,
+  topPayload,
+} from './model.js';
 export { KNOWN_MINORS, type Rules, rulesFor } from './rules.js';
+export { stalePayloads } from './stale-payloads.js';
 export { type Answer, isNameAccepted, upload } from './upload.js';
 export type {
   Fatality,
@@ -12,3 +25,4 @@ export type {
   VerdictStage,
   Whereabouts,
 } from './verdict.js';
+export { PAGE_SIZE } from './vmap.js';

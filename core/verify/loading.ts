@@ -4,7 +4,7 @@ import { shownOnConsole } from './console.js';
 import { type AddressSpace, wrap64 } from './memory.js';
 import type { FunctionState, IdSpan, Model, PayloadSymbol, Span } from './model.js';
 import type { Rules } from './rules.js';
-import type { StageId } from './stages/index.js';
+import type { StageId } from './stage-id.js';
 import type { Fatality, Fault, Refusal, Whereabouts } from './verdict.js';
 import type { Allocation } from './vmap.js';
 

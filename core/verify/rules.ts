@@ -1,6 +1,6 @@
 import { formatRelease, type XenRelease } from '../abi/release.js';
-import { XspliceError } from '../errors.js';
-import type { StageId } from './stages/index.js';
+import { XspliceError } from '../findings/index.js';
+import type { StageId } from './stage-id.js';
 
 /**
  * What differs between releases, as data. Each entry names the commit's subject, the branch it first

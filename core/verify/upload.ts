@@ -4,7 +4,8 @@ import { type Loading, recordFatality, startLoading } from './loading.js';
 import { type AddressSpace, MemoryFault } from './memory.js';
 import { findPayload, type Model, type ModelPayload } from './model.js';
 import { NEEDS } from './rules.js';
-import { STAGES, type StageId } from './stages/index.js';
+import type { StageId } from './stage-id.js';
+import { STAGES } from './stages/index.js';
 import { type Fault, type Verdict, type VerdictStage, XenPanic } from './verdict.js';
 import { PAGE_SIZE, pagesFor } from './vmap.js';
 

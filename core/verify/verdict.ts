@@ -1,5 +1,5 @@
-import type { Finding } from '../errors.js';
-import type { StageId } from './stages/index.js';
+import type { Finding } from '../findings/index.js';
+import type { StageId } from './stage-id.js';
 
 /** A line that Xen prints, without its `livepatch: ` prefix. */
 export interface LogLine {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { XspliceError } from '../../core/errors.js';
+import { XspliceError } from '../../core/findings/index.js';
 import { type CompiledMember, type CompileSetting, compileMember, readShows } from './compile.js';
 import type { Member } from './family.js';
 import type { ImageFacts } from './image-facts.js';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LIVEPATCH_OPAQUE_SIZE } from '../../core/abi/livepatch.js';
-import { InternalError } from '../../core/errors.js';
+import { InternalError } from '../../core/findings/index.js';
 import type { Member } from './family.js';
 import type { ImageFacts } from './image-facts.js';
 import { endsInLongJump, readStraightCode } from './old-code.js';

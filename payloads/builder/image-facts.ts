@@ -1,7 +1,6 @@
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
-import { XspliceError } from '../../core/errors.js';
-import { readImage } from '../../core/image/image.js';
-import { readMemory } from '../../core/image/memory.js';
+import { XspliceError } from '../../core/findings/index.js';
+import { readImage, readMemory } from '../../core/image/index.js';
 import { runTool } from './toolchain.js';
 
 /** Where a function or an object of the hypervisor is. */

@@ -1,6 +1,6 @@
 import { appendFileSync, copyFileSync, writeFileSync } from 'node:fs';
 import { SECTION } from '../../core/abi/livepatch.js';
-import { XspliceError } from '../../core/errors.js';
+import { XspliceError } from '../../core/findings/index.js';
 import type { CompiledMember } from './compile.js';
 import { buildIdNote, moduleSignatureTrailer } from './notes.js';
 import { runTool, type Toolchain } from './toolchain.js';

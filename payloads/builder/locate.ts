@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { InternalError } from '../../core/errors.js';
+import { InternalError } from '../../core/findings/index.js';
 
 /** Far more folders than there can be between compiled code and the project's root. */
 const MAX_DEPTH = 16;

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { XspliceError } from '../../core/errors.js';
+import { XspliceError } from '../../core/findings/index.js';
 
 /** Enough for the symbol table of a hypervisor as text. */
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;

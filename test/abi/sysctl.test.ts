@@ -16,7 +16,7 @@ import {
   SYSCTL_INTERFACE_VERSIONS,
   XEN_SYSCTL_SIZE,
 } from '../../core/abi/sysctl.js';
-import { XspliceError } from '../../core/errors.js';
+import { XspliceError } from '../../core/findings/index.js';
 
 const NAME = { address: 0x1122334455667788n, sizeBytes: 6 };
 const NAME_HEX = '8877665544332211 0600 0000 0000 0000';

@@ -1,8 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { hazardsOf } from '../../core/hazards/of-payload.js';
+import { modelFromImage } from '../../core/host/image-model.js';
 import { readImage } from '../../core/image/index.js';
-import { hazardsOf, inputFile, modelFromImage, readInputs } from '../../core/use/index.js';
+import { inputFile } from '../../core/payload/input-file.js';
+import { readInputs } from '../../core/payload/read-inputs.js';
 import { apply, upload } from '../../core/verify/index.js';
 
 /**

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { loadDisassembler } from '../../core/code/index.js';
+import { modelFromImage } from '../../core/host/image-model.js';
 import { readImage } from '../../core/image/index.js';
-import { codeGraph, readBaseCode, runningCode, surveyClosures } from '../../core/oldcode/index.js';
-import { modelFromImage } from '../../core/use/index.js';
+import { codeGraph, readBaseCode, runningCode } from '../../core/oldcode/index.js';
+import { loadDisassembler } from '../../core/x86/index.js';
+import { surveyClosures } from './survey.js';
 
 /**
  * Prints how long all closures of a hypervisor take, and how much of them is known:

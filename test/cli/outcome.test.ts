@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { failureOf } from '../../cli/outcome.js';
-import { escapeName, escapeText } from '../../cli/render/escape.js';
-import { renderExecution } from '../../cli/render/execution.js';
-import { renderJson } from '../../cli/render/json.js';
-import { createStyle } from '../../cli/render/style.js';
-import { renderTable } from '../../cli/render/table.js';
+import { escapeName, escapeText } from '../../cli/terminal/escape.js';
+import { createStyle } from '../../cli/terminal/style.js';
+import { renderTable } from '../../cli/terminal/table.js';
+import { renderExecution } from '../../cli/views/execution.js';
+import { renderJson } from '../../cli/views/json.js';
 import type { ExecutionReport, OperationResult, Step, StepReport } from '../../core/index.js';
 
 const plain = createStyle({ isTTY: false }, false, {});

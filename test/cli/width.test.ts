@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import exactWidth from 'string-width';
-import stringWidth from '../../cli/render/width.js';
+import stringWidth from '../../cli/terminal/width.js';
 
 test('text is as wide as the package says that knows all of Unicode', () => {
   for (let code = 0; code < 0x3100; code++) {

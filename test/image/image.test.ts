@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { ET, SHF, SHT } from '../../core/elf/constants.js';
 import { ElfError } from '../../core/elf/errors.js';
 import { looksLikeElf } from '../../core/elf/file.js';
-import { XspliceError } from '../../core/errors.js';
+import { XspliceError } from '../../core/findings/index.js';
 import { findEmbeddedTable } from '../../core/image/embedded-table.js';
 import { MAX_IMAGE_SIZE, readImage } from '../../core/image/image.js';
 import { readMemory } from '../../core/image/memory.js';

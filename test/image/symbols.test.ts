@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ET, SHF, SHN, SHT, STB, STT } from '../../core/elf/constants.js';
-import { XspliceError } from '../../core/errors.js';
+import { XspliceError } from '../../core/findings/index.js';
 import { readImage } from '../../core/image/image.js';
 import { createSymbolTable } from '../../core/image/symbol-table.js';
 import { readXensyms } from '../../core/image/xensyms.js';

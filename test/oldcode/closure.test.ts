@@ -8,8 +8,8 @@ import {
   codeGraph,
   type GuardSetting,
   runningCode,
-  surveyClosures,
 } from '../../core/oldcode/index.js';
+import { surveyClosures } from '../bench/survey.js';
 import { demoPayload, demoSetting, withApplied } from '../support/demo-code.js';
 import { repositoryRoot } from '../support/repository.js';
 

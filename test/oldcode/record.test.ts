@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { before, describe, it } from 'node:test';
 import { SHF, SHT, sectionByName, sectionBytes } from '../../core/elf/index.js';
-import { XspliceError } from '../../core/errors.js';
+import { XspliceError } from '../../core/findings/index.js';
 import {
   type CodeRecord,
   codeGraph,

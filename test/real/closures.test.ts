@@ -10,8 +10,8 @@ import {
   codeGraph,
   readBaseCode,
   runningCode,
-  surveyClosures,
 } from '../../core/oldcode/index.js';
+import { surveyClosures } from '../bench/survey.js';
 import { cpuMs } from '../support/cpu-time.js';
 import { settingOf } from '../support/demo-code.js';
 import { realInputs } from '../support/readelf.js';

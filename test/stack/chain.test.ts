@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { type ChainMember, checkChain } from '../../core/stack/chain.js';
+import type { ChainMember } from '../../core/payload/plan-payload.js';
+import { checkChain } from '../../core/stack/chain.js';
 import { cpuMs } from '../support/cpu-time.js';
 import { chainOf, idOf, payloadFile, XEN_ID } from '../support/stack-builders.js';
 

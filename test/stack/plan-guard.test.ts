@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { XspliceError } from '../../core/errors.js';
+import { XspliceError } from '../../core/findings/index.js';
 import type { Admission, Plan } from '../../core/stack/plan.js';
 import { planApply } from '../../core/stack/plan-apply.js';
 import { planRevertOne } from '../../core/stack/plan-revert.js';

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { XspliceError } from '../../core/errors.js';
-import { changesSomething, type Plan, type PlanPayload } from '../../core/stack/plan.js';
+import { XspliceError } from '../../core/findings/index.js';
+import type { LoadedPayload, Snapshot } from '../../core/hypervisor/snapshot.js';
+import type { PlanPayload } from '../../core/payload/plan-payload.js';
+import { changesSomething, type Plan } from '../../core/stack/plan.js';
 import { planApply } from '../../core/stack/plan-apply.js';
 import { planReplace } from '../../core/stack/plan-replace.js';
 import { planRevert } from '../../core/stack/plan-revert.js';
 import { planUnload } from '../../core/stack/plan-upload.js';
 import { applySteps } from '../../core/stack/simulate.js';
-import type { LoadedPayload, Snapshot } from '../../core/stack/snapshot.js';
 import { chainOf, HOST, loaded, payloadFile, snapshotOf } from '../support/stack-builders.js';
 
 const on = { host: HOST };

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseBuildId } from '../../core/abi/ids.js';
-import { InternalError, XspliceError } from '../../core/errors.js';
+import { InternalError, XspliceError } from '../../core/findings/index.js';
+import { fingerprintOf } from '../../core/hypervisor/snapshot.js';
 import { changesSomething, type Plan, type Step } from '../../core/stack/plan.js';
 import { planApply, planApplyUploaded, planLoad } from '../../core/stack/plan-apply.js';
 import { planReplace } from '../../core/stack/plan-replace.js';
 import { planRevert } from '../../core/stack/plan-revert.js';
 import { planUnload, planUpload } from '../../core/stack/plan-upload.js';
 import { applySteps } from '../../core/stack/simulate.js';
-import { fingerprintOf } from '../../core/stack/snapshot.js';
 import {
   HOST,
   idOf,

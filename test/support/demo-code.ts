@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { modelFromImage } from '../../core/host/image-model.js';
 import { readImage } from '../../core/image/index.js';
 import { type GuardSetting, guardSetting } from '../../core/oldcode/index.js';
 import { type Payload, readPayload } from '../../core/payload/index.js';
-import { modelFromImage } from '../../core/use/index.js';
 import { apply, type Model, upload } from '../../core/verify/index.js';
 import { repositoryRoot } from './repository.js';
 

@@ -1,5 +1,6 @@
 import { HOOK_KINDS, hookSection, LIVEPATCH_FUNC, SECTION } from '../../core/abi/livepatch.js';
-import { EM, R_AARCH64, R_X86_64, SHF, SHT, STB, STT } from '../../core/elf/index.js';
+import { R_AARCH64, R_X86_64 } from '../../core/elf/constants.js';
+import { EM, SHF, SHT, STB, STT } from '../../core/elf/index.js';
 import {
   buildElf,
   buildIdNote,

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { type BuildId, parseBuildId } from '../../core/abi/ids.js';
 import type { HostDescription } from '../../core/hypervisor/port.js';
-import type { PlanPayload } from '../../core/stack/plan.js';
-import type { LoadedPayload, Snapshot } from '../../core/stack/snapshot.js';
+import type { LoadedPayload, Snapshot } from '../../core/hypervisor/snapshot.js';
+import type { PlanPayload } from '../../core/payload/plan-payload.js';
 
 export const HOST: HostDescription = { kind: 'embedded', spec: 'embedded:test' };
 

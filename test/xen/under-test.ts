@@ -38,7 +38,7 @@ function oneFile(built: string, program: RigProgram): Buffer {
     target: 'node20',
     external: ['koffi', 'iced-x86'],
     // As in cli/bundle.mjs.
-    alias: { 'string-width': join(built, 'cli', 'render', 'width.js') },
+    alias: { 'string-width': join(built, 'cli', 'terminal', 'width.js') },
     banner: {
       js: "import { createRequire as require_ } from 'node:module'; const require = require_(import.meta.url);",
     },

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { XspliceError } from '../../errors.js';
+import { XspliceError } from '../../findings/index.js';
 
 /** Lower-case hex SHA-256 of some bytes. */
 export function sha256Of(bytes: Uint8Array): string {

@@ -1,9 +1,8 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { XspliceError } from '../../errors.js';
-import type { Model } from '../../verify/index.js';
-import type { SymbolLookup } from '../../verify/model.js';
+import { XspliceError } from '../../findings/index.js';
+import type { Model, SymbolLookup } from '../../verify/index.js';
 import { BlobFolder, damaged } from './blobs.js';
 import { withLock } from './lock.js';
 import type { ModelStore } from './model-port.js';

@@ -1,5 +1,5 @@
 import { open, readFile, unlink } from 'node:fs/promises';
-import { XspliceError } from '../../errors.js';
+import { XspliceError } from '../../findings/index.js';
 
 const WAIT_MS = 20;
 /** An operation takes milliseconds; nobody holds the lock this long and lives. */

@@ -1,5 +1,4 @@
-import { XspliceError } from '../../errors.js';
-import type { Snapshot } from '../../stack/snapshot.js';
+import { XspliceError } from '../../findings/index.js';
 import {
   type Answer,
   apply,
@@ -17,6 +16,7 @@ import type {
   HypervisorPort,
   OperationResult,
 } from '../port.js';
+import type { Snapshot } from '../snapshot.js';
 import { snapshotOf } from './snapshot.js';
 
 /** Where a model lives between two operations. */

@@ -1,7 +1,6 @@
 import { buildIdFromBytes } from '../../abi/ids.js';
-import type { LoadedPayload, Snapshot } from '../../stack/snapshot.js';
-import { functionsOf } from '../../verify/function.js';
-import type { Model, ModelPayload } from '../../verify/index.js';
+import { functionsOf, type Model, type ModelPayload } from '../../verify/index.js';
+import type { LoadedPayload, Snapshot } from '../snapshot.js';
 
 /** Longest metadata that is split into strings, in bytes: a whole payload is not larger. */
 const MOST_METADATA_BYTES = 2 * 1024 * 1024;

@@ -1,9 +1,14 @@
 import { type BuildId, parseBuildId } from '../../abi/ids.js';
 import { formatRelease, parseRelease } from '../../abi/release.js';
-import { XspliceError } from '../../errors.js';
-import { type Model, type ModelPayload, rulesFor } from '../../verify/index.js';
-import { AddressSpace, type Region } from '../../verify/memory.js';
-import type { SymbolLookup } from '../../verify/model.js';
+import { XspliceError } from '../../findings/index.js';
+import {
+  AddressSpace,
+  type Model,
+  type ModelPayload,
+  type Region,
+  rulesFor,
+  type SymbolLookup,
+} from '../../verify/index.js';
 import { type BlobFolder, damaged } from './blobs.js';
 
 /** Version of the state file. A newer one is refused, never guessed at. */

@@ -1,6 +1,5 @@
 import { xenLines } from '../../abi/console.js';
-import type { BuildId } from '../../abi/ids.js';
-import { parseBuildId } from '../../abi/ids.js';
+import { type BuildId, parseBuildId } from '../../abi/ids.js';
 
 /** What debug key 'x' (livepatch_printall) tells about one payload. */
 export interface DumpedPayload {

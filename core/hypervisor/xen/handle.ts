@@ -11,7 +11,7 @@ import {
   XEN_EXTRAVERSION_SIZE,
   XENVER,
 } from '../../abi/xen-version.js';
-import { XspliceError } from '../../errors.js';
+import { XspliceError } from '../../findings/index.js';
 import type { HypercallBuffer, XenCall } from './library.js';
 
 /** Offset of the small argument (a name, a key) behind the struct in the first page. */

@@ -1,6 +1,6 @@
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { XspliceError } from '../../errors.js';
+import { XspliceError } from '../../findings/index.js';
 
 /** Where a dom0 shows that it is one; tests name other folders. */
 export interface HostPaths {

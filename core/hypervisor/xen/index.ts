@@ -1,11 +1,11 @@
 import { XenHandle } from './handle.js';
 import { HOST_PATHS, type HostPaths, requireDom0 } from './host.js';
 import { openXenCall } from './library.js';
+import { LoadedRecord } from './loaded-cache.js';
 import { negotiate } from './negotiate.js';
 import { XenPort } from './port.js';
-import { LoadedRecord } from './record.js';
 
-export { isDom0 } from './host.js';
+export { isDom0, readRunningSymbols } from './host.js';
 export { XenPort } from './port.js';
 
 /** Where things lie, when not in their usual places. */
@@ -34,3 +34,4 @@ export async function openXen(options: XenOptions = {}): Promise<XenPort> {
     throw error;
   }
 }
+export { OrderedPort } from './ordered-port.js';

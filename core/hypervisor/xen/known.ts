@@ -1,4 +1,4 @@
-import { XspliceError } from '../../errors.js';
+import { XspliceError } from '../../findings/index.js';
 import { readPayload } from '../../payload/index.js';
 import type { DumpedPayload } from './dump.js';
 import type { PayloadList } from './list.js';

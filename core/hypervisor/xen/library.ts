@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { errnoName } from '../../abi/errno.js';
-import { XspliceError } from '../../errors.js';
+import { XspliceError } from '../../findings/index.js';
 
 /** Memory that hypercalls may read and write: locked, and made by libxencall. */
 export interface HypercallBuffer {

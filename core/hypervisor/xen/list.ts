@@ -10,7 +10,7 @@ import {
   type ListRequest,
   listHasMetadata,
 } from '../../abi/sysctl.js';
-import { EXIT, XspliceError } from '../../errors.js';
+import { EXIT, XspliceError } from '../../findings/index.js';
 import type { XenHandle } from './handle.js';
 
 /** Payloads asked for with one hypercall; Xen's limit is 1024 and it may give fewer. */

@@ -5,7 +5,7 @@ import {
   RELEASES_OF_INTERFACE,
   SYSCTL_INTERFACE_VERSIONS,
 } from '../../abi/sysctl.js';
-import { XspliceError } from '../../errors.js';
+import { XspliceError } from '../../findings/index.js';
 import type { XenHandle } from './handle.js';
 import { SIZES_ONLY } from './list.js';
 

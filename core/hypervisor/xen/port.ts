@@ -12,8 +12,7 @@ import {
   type InterfaceVersion,
   type PayloadStatus,
 } from '../../abi/sysctl.js';
-import { EXIT, XspliceError } from '../../errors.js';
-import type { LoadedPayload, Snapshot } from '../../stack/snapshot.js';
+import { EXIT, XspliceError } from '../../findings/index.js';
 import type {
   Action,
   ActionOptions,
@@ -21,13 +20,14 @@ import type {
   HypervisorPort,
   OperationResult,
 } from '../port.js';
+import type { LoadedPayload, Snapshot } from '../snapshot.js';
 import { readDump } from './debug-key.js';
 import type { DumpedPayload } from './dump.js';
 import type { XenHandle } from './handle.js';
 import { afterUnload, afterUpload, isCurrent, type Known } from './known.js';
 import { type PayloadList, readPayloadList } from './list.js';
+import type { LoadedRecord } from './loaded-cache.js';
 import { positionsOf } from './positions.js';
-import type { LoadedRecord } from './record.js';
 import { ConsoleRing } from './ring.js';
 
 /** Polls without a pause first: most actions are over by then. */

@@ -1,6 +1,6 @@
 import { formatRc } from '../../abi/errno.js';
 import { decodeReadConsole, encodeReadConsole, type InterfaceVersion } from '../../abi/sysctl.js';
-import { XspliceError } from '../../errors.js';
+import { XspliceError } from '../../findings/index.js';
 import type { XenHandle } from './handle.js';
 
 /** Bytes asked for with one hypercall; Xen's ring has 16 KiB unless conring_size says otherwise. */

@@ -1,4 +1,4 @@
-import type { Explanation } from './explanation.js';
+import type { Explanation } from '../../findings/index.js';
 
 const DEPENDENCY = 'build_id_dep (common/livepatch.c)';
 const PARSE = 'xen_build_id_check (common/version.c)';

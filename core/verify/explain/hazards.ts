@@ -1,12 +1,11 @@
-import type { HazardCode } from '../hazards/subject.js';
-import type { Explanation } from './explanation.js';
+import type { Explanation } from '../../findings/index.js';
 
 const APPLY = 'arch_livepatch_apply (arch/x86/livepatch.c)';
 const ACTION = 'livepatch_action, livepatch_do_action (common/livepatch.c)';
 const ALL = 'All releases.';
 
-/** Every hazard. The compiler demands an entry for each. */
-export const HAZARD_EXPLANATIONS: Readonly<Record<HazardCode, Explanation>> = {
+/** Every hazard: a code without an entry here is none. */
+export const HAZARD_EXPLANATIONS = {
   'nop-splits-instruction': {
     what: 'Xen writes as many bytes of NOP as new_size says. If they end in the middle of an instruction, what is left of it runs as something else.',
     where: [APPLY, 'livepatch_insn_len (include/xen/livepatch.h)'],
@@ -129,4 +128,6 @@ export const HAZARD_EXPLANATIONS: Readonly<Record<HazardCode, Explanation>> = {
     since: ALL,
     mend: 'Give the cumulative payload the hooks of all that it replaces.',
   },
-};
+} as const satisfies Readonly<Record<string, Explanation>>;
+
+export type HazardCode = keyof typeof HAZARD_EXPLANATIONS;

@@ -1,5 +1,5 @@
+import type { Explanation } from '../../findings/index.js';
 import type { VerdictStage } from '../verdict.js';
-import type { Explanation } from './explanation.js';
 
 const COMMON = 'common/livepatch.c';
 const ELF = 'common/livepatch_elf.c';

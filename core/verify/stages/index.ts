@@ -1,4 +1,5 @@
 import type { Stage } from '../loading.js';
+import type { StageId } from '../stage-id.js';
 import { altCallSites } from './alt-call-sites.js';
 import { alternatives } from './alternatives.js';
 import { bugFrames } from './bug-frames.js';
@@ -17,8 +18,8 @@ import { sectionTable } from './section-table.js';
 import { symbolResolution } from './symbol-resolution.js';
 import { symbolTable } from './symbol-table.js';
 
-/** Every check of the loader by its name. In which order they run is a matter of the release: rules.ts. */
-export const STAGES = {
+/** Every check of the loader by its name. */
+export const STAGES: Readonly<Record<StageId, Stage>> = {
   'elf-header': elfHeader,
   'section-table': sectionTable,
   'section-names': sectionNames,
@@ -40,6 +41,4 @@ export const STAGES = {
   metadata,
   'xen-build-id': xenBuildId,
   'new-symbols': newSymbols,
-} as const satisfies Record<string, Stage>;
-
-export type StageId = keyof typeof STAGES;
+};

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import fc from 'fast-check';
-import { XspliceError } from '../../../core/errors.js';
+import { XspliceError } from '../../../core/findings/index.js';
 import { createDiskStore, DiskStore } from '../../../core/hypervisor/embedded/disk-store.js';
 import { withLock } from '../../../core/hypervisor/embedded/lock.js';
 import { MemoryStore, ModelPort } from '../../../core/hypervisor/embedded/model-port.js';

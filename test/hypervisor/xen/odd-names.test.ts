@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { renderJson } from '../../../cli/render/json.js';
-import { listFields, renderList } from '../../../cli/render/list.js';
-import { createStyle } from '../../../cli/render/style.js';
+import { createStyle } from '../../../cli/terminal/style.js';
+import { renderJson } from '../../../cli/views/json.js';
+import { listFields, renderList } from '../../../cli/views/list.js';
 import { SYSCTL_INTERFACE_VERSIONS } from '../../../core/abi/sysctl.js';
 import { XenHandle } from '../../../core/hypervisor/xen/handle.js';
 import { negotiate } from '../../../core/hypervisor/xen/negotiate.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { SYSCTL_INTERFACE_VERSIONS } from '../../../core/abi/sysctl.js';
-import { XspliceError } from '../../../core/errors.js';
+import { XspliceError } from '../../../core/findings/index.js';
 import { XenHandle } from '../../../core/hypervisor/xen/handle.js';
 import { negotiate } from '../../../core/hypervisor/xen/negotiate.js';
 import { XenPort } from '../../../core/hypervisor/xen/port.js';

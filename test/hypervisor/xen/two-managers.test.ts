@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseBuildId } from '../../../core/abi/ids.js';
-import { executePlan } from '../../../core/execute/execute.js';
+import { executePlan } from '../../../core/change/execute.js';
 import type { HypervisorPort } from '../../../core/hypervisor/port.js';
 import { XenHandle } from '../../../core/hypervisor/xen/handle.js';
 import { negotiate } from '../../../core/hypervisor/xen/negotiate.js';
 import { XenPort } from '../../../core/hypervisor/xen/port.js';
-import { makePlan, type Step, type StepAction } from '../../../core/stack/plan.js';
+import { makePlan } from '../../../core/stack/make-plan.js';
+import type { Step, StepAction } from '../../../core/stack/plan.js';
 import { FakeXen } from './fake-xen.js';
 
 const NORMALLY = { timeoutNs: 0, nodeps: false };

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { modelFromImage } from '../../../core/host/image-model.js';
 import { type HypervisorImage, readImage } from '../../../core/image/index.js';
-import { modelFromImage } from '../../../core/use/image-model.js';
 import type { Model } from '../../../core/verify/model.js';
 import { type Base, baseOf } from '../../differential/variants.js';
 import type { ArchiveEntry } from '../cpio.js';

@@ -1,9 +1,9 @@
 import { hookSection } from '../../../core/abi/livepatch.js';
-import { branchesInto, type Disassembler, type Instruction } from '../../../core/code/index.js';
 import { STB, STT } from '../../../core/elf/index.js';
 import type { SymbolTable, XenSymbol } from '../../../core/image/index.js';
-import type { HazardCode } from '../../../core/verify/hazards/index.js';
+import type { HazardCode } from '../../../core/verify/index.js';
 import type { Model } from '../../../core/verify/model.js';
+import { branchesInto, type Disassembler, type Instruction } from '../../../core/x86/index.js';
 import type { Operation } from '../../differential/sequences.js';
 import { buildIdNote } from '../../support/elf-builder.js';
 import {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { XspliceError } from '../../../core/errors.js';
+import { XspliceError } from '../../../core/findings/index.js';
 import { needs, type Scenario } from './scenario.js';
 
 /** One payload and its life. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { encodeList, type InterfaceVersion } from '../../../core/abi/sysctl.js';
-import { XspliceError } from '../../../core/errors.js';
+import { XspliceError } from '../../../core/findings/index.js';
 import { XenHandle } from '../../../core/hypervisor/xen/handle.js';
 import { HOST_PATHS } from '../../../core/hypervisor/xen/host.js';
 import { openXen } from '../../../core/hypervisor/xen/index.js';

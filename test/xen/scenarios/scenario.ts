@@ -4,10 +4,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatRc } from '../../../core/abi/errno.js';
 import type { Action, ActionOptions, OperationResult } from '../../../core/hypervisor/port.js';
+import type { LoadedPayload } from '../../../core/hypervisor/snapshot.js';
 import type { XenHandle } from '../../../core/hypervisor/xen/handle.js';
 import { openXen, type XenPort } from '../../../core/hypervisor/xen/index.js';
 import { readPayloadList } from '../../../core/hypervisor/xen/list.js';
-import type { LoadedPayload } from '../../../core/stack/snapshot.js';
 import type { Manifest, ManifestEntry } from '../../../payloads/builder/manifest.js';
 import type { RigRelease } from '../releases.js';
 

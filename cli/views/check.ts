@@ -1,0 +1,114 @@
+import { errnoName } from '../../core/abi/errno.js';
+import { shortId } from '../../core/abi/ids.js';
+import { nameText } from '../../core/abi/payload-name.js';
+import type { CheckReport, FileVerdict } from '../../core/check/index.js';
+import { escapeText } from '../terminal/escape.js';
+import type { Style } from '../terminal/style.js';
+import { type Cell, renderTable } from '../terminal/table.js';
+import { renderFindings } from './findings.js';
+import { guardFields, renderGuard } from './old-code.js';
+
+/** The chain in its order, what Xen says to each payload, and all findings. */
+export function renderCheck(report: CheckReport, style: Style, verbose: boolean): string {
+  const { buildId, release, chain, verdicts, guard, findings } = report;
+  const xen = release === null ? '' : `Xen ${release}, `;
+  const lines = [
+    `${style.bold('Hypervisor')} ${xen}build-id ${verbose ? buildId : shortId(buildId)}`,
+  ];
+  const verdictOf = new Map((verdicts ?? []).map((verdict) => [verdict.file, verdict]));
+  if (chain.length > 0) {
+    const isFree = guard?.guard === 'old-code';
+    lines.push(style.bold(`${isFree ? 'Payloads' : 'Chain'}, in the order of application`));
+    const rows = chain.map((member, index): readonly (string | Cell)[] => {
+      const id = member.buildId ?? '';
+      return [
+        { text: String(index + 1), paint: style.dim },
+        { text: nameText(member.name), paint: style.bold },
+        verbose ? id : id.slice(0, 12),
+        member.file,
+        verdictCell(verdictOf.get(member.file), style),
+      ];
+    });
+    lines.push(renderTable(rows, '  '));
+  }
+  const inChain = new Set(chain.map(({ file }) => file));
+  const outside = (verdicts ?? []).filter(({ file }) => !inChain.has(file));
+  if (outside.length > 0) {
+    lines.push(style.bold('Not in the chain'));
+    const rows = outside.map((v) => [nameText(v.name), v.file, verdictCell(v, style)]);
+    lines.push(renderTable(rows, '  '));
+  }
+  if (verbose) {
+    for (const verdict of verdicts ?? []) {
+      const { log, assumptions } = verdict.inChain ?? verdict;
+      const said = log.map((line) => `  ${verdict.file}: Xen: ${line}`);
+      const assumed = assumptions.map((text) => `  ${verdict.file}: assumed: ${text}`);
+      lines.push(...[...said, ...assumed].map((line) => style.dim(escapeText(line))));
+    }
+  }
+  if (guard !== null) lines.push(renderGuard(guard, style, verbose));
+  if (findings.length > 0) lines.push(renderFindings(findings, style));
+  lines.push(summary(report, style));
+  return lines.join('\n');
+}
+
+/** The report for programs: the fields that the CLI contract names, and more. */
+export function checkFields(report: CheckReport): Readonly<Record<string, unknown>> {
+  const { ok, buildId, release, chain, verdicts, notVerified, guard, findings } = report;
+  return {
+    ok,
+    hypervisor: { buildId, release },
+    chain: chain.map(({ file, name, buildId: id, depends, xenDepends, sha256 }) => ({
+      file,
+      name: nameText(name),
+      buildId: id,
+      depends,
+      xenDepends,
+      sha256,
+    })),
+    verdicts: verdicts?.map((v) => ({ ...v, name: nameText(v.name) })) ?? null,
+    notVerified,
+    guard: guardFields(guard),
+    findings,
+  };
+}
+
+function verdictCell(verdict: FileVerdict | undefined, style: Style): Cell {
+  if (verdict === undefined) return { text: '' };
+  const { outcome, operation, errno, stage } = verdict.inChain ?? verdict;
+  switch (outcome) {
+    case 'accepted':
+      return {
+        text: operation === 'apply' ? 'accepted' : 'upload accepted',
+        paint: style.good,
+      };
+    case 'refused':
+      return {
+        text: `refused: ${errnoName(errno ?? 0)} (${stage ?? ''})`,
+        paint: style.bad,
+      };
+    case 'fatal':
+      return { text: `fatal (${stage ?? ''})`, paint: style.bad };
+  }
+}
+
+function summary(
+  { ok, release, chain, verdicts, notVerified, guard, findings }: CheckReport,
+  style: Style,
+): string {
+  const errors = findings.filter(({ severity }) => severity === 'error').length;
+  const note =
+    notVerified === null ? '' : `\n${style.warn('Not verified')}: ${escapeText(notVerified)}`;
+  if (!ok) return `${style.bad('Rejected')}: ${errors} error${errors === 1 ? '' : 's'}.${note}`;
+  const payloads = chain.length === 1 ? '1 payload' : `${chain.length} payloads`;
+  const whole =
+    guard?.guard === 'old-code'
+      ? `${payloads} made for the code that is there`
+      : `one valid chain of ${payloads}`;
+  const what = chain.length > 0 ? whole : 'each valid by itself';
+  const accepted =
+    verdicts === null
+      ? ''
+      : `; Xen ${release ?? ''} will accept ${verdicts.length === 1 ? 'it' : 'each'}`;
+  return `${style.good('OK')}: ${what}${accepted}.${note}`;
+}

@@ -1,0 +1,25 @@
+import type { Finding, XspliceError } from '../../core/findings/index.js';
+import { escapeText } from '../terminal/escape.js';
+import type { Style } from '../terminal/style.js';
+import { renderFindings } from './findings.js';
+
+/** An error for people: what, with both values; other findings; what to do. */
+export function renderFailure(error: XspliceError, style: Style): string {
+  const { message, hint, findings } = error;
+  const others = findings.filter(
+    (finding) => finding.explanation !== undefined || !message.includes(finding.message),
+  );
+  const lines = [`${style.bad('xsplice-ts:')} ${escapeText(message)}`];
+  if (others.length > 0) lines.push(renderFindings(others, style, hint));
+  if (hint !== undefined) lines.push(escapeText(hint));
+  return lines.join('\n');
+}
+
+/** The same for programs; `more` are findings that were made before it failed. */
+export function failureFields(
+  error: XspliceError,
+  more: readonly Finding[] = [],
+): Readonly<Record<string, unknown>> {
+  const { code, message, hint, findings } = error;
+  return { error: { code, message, hint: hint ?? null }, findings: [...more, ...findings] };
+}

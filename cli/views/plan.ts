@@ -1,0 +1,151 @@
+import { shortId } from '../../core/abi/ids.js';
+import { formatRelease } from '../../core/abi/release.js';
+import type { Prediction, Preflight } from '../../core/change/index.js';
+import type { Finding } from '../../core/findings/index.js';
+import type { Snapshot } from '../../core/hypervisor/index.js';
+import type { Plan, StackEntry, Step } from '../../core/stack/index.js';
+import { escapeName, escapeText } from '../terminal/escape.js';
+import type { Style } from '../terminal/style.js';
+import { type Cell, renderTable } from '../terminal/table.js';
+
+/** What a plan was verified with: the answers to come, or why there are none. */
+export type Verification =
+  | (Preflight & { readonly unknown: readonly string[]; readonly hazards: readonly Finding[] })
+  | { readonly notVerified: string };
+
+/** Rows shown of a long plan unless everything is asked for: the first and the last. */
+const ROWS_AT_START = 5;
+const ROWS_AT_END = 2;
+
+/** `embedded:DIR · Xen 4.17.7, build-id b47c8ae82c7e`. */
+export function renderHost(
+  spec: string,
+  { hypervisor }: Snapshot,
+  style: Style,
+  verbose: boolean,
+): string {
+  const { version, release, buildId } = hypervisor;
+  const xen = version === '' ? formatRelease(release) : version;
+  const id = buildId === null ? 'no build-id' : `build-id ${verbose ? buildId : shortId(buildId)}`;
+  return `${style.bold('Host')}     ${escapeText(`${spec} · Xen ${xen}, ${id}`)}`;
+}
+
+/** What is applied, what will be and why, what it will be then, and what the hypervisor will say. */
+export function renderPlan(
+  plan: Plan,
+  verification: Verification | null,
+  style: Style,
+  verbose: boolean,
+): string {
+  const lines = [`${style.bold('Applied')}  ${stackText(plan.before)}`];
+  if (plan.steps.length > 0) {
+    lines.push(style.bold('Plan'), renderSteps(plan.steps, style, verbose));
+  }
+  if (plan.steps.some(({ action }) => action !== 'none')) {
+    lines.push(`${style.bold('Then')}     ${stackText(plan.after)}`);
+  }
+  if (verification !== null) {
+    lines.push(`${style.bold('Verdict')}  ${verdictText(verification, style)}`);
+    if (verbose && 'predictions' in verification) {
+      lines.push(...assumptionsOf(verification.predictions).map((text) => `  assumed: ${text}`));
+    }
+  }
+  return lines.join('\n');
+}
+
+function renderSteps(steps: readonly Step[], style: Style, verbose: boolean): string {
+  // Who takes payloads off to put them back reads in which order.
+  const isTakenOff = steps.some(({ action }) => action === 'revert');
+  const rows = verbose
+    ? steps.map((step, index) => stepRow([step], `${index + 1}`, style))
+    : shortened(
+        (isTakenOff ? steps.map((step) => [step]) : groupsOf(steps)).map((group, index) =>
+          stepRow(group, `${index + 1}`, style),
+        ),
+        style,
+      );
+  const hint =
+    !verbose && steps.filter(({ action }) => action === 'upload').length > 1
+      ? `\n  ${style.dim('Everything is uploaded before the first is applied.')}`
+      : '';
+  return `${renderTable(rows, '  ')}${hint}`;
+}
+
+/** All that is done to one payload, in the order in which payloads reach their last step. */
+function groupsOf(steps: readonly Step[]): readonly (readonly Step[])[] {
+  const groups = new Map<string, Step[]>();
+  for (const step of steps) {
+    const earlier = groups.get(step.name) ?? [];
+    groups.delete(step.name);
+    groups.set(step.name, [...earlier, step]);
+  }
+  return [...groups.values()];
+}
+
+function stepRow(group: readonly Step[], number: string, style: Style): readonly Cell[] {
+  const actions = group.map(({ action }) => (action === 'none' ? 'nothing' : action)).join(', ');
+  const isNothing = group.every(({ action }) => action === 'none');
+  const name = group[0]?.name ?? '';
+  // Why it is uploaded goes without saying once it says why it is applied, unless it is done anew.
+  const reasons = group.filter(
+    ({ action }, index) => action !== 'upload' || index === group.length - 1,
+  );
+  const nodeps = group.some((step) => step.nodeps === true) ? ' (NODEPS)' : '';
+  const paint = isNothing ? style.dim : undefined;
+  const cell = (text: string): Cell => (paint === undefined ? { text } : { text, paint });
+  return [
+    { text: number, paint: style.dim },
+    cell(`${actions}${nodeps}`),
+    { text: escapeName(name), paint: isNothing ? style.dim : style.bold },
+    cell(reasons.map(reasonText).join('; ')),
+  ];
+}
+
+/** With the guard that let it pass, unless it is Xen's own. */
+function reasonText({ reason, guard }: Step): string {
+  return guard === undefined || guard === 'build-id' || guard === 'nodeps'
+    ? reason
+    : `${reason} [${guard}]`;
+}
+
+function shortened(rows: readonly (readonly Cell[])[], style: Style): readonly (readonly Cell[])[] {
+  const hidden = rows.length - ROWS_AT_START - ROWS_AT_END;
+  if (hidden < 2) return rows;
+  const gap = { text: `${hidden} more in the same way; --verbose shows them`, paint: style.dim };
+  return [
+    ...rows.slice(0, ROWS_AT_START),
+    [{ text: '' }, { text: '…' }, { text: '' }, gap],
+    ...rows.slice(rows.length - ROWS_AT_END),
+  ];
+}
+
+/** Names, base first; the middle of a tall stack is counted. */
+export function stackText(stack: readonly Pick<StackEntry, 'name'>[]): string {
+  const names = stack.map(({ name }) => escapeName(name));
+  if (names.length === 0) return 'nothing';
+  if (names.length <= 6) return names.join(', ');
+  return `${names.slice(0, 3).join(', ')}, … ${names.at(-1)} (${names.length} payloads)`;
+}
+
+function verdictText(verification: Verification, style: Style): string {
+  if ('notVerified' in verification) {
+    return style.warn(escapeText(`not verified: ${verification.notVerified}`));
+  }
+  const { ok, version, predictions, unknown } = verification;
+  if (ok) {
+    const assumed = assumptionsOf(predictions).length;
+    const note = assumed === 0 ? '' : `, if ${assumed} assumption(s) hold (--verbose)`;
+    const limit = unknown.length === 0 ? '' : ` (not known: ${unknown.join('; ')})`;
+    return style.good(escapeText(`Xen ${version} will accept each${note}${limit}`));
+  }
+  const bad = predictions.find(({ outcome }) => outcome === 'refused' || outcome === 'fatal');
+  const what = bad === undefined ? 'it' : `the ${bad.step.action} of ${escapeName(bad.step.name)}`;
+  const verb = bad?.outcome === 'fatal' ? 'not survive' : 'refuse';
+  const stage = bad?.stage ? ` (${bad.stage})` : '';
+  return style.bad(escapeText(`Xen ${version} would ${verb} ${what}${stage}`));
+}
+
+function assumptionsOf(predictions: readonly Prediction[]): readonly string[] {
+  const all = predictions.flatMap(({ assumptions }) => assumptions).map(escapeText);
+  return [...new Set(all)];
+}

@@ -1,0 +1,54 @@
+import { nameText } from '../../core/abi/payload-name.js';
+import type { CodeVersion, EffectiveCode } from '../../core/oldcode/index.js';
+import { escapeText } from '../terminal/escape.js';
+import type { Style } from '../terminal/style.js';
+import { renderTable } from '../terminal/table.js';
+
+/** Where it is and whose, then all codes that the function has had, the one that runs last. */
+export function renderWhich(asked: string, code: EffectiveCode, style: Style): string {
+  const { symbol, offset, owner, history, isRunning } = code;
+  const whose = owner === null ? 'the hypervisor' : `payload ${nameText(owner)}`;
+  const where = symbol === null ? `offset 0x${offset.toString(16)}` : placeText(symbol, offset);
+  const place = where === asked ? `in ${whose}` : `${where} in ${whose}`;
+  // Who names a function means whatever runs when it is called: the list says that.
+  const isDead = !isRunning && where !== asked;
+  const dead = isDead ? `; ${style.warn('no call reaches this code any more')}` : '';
+  const title = `${style.bold(escapeText(asked))}  ${escapeText(place)}${dead}`;
+  const last = history.length - 1;
+  const rows = history.map((version, index) => [
+    `0x${version.address.toString(16)}`,
+    `${version.sizeBytes} bytes`,
+    kindText(version),
+    index === last ? { text: 'runs', paint: style.good } : { text: 'replaced', paint: style.dim },
+  ]);
+  return rows.length === 0 ? title : `${title}\n${renderTable(rows, '  ')}`;
+}
+
+/** The same for programs. */
+export function whichFields(
+  asked: string,
+  { history, owner, ...rest }: EffectiveCode,
+): Readonly<Record<string, unknown>> {
+  const named = history.map((version) => ({ ...version, owner: textOrNull(version.owner) }));
+  return { asked, ...rest, owner: textOrNull(owner), history: named };
+}
+
+function textOrNull(name: string | null): string | null {
+  return name === null ? null : nameText(name);
+}
+
+function placeText(symbol: string, offset: bigint): string {
+  return offset === 0n ? symbol : `${symbol}+0x${offset.toString(16)}`;
+}
+
+function kindText({ kind, owner }: CodeVersion): string {
+  const whose = owner === null ? 'the hypervisor' : nameText(owner);
+  switch (kind) {
+    case 'original':
+      return `as ${whose} has it`;
+    case 'replacement':
+      return `new code of ${whose}`;
+    case 'nops':
+      return `NOPs written by ${whose}`;
+  }
+}

@@ -1,0 +1,56 @@
+import { basename } from 'node:path/posix';
+import { XspliceError } from '../findings/index.js';
+import { XEN_LIVEPATCH_NAME_SIZE } from './livepatch.js';
+
+/** Most bytes a payload's name may have: Xen's limit counts the closing NUL. */
+export const LONGEST_NAME = XEN_LIVEPATCH_NAME_SIZE - 1;
+
+/**
+ * The name as the hypervisor port takes it: one character for each byte of its UTF-8 form, as
+ * `LoadedPayload.name` has it.
+ *
+ * Fails with `bad-name` on an empty name, a NUL, and more than 127 bytes: Xen itself would take an
+ * empty name, and would cut one that holds a NUL (get_name, common/livepatch.c, all releases).
+ */
+export function payloadName(text: string): string {
+  const bytes = Buffer.from(text, 'utf8');
+  if (bytes.length === 0) {
+    throw new XspliceError('bad-name', 'The payload name is empty', {
+      hint: `Give a name of 1 to ${LONGEST_NAME} bytes.`,
+    });
+  }
+  if (bytes.includes(0)) {
+    throw new XspliceError('bad-name', `The payload name ${JSON.stringify(text)} holds a NUL`, {
+      hint: 'Xen ends a name at its first NUL: give one without.',
+    });
+  }
+  if (bytes.length > LONGEST_NAME) {
+    throw new XspliceError(
+      'bad-name',
+      `The payload name ${JSON.stringify(text)} has ${bytes.length} bytes, Xen takes at most ${LONGEST_NAME}`,
+      { hint: 'Rename the file, or give a shorter name.' },
+    );
+  }
+  return bytes.toString('latin1');
+}
+
+/**
+ * The name under which a file is uploaded: its base name up to the last dot, as `xen-livepatch load`
+ * names it (load_func, tools/misc/xen-livepatch.c). A base name that starts with its only dot is
+ * kept whole. Fails as {@link payloadName} does.
+ */
+export function payloadNameFor(file: string): string {
+  const base = basename(file);
+  const dot = base.lastIndexOf('.');
+  return payloadName(dot > 0 ? base.slice(0, dot) : base);
+}
+
+/**
+ * The text that a name of the hypervisor spells: UTF-8 where its bytes are that, else one character
+ * a byte. Not escaped: that is the renderer's work.
+ */
+export function nameText(name: string): string {
+  const bytes = Buffer.from(name, 'latin1');
+  const text = bytes.toString('utf8');
+  return Buffer.from(text, 'utf8').equals(bytes) ? text : name;
+}

@@ -1,0 +1,50 @@
+import { nameText } from '../abi/payload-name.js';
+import { XspliceError } from '../findings/index.js';
+import type { PreflightModel } from '../host/index.js';
+import { isOrderKnown, type Snapshot, stackOf } from '../hypervisor/index.js';
+import { type GuardSetting, guardSetting, runningCode } from '../oldcode/index.js';
+
+/**
+ * What guards are asked about on this hypervisor: its image's code and what is loaded. The disassembler
+ * is loaded here. Fails with `no-model` where the hypervisor cannot be modelled, `no-image`, and
+ * `image-no-symbols`.
+ */
+export async function settingOf(copy: PreflightModel): Promise<GuardSetting> {
+  if (copy.model === null) {
+    throw new XspliceError('no-model', `Old code cannot be compared: ${copy.why}`, {
+      hint: 'Name the image that was booted with --image, or use --check build-id.',
+    });
+  }
+  return guardSetting(await copy.image(), copy.model);
+}
+
+/**
+ * Fails where it is not known which code runs: with `opaque-payload` where a payload is applied whose
+ * contents are not at hand, with `unknown-stack` where two replaced the same and it is not known
+ * which one did so last.
+ */
+export function requireKnownCode(
+  { base, model }: GuardSetting,
+  copy: PreflightModel,
+  snapshot: Snapshot,
+): void {
+  const applied = new Set(stackOf(snapshot).map(({ name }) => name));
+  const opaque = copy.model === null ? [] : copy.opaque.filter((name) => applied.has(name));
+  if (opaque.length > 0) {
+    const names = opaque.map(nameText).join(', ');
+    throw new XspliceError(
+      'opaque-payload',
+      `Old code cannot be compared: ${names} is applied, and its contents are not known`,
+      { hint: 'Give its file as well: it is recognised by its build-id and left as it is.' },
+    );
+  }
+  if (isOrderKnown(snapshot)) return;
+  for (const [first, second] of runningCode(base, model).patchesAt.values()) {
+    if (first === undefined || second === undefined) continue;
+    throw new XspliceError(
+      'unknown-stack',
+      `Old code cannot be compared: ${nameText(first.payload)} and ${nameText(second.payload)} both replaced ${nameText(first.name)}, and which one did so last is not known`,
+      { hint: 'Revert one of them with the tool that applied it.' },
+    );
+  }
+}

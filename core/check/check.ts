@@ -1,0 +1,274 @@
+import type { BuildId } from '../abi/ids.js';
+import { formatRelease } from '../abi/release.js';
+import type { Finding } from '../findings/index.js';
+import { hazardsOf } from '../hazards/index.js';
+import type { SymbolTable } from '../image/index.js';
+import {
+  type Asked,
+  askGuard,
+  type CodeGuard,
+  type GuardReport,
+  type GuardSetting,
+} from '../oldcode/index.js';
+import {
+  type ChainMember,
+  type InputFile,
+  type PayloadInput,
+  readInputs,
+} from '../payload/index.js';
+import { type ChainReport, checkChain } from '../stack/index.js';
+import {
+  apply,
+  type Fault,
+  findingsOfFaults,
+  type Model,
+  type Outcome,
+  upload,
+  type Verdict,
+} from '../verify/index.js';
+
+/** What payloads are checked against. */
+export interface CheckTarget {
+  readonly buildId: BuildId;
+  /** The hypervisor just booted; null where what its loader answers cannot be computed. */
+  readonly model: Model | null;
+  /** Its symbols with types and sizes, as far as they are known; null without an image. */
+  readonly symbols: SymbolTable | null;
+  /** Why there is no model, in words; null where there is one. */
+  readonly notVerified: string | null;
+  /** To have the code that payloads replace compared too; the setting is of the model. */
+  readonly oldCode?: { readonly guard: CodeGuard; readonly setting: GuardSetting };
+}
+
+/** What Xen answers to one or two operations. */
+export interface Answered {
+  readonly outcome: Outcome['outcome'];
+  /** The operation that ended it; the last one that was tried where it is accepted. */
+  readonly operation: 'upload' | 'apply';
+  /** Positive errno; null unless it is refused. */
+  readonly errno: number | null;
+  /** The check that refuses; null where it is accepted. */
+  readonly stage: string | null;
+  /** What would kill Xen; null unless the outcome is fatal. */
+  readonly cause: string | null;
+  /** What Xen would print, without `livepatch: ` and unescaped. */
+  readonly log: readonly string[];
+  /** What the verdict rests on, e.g. that a hook returns 0. */
+  readonly assumptions: readonly string[];
+}
+
+/** What Xen answers to the upload of one payload on an otherwise empty hypervisor. */
+export interface FileVerdict extends Answered {
+  readonly file: string;
+  readonly name: string;
+  /**
+   * What it answers to upload and apply with just the payload's parents applied; null where one of them
+   * is not among the files or not accepted itself.
+   */
+  readonly inChain: Answered | null;
+}
+
+/** The answer to: do these payloads form one valid chain on that hypervisor? */
+export interface CheckReport {
+  /** False if any finding is an error. */
+  readonly ok: boolean;
+  readonly buildId: BuildId;
+  /** The release whose rules gave the verdicts; null where there are none. */
+  readonly release: string | null;
+  readonly chain: readonly ChainMember[];
+  /** Null where they could not be computed: see `notVerified`. */
+  readonly verdicts: readonly FileVerdict[] | null;
+  readonly notVerified: string | null;
+  /** Null where old code was not compared. */
+  readonly guard: GuardReport | null;
+  /** Of the readers, of the chain, and of Xen's checks for each payload that they would not accept. */
+  readonly findings: readonly Finding[];
+}
+
+/**
+ * Reads these files as payloads, puts them into their chain, and asks Xen's rules about each. `more` are
+ * findings that were made while the files were read from disk.
+ */
+export async function checkPayloads(
+  inputs: readonly InputFile[],
+  target: CheckTarget,
+  more: readonly Finding[] = [],
+): Promise<CheckReport> {
+  const read = readInputs(inputs);
+  const unread = [...more, ...read.findings];
+  const members = read.payloads.map(({ planned }) => planned);
+  const hasMembers = members.length > 0;
+  // Without a single payload there is something worse to say than that there is nothing to chain.
+  const linked = hasMembers || unread.length === 0 ? checkChain(members, target.buildId) : null;
+  const { oldCode } = target;
+  const asked = oldCode && askGuard(oldCode.guard, oldCode.setting, read.payloads);
+  const isFree = oldCode?.guard === 'old-code';
+  const chain = isFree && linked !== null ? freeOrder(linked, asked?.order ?? []) : linked;
+  const tried =
+    target.model === null
+      ? null
+      : tryAll(read.payloads, target.model, isFree ? (asked?.order ?? []) : null);
+  const verdicts = tried?.map(({ verdict }) => verdict) ?? null;
+  const refusals = (tried ?? []).flatMap(({ verdict, faults }) =>
+    findingsOfFaults(verdict.file, (verdict.inChain ?? verdict).operation, faults),
+  );
+  const hazards: Finding[] = [];
+  for (const { payload, model } of tried ?? []) {
+    if (model !== null) hazards.push(...hazardsOf(payload, model, target.symbols));
+  }
+  const guard = asked?.report ?? null;
+  const said = [...unread, ...(chain?.findings ?? []), ...refusals];
+  const findings = [...said, ...guardFindings(guard, said), ...hazards];
+  return {
+    ok: findings.every(({ severity }) => severity !== 'error'),
+    buildId: target.buildId,
+    release: target.model === null ? null : formatRelease(target.model.rules.release),
+    chain: chain?.chain ?? [],
+    verdicts,
+    notVerified: target.notVerified,
+    guard,
+    findings,
+  };
+}
+
+/** One payload with its verdict, and the hypervisor on which it is loaded; null where it is not accepted. */
+interface Tried {
+  readonly payload: PayloadInput;
+  readonly verdict: FileVerdict;
+  /** Why it is not accepted: the verdict's own reason, and what comes behind it. */
+  readonly faults: readonly Fault[];
+  readonly model: Model | null;
+}
+
+/** Chain findings that count where the order is free: they are about a file, not about links. */
+const FREE_ORDER_FINDINGS: ReadonlySet<string> = new Set([
+  'nothing-to-chain',
+  'duplicate-content',
+  'duplicate-build-id',
+  'wrong-hypervisor',
+]);
+
+/** The order that the guard found, in place of the chain. */
+function freeOrder(linked: ChainReport, order: readonly Asked[]): ChainReport {
+  const findings = linked.findings.filter(({ code }) => FREE_ORDER_FINDINGS.has(code));
+  return { chain: order.map(({ input }) => input.planned), cumulative: [], findings };
+}
+
+/** What was not said of the file already: that Xen does not take it, or that it builds on something else. */
+function guardFindings(report: GuardReport | null, said: readonly Finding[]): readonly Finding[] {
+  const wrong = new Set(said.flatMap((f) => (f.severity === 'error' ? (f.file ?? []) : [])));
+  const isChainWrong = said.some(({ severity }) => severity === 'error');
+  return (report?.payloads ?? []).flatMap(({ file, findings }) =>
+    findings.filter(({ code }) => {
+      if (code === 'not-loadable' || code === 'not-applicable') return !wrong.has(file);
+      return code !== 'wrong-parent' || !isChainWrong;
+    }),
+  );
+}
+
+/**
+ * Each payload by itself, and on a hypervisor with just its parents applied; or, where there is an
+ * `order`, with those before it.
+ */
+function tryAll(
+  payloads: readonly PayloadInput[],
+  base: Model,
+  order: readonly Asked[] | null,
+): readonly Tried[] {
+  const chains = order === null ? tryChains(payloads, base) : tryOrder(order, base);
+  return payloads.map((payload) => {
+    const { file, name } = payload.planned;
+    const alone = upload(base, name, payload.input.bytes);
+    const inChain = chains.get(payload);
+    const verdict: FileVerdict = {
+      file,
+      name,
+      ...answered('upload', alone.verdict),
+      inChain: inChain?.answered ?? null,
+    };
+    const accepted = (inChain?.answered ?? verdict).outcome === 'accepted';
+    return {
+      payload,
+      verdict,
+      faults: inChain?.faults ?? alone.verdict.faults,
+      model: accepted ? (inChain?.model ?? alone.model) : null,
+    };
+  });
+}
+
+interface TriedOn {
+  readonly answered: Answered;
+  readonly faults: readonly Fault[];
+  readonly model: Model;
+}
+
+/** Upload and apply, each on top of those before it. */
+function tryOrder(order: readonly Asked[], base: Model): ReadonlyMap<PayloadInput, TriedOn> {
+  const tried = new Map<PayloadInput, TriedOn>();
+  let below = base;
+  for (const { input, verdict } of order) {
+    const result = tryOn(input, below, verdict.needsNodeps);
+    tried.set(input, result);
+    below = result.model;
+  }
+  return tried;
+}
+
+/** Upload and apply on top of the parents, parents first; payloads that have none are left out. */
+function tryChains(
+  payloads: readonly PayloadInput[],
+  base: Model,
+): ReadonlyMap<PayloadInput, TriedOn> {
+  const after = new Map<string, Model>();
+  if (base.buildId !== null) after.set(base.buildId, base);
+  const tried = new Map<PayloadInput, TriedOn>();
+  const waiting = new Set(payloads);
+  // Each round does at least one, or what is left has no parent to wait for.
+  for (let ready = true; ready; ) {
+    ready = false;
+    for (const payload of waiting) {
+      const { depends, buildId } = payload.planned;
+      const below = depends === null ? undefined : after.get(depends);
+      if (below === undefined) continue;
+      const result = tryOn(payload, below, false);
+      tried.set(payload, result);
+      waiting.delete(payload);
+      if (result.answered.outcome === 'accepted' && buildId !== null && !after.has(buildId)) {
+        after.set(buildId, result.model);
+      }
+      ready = true;
+    }
+  }
+  return tried;
+}
+
+function tryOn({ input, planned }: PayloadInput, below: Model, nodeps: boolean): TriedOn {
+  const { name } = planned;
+  const uploaded = upload(below, name, input.bytes);
+  if (uploaded.verdict.outcome.outcome !== 'accepted') {
+    const { faults } = uploaded.verdict;
+    return { answered: answered('upload', uploaded.verdict), faults, model: below };
+  }
+  const applied = apply(uploaded.model, name, { nodeps });
+  const both: Verdict = {
+    ...applied.verdict,
+    log: [...uploaded.verdict.log, ...applied.verdict.log],
+    assumptions: [...uploaded.verdict.assumptions, ...applied.verdict.assumptions],
+  };
+  return { answered: answered('apply', both), faults: both.faults, model: applied.model };
+}
+
+function answered(
+  operation: Answered['operation'],
+  { outcome, log, assumptions }: Verdict,
+): Answered {
+  return {
+    outcome: outcome.outcome,
+    operation,
+    errno: outcome.outcome === 'refused' ? outcome.errno : null,
+    stage: outcome.outcome === 'accepted' ? null : outcome.stage,
+    cause: outcome.outcome === 'fatal' ? outcome.cause : null,
+    log: log.map(({ text }) => text),
+    assumptions,
+  };
+}

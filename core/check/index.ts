@@ -1,0 +1,7 @@
+export {
+  type Answered,
+  type CheckReport,
+  type CheckTarget,
+  checkPayloads,
+  type FileVerdict,
+} from './check.js';

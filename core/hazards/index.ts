@@ -1,0 +1,2 @@
+export { checkHazards } from './check-hazards.js';
+export { hazardsOf } from './of-payload.js';

@@ -1,0 +1,84 @@
+import type { Finding } from '../findings/index.js';
+import type { Model, ModelPayload } from '../verify/index.js';
+import { hazard, type PatchSite, type Subject, sitesOf } from './subject.js';
+
+/**
+ * Two patches of the same bytes. Xen saves what it finds (arch_livepatch_apply) and puts it back, top
+ * first: inside one payload the first entry's jump is overwritten by the second, but they are reverted
+ * in the same order as they were applied, so that the second one's saved bytes, a jump, stay behind.
+ */
+export function checkOverlaps(subject: Subject): readonly Finding[] {
+  const { model, payload, sites } = subject;
+  const found: Finding[] = [];
+  sites.forEach((site, i) => {
+    const earlier = sites.slice(0, i).find((other) => overlap(site, other));
+    if (!earlier) return;
+    found.push(
+      hazard(
+        subject,
+        'function-patched-twice',
+        `patches ${site.name} and ${earlier.name} at the same bytes: after a revert a jump into the payload stays there`,
+        { symbol: site.name, hint: 'Keep one entry for each function.' },
+      ),
+    );
+  });
+  // REPLACE reverts everything that is applied before it patches.
+  if (subject.context.intent === 'replace') return found;
+  const applied = model.payloads.filter(
+    (other) =>
+      other !== payload &&
+      other.state === 'APPLIED' &&
+      !(payload.state === 'APPLIED' && isAbove(model, other, payload)),
+  );
+  if (applied.length === 0) return found;
+  const ancestors = ancestorsOf(model, payload);
+  for (const other of applied) {
+    if (ancestors.has(other)) continue;
+    const theirs = sitesOf(model, other);
+    for (const site of sites) {
+      if (!theirs.some((their) => overlap(site, their))) continue;
+      found.push(
+        hazard(
+          subject,
+          'patched-by-other',
+          `patches ${site.name}, which ${JSON.stringify(other.name)} patches too and which it does not build on: its fix is lost`,
+          {
+            symbol: site.name,
+            hint: `Build it on ${JSON.stringify(other.name)}, or make one payload of both.`,
+          },
+        ),
+      );
+    }
+  }
+  return found;
+}
+
+function overlap(a: PatchSite, b: PatchSite): boolean {
+  return a.start < b.end && b.start < a.end;
+}
+
+function isAbove({ applied }: Model, upper: ModelPayload, lower: ModelPayload): boolean {
+  return applied.indexOf(upper.name) > applied.indexOf(lower.name);
+}
+
+/** The loaded payloads that this one builds on, by their ids. */
+export function ancestorsOf(model: Model, payload: ModelPayload): ReadonlySet<ModelPayload> {
+  const byId = new Map<string, ModelPayload>();
+  for (const other of model.payloads) {
+    const id = textOf(model, other.buildId);
+    if (id !== null && !byId.has(id)) byId.set(id, other);
+  }
+  const parentOf = ({ depends }: ModelPayload) => byId.get(textOf(model, depends) ?? 'none');
+  const found = new Set<ModelPayload>();
+  // Each turn adds one of the payloads.
+  for (let parent = parentOf(payload); parent; parent = parentOf(parent)) {
+    if (parent === payload || found.has(parent)) break;
+    found.add(parent);
+  }
+  return found;
+}
+
+function textOf({ memory }: Model, id: ModelPayload['buildId']): string | null {
+  if (!memory.isMapped(id.address)) return null;
+  return Buffer.from(memory.read(id.address, id.length)).toString('hex');
+}

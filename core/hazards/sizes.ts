@@ -1,0 +1,89 @@
+import type { Finding } from '../findings/index.js';
+import { extentAt, hazard, hex, type PatchSite, type Subject } from './subject.js';
+
+/**
+ * Xen takes sizes and addresses as the payload states them (arch_livepatch_verify_func,
+ * livepatch_insn_len): what the function really is, it does not look up.
+ */
+export function checkSizes(subject: Subject): readonly Finding[] {
+  return subject.sites.flatMap((site) => [
+    ...checkOldSize(subject, site),
+    ...checkNewSize(subject, site),
+  ]);
+}
+
+function checkOldSize(subject: Subject, { func, name }: PatchSite): readonly Finding[] {
+  const extent = extentAt(subject, func.oldAddress);
+  const symbol = name;
+  if (!extent) {
+    if (!subject.context.symbols || !subject.model.memory.isMapped(func.oldAddress)) return [];
+    return [
+      hazard(
+        subject,
+        'not-a-function',
+        `patches ${name} at ${hex(func.oldAddress)}, which belongs to no symbol`,
+        { symbol, hint: 'Leave old_addr 0, so that Xen looks the name up.' },
+      ),
+    ];
+  }
+  const { start, end, isExact } = extent;
+  if (start !== func.oldAddress) {
+    return [
+      hazard(
+        subject,
+        'not-a-function',
+        `patches ${name} at ${hex(func.oldAddress)}, which is ${func.oldAddress - start} bytes into ${extent.name}`,
+        {
+          symbol,
+          expected: hex(start),
+          actual: hex(func.oldAddress),
+          hint: 'Leave old_addr 0, so that Xen looks the name up.',
+        },
+      ),
+    ];
+  }
+  if (!extent.isCode) {
+    return [
+      hazard(subject, 'not-a-function', `patches ${name}, which is data`, {
+        symbol,
+        hint: 'Change data in a load hook; a patch writes a jump there.',
+      }),
+    ];
+  }
+  const real = end - start;
+  const stated = BigInt(func.oldSize);
+  if (isExact ? stated === real : stated <= real) return [];
+  const bound = isExact ? `${real}` : `at most ${real}`;
+  return [
+    hazard(
+      subject,
+      'old-size-differs',
+      `states old_size ${stated} for ${name}, which has ${bound} bytes`,
+      {
+        symbol,
+        expected: bound,
+        actual: `${stated}`,
+        hint: 'Build the payload against the symbols of this very hypervisor: what it replaces is not what runs.',
+      },
+    ),
+  ];
+}
+
+function checkNewSize(subject: Subject, { func, name }: PatchSite): readonly Finding[] {
+  if (func.newAddress === 0n) return [];
+  const own = subject.payload.symbols.find((s) => s.value === func.newAddress && s.size > 0n);
+  if (!own || own.size === BigInt(func.newSize)) return [];
+  return [
+    hazard(
+      subject,
+      'new-size-differs',
+      `states new_size ${func.newSize} for ${name}, whose new code ${own.name} has ${own.size} bytes`,
+      {
+        symbol: name,
+        expected: `${own.size}`,
+        actual: `${func.newSize}`,
+        hint: 'Set new_size to the size of the new function: a NOP of that length is what new_addr 0 would make of it.',
+      },
+    ),
+  ];
+}

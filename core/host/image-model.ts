@@ -1,0 +1,130 @@
+import { formatRelease, type XenRelease } from '../abi/release.js';
+import { EM, machineName } from '../elf/index.js';
+import { XspliceError } from '../findings/index.js';
+import { formatXensyms, type HypervisorImage, type MemoryRange } from '../image/index.js';
+import { createModel, type Model, type Region, rulesFor } from '../verify/index.js';
+
+/** A hypervisor that was just booted from an image. */
+export interface BootedImage {
+  readonly model: Model;
+  /** As XENVER_version and extraversion print it; the release where the image does not tell. */
+  readonly version: string;
+  /** The symbol table as text, for `readXensyms`; made when it is asked for. */
+  readonly symbols: string;
+}
+
+/** Ours: the image and its .bss; Xen's own address range for both is 1 GiB, and it uses some 10 MiB. */
+const MAX_MEMORY_SIZE = 256 * 1024 * 1024;
+const PAGE_SIZE = 4096n;
+
+/**
+ * The model of a hypervisor booted from this image, without payloads. `release` is what the user says it
+ * is; null takes it from the image.
+ *
+ * Fails, each time saying what can be done without a model, with `image-no-build-id`,
+ * `image-no-symbols`, `image-no-memory`, `image-no-release`, `image-wrong-machine`,
+ * `image-too-large`, and `unknown-release` as rulesFor does.
+ */
+export function modelFromImage(image: HypervisorImage, release: XenRelease | null): BootedImage {
+  const { file, symbols } = image;
+  const [id] = image.buildIds;
+  if (id === undefined) {
+    throw new XspliceError('image-no-build-id', `${file} has no build-id`, {
+      hint: 'No payload can belong to it. Use the image that the payloads were built against.',
+      findings: image.findings,
+    });
+  }
+  if (image.machine !== EM.X86_64) {
+    throw new XspliceError(
+      'image-wrong-machine',
+      `${file} is a hypervisor for ${machineName(image.machine)}; only the loader of x86-64 is known`,
+      { hint: 'The chain can be checked (check --build-id), what the loader answers cannot.' },
+    );
+  }
+  if (symbols === null) {
+    throw new XspliceError('image-no-symbols', `${file} has no symbols`, {
+      hint: 'Its build-id can be compared, so check finds the chain. What the loader answers needs symbols: use xen-syms of the same build (Debian: package xen-hypervisor-*-dbg).',
+    });
+  }
+  if (image.memory.length === 0) {
+    throw new XspliceError('image-no-memory', `${file} does not tell at which address it runs`, {
+      hint: 'Use xen-syms of the same build.',
+    });
+  }
+  const known = release ?? image.release;
+  if (known === null) {
+    throw new XspliceError('image-no-release', `${file} does not tell which release of Xen it is`, {
+      hint: 'Say it with --xen, e.g. --xen 4.17.7.',
+    });
+  }
+  const model = createModel({
+    rules: rulesFor(known),
+    buildId: id.id,
+    symbols,
+    regions: regionsOf(image.memory, file),
+  });
+  const version =
+    release === null ? (image.version ?? formatRelease(known)) : formatRelease(release);
+  return {
+    model,
+    version,
+    get symbols() {
+      return formatXensyms(symbols);
+    },
+  };
+}
+
+/**
+ * What is mapped once Xen has booted: whole pages, without the init part. Ranges of one protection that
+ * share a page or touch become one region.
+ */
+function regionsOf(memory: readonly MemoryRange[], file: string): readonly Region[] {
+  const groups: MemoryRange[][] = [];
+  for (const range of memory.filter(({ init }) => !init)) {
+    const group = groups.at(-1);
+    const last = group?.at(-1);
+    const touches =
+      last !== undefined &&
+      last.writable === range.writable &&
+      last.executable === range.executable &&
+      range.address >= endOf(last) &&
+      range.address <= pageEnd(endOf(last));
+    if (touches && group !== undefined) group.push(range);
+    else groups.push([range]);
+  }
+  let total = 0n;
+  return groups.map((ranges, index) => {
+    const [first] = ranges;
+    const base = first?.address ?? 0n;
+    const last = ranges.at(-1);
+    const next = groups[index + 1]?.[0]?.address;
+    const whole = last === undefined ? base : pageEnd(endOf(last));
+    const end = next !== undefined && next >= base && next < whole ? next : whole;
+    total += end - base;
+    if (total > BigInt(MAX_MEMORY_SIZE)) {
+      throw new XspliceError(
+        'image-too-large',
+        `${file} would take ${total} bytes or more of memory; Xen takes at most ${MAX_MEMORY_SIZE}`,
+        { hint: 'The image may be damaged: compare it with the one of its package.' },
+      );
+    }
+    const bytes = new Uint8Array(Number(end - base));
+    for (const range of ranges) bytes.set(range.bytes, Number(range.address - base));
+    const writable = first?.writable ?? false;
+    const holds = first?.executable ? 'text' : 'rodata';
+    return { base, bytes, writable, ...(writable ? {} : { holds }), label: labelOf(ranges) };
+  });
+}
+
+function labelOf(ranges: readonly MemoryRange[]): string {
+  if (ranges.some(({ executable }) => executable)) return 'xen text';
+  return ranges.some(({ writable }) => writable) ? 'xen data' : 'xen rodata';
+}
+
+function endOf({ address, sizeBytes }: MemoryRange): bigint {
+  return address + sizeBytes;
+}
+
+function pageEnd(address: bigint): bigint {
+  return ((address + PAGE_SIZE - 1n) / PAGE_SIZE) * PAGE_SIZE;
+}

@@ -1,0 +1,16 @@
+export {
+  type Action,
+  type ActionOptions,
+  type HostDescription,
+  type HypervisorPort,
+  type OperationResult,
+  succeeded,
+} from './port.js';
+export {
+  fingerprintOf,
+  isOrderKnown,
+  type LoadedPayload,
+  type Snapshot,
+  stackOf,
+  topOf,
+} from './snapshot.js';

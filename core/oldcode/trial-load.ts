@@ -1,0 +1,119 @@
+import type { Finding } from '../findings/index.js';
+import { idOrNull, type Payload } from '../payload/index.js';
+import { isNameAccepted, type Model, upload } from '../verify/index.js';
+import type { Disassembler } from '../x86/index.js';
+import type { CodeNode } from './analyse.js';
+import { type CodeGraph, codeGraph } from './graph.js';
+import { type BaseCode, extentAt } from './image-code.js';
+import {
+  type AppliedPatch,
+  type PayloadCode,
+  patchesOf,
+  runningCode,
+  throughTrampolines,
+} from './running.js';
+
+/** A payload on a copy of a hypervisor, loaded there but not applied, next to what is applied. */
+export interface Trial {
+  readonly graph: CodeGraph;
+  readonly own: PayloadCode;
+  /** Its functions, in the order of the file, with the addresses that Xen's loader resolved. */
+  readonly functions: readonly TriedFunction[];
+}
+
+/** One function that the payload would replace. */
+export interface TriedFunction {
+  readonly patch: AppliedPatch;
+  /** The code that runs now when the function is called; null where no code is known to begin there. */
+  readonly oldCode: CodeNode | null;
+  /** Null for NOPs. */
+  readonly newCode: CodeNode | null;
+}
+
+/** The trial, or why the payload cannot be loaded (`not-loadable`). */
+export type TrialResult =
+  | { readonly status: 'loaded'; readonly trial: Trial }
+  | { readonly status: 'not-loadable'; readonly finding: Finding };
+
+const NAME = 'xsplice-ts trial';
+
+/**
+ * Loads a payload into a copy of the model, as Xen would. One that the model has loaded already (by
+ * build-id) is taken as it is there. The model itself is not changed.
+ */
+export function tryPayload(
+  disassembler: Disassembler,
+  base: BaseCode,
+  model: Model,
+  payload: Payload,
+): TrialResult {
+  const present = runningCode(base, model);
+  const id = idOrNull(payload.buildId);
+  const loaded = id === null ? undefined : present.payloads.find(({ buildId }) => buildId === id);
+  if (loaded !== undefined) {
+    return { status: 'loaded', trial: makeTrial(codeGraph(disassembler, present), loaded) };
+  }
+  const name = freeName(model);
+  const { verdict, model: after } = upload(model, name, payload.elf.bytes);
+  if (verdict.outcome.outcome !== 'accepted') {
+    const { outcome } = verdict;
+    const finding: Finding = {
+      code: 'not-loadable',
+      severity: 'error',
+      file: payload.file,
+      stage: outcome.stage,
+      message: `Xen does not load the payload, so its old code cannot be compared: ${outcome.outcome} at ${outcome.stage}`,
+      hint: 'See what check says about it.',
+      ...(outcome.outcome === 'refused' ? { errno: outcome.errno } : { actual: outcome.cause }),
+    };
+    return { status: 'not-loadable', finding };
+  }
+  const code = runningCode(base, after);
+  const own = code.payloads.find((candidate) => candidate.payload.name === name);
+  if (own === undefined) return { status: 'not-loadable', finding: vanished(payload) };
+  return { status: 'loaded', trial: makeTrial(codeGraph(disassembler, code), own) };
+}
+
+function vanished({ file }: Payload): Finding {
+  const message = 'The payload was accepted, but is not among the loaded ones';
+  return { code: 'not-loadable', severity: 'error', file, message };
+}
+
+function freeName({ payloads }: Model): string {
+  const taken = new Set(payloads.map(({ name }) => name));
+  let name = NAME;
+  while (taken.has(name) && isNameAccepted(`${name}.`)) name += '.';
+  return name;
+}
+
+function makeTrial(graph: CodeGraph, own: PayloadCode): Trial {
+  const { code } = graph;
+  const functions = patchesOf(code.model, own.payload).map((patch): TriedFunction => {
+    const start = code.payloads
+      .map(({ extents }) => extentAt(extents, patch.oldAddress))
+      .concat(extentAt(code.base.extents, patch.oldAddress))
+      .find((extent) => extent?.address === patch.oldAddress);
+    return {
+      patch,
+      oldCode: start == null ? null : graph.node(throughTrampolines(code, start.address)),
+      newCode: patch.newAddress === 0n ? null : graph.node(patch.newAddress),
+    };
+  });
+  return { graph, own, functions };
+}
+
+/** What the new code of a function calls outside of its payload, through the payload's own functions. */
+export function outsideCallees(trial: Trial, start: CodeNode): readonly CodeNode[] {
+  const own = trial.own.payload.name;
+  const inside = new Map<bigint, CodeNode>([[start.address, start]]);
+  const outside = new Map<bigint, CodeNode>();
+  // A map yields what is added while it is walked, each function once.
+  for (const { callees } of inside.values()) {
+    for (const address of callees) {
+      const callee = trial.graph.node(address);
+      if (callee === null) continue;
+      (callee.owner === own ? inside : outside).set(address, callee);
+    }
+  }
+  return [...outside.values()];
+}

@@ -1,1 +1,0 @@
-export type { Explanation } from '../../errors.js';

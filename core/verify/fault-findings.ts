@@ -1,0 +1,59 @@
+import { errnoName } from '../abi/errno.js';
+import { nameText } from '../abi/payload-name.js';
+import type { Finding } from '../findings/index.js';
+import { adviceFor } from './explain/index.js';
+import type { Fault, Whereabouts } from './verdict.js';
+
+/**
+ * Why Xen would not accept an operation on a file. The first finding is the verdict's own reason. The others
+ * come behind it, which their codes and messages say: Xen would come upon them once the first is mended.
+ */
+export function findingsOfFaults(
+  file: string,
+  operation: 'upload' | 'apply',
+  faults: readonly Fault[],
+): readonly Finding[] {
+  return faults.map((fault, i) => findingOf(file, operation, fault, i > 0));
+}
+
+function findingOf(
+  file: string,
+  operation: 'upload' | 'apply',
+  { outcome, log, where }: Fault,
+  isBehind: boolean,
+): Finding {
+  const { stage } = outcome;
+  const base = { severity: 'error', file, stage, ...where } as const;
+  const subject = `${file}: ${isBehind ? 'Once that is mended, Xen' : 'Xen'}`;
+  if (outcome.outcome === 'fatal') {
+    return {
+      ...base,
+      code: isBehind ? 'would-be-fatal-next' : 'would-be-fatal',
+      message: `${subject} would not survive the ${operation}: ${outcome.cause}`,
+      hint: 'This payload must never reach a hypervisor. Build it again.',
+    };
+  }
+  const reason = log.at(-1)?.text;
+  const said = reason === undefined ? 'prints nothing' : `prints "${nameText(reason)}"`;
+  return {
+    ...base,
+    code: isBehind ? 'would-be-refused-next' : 'would-be-refused',
+    message: `${subject} would refuse the ${operation} with ${errnoName(outcome.errno)} and ${said}${unsaid(where, reason ?? '')}`,
+    hint: adviceFor(stage, outcome.errno),
+    errno: outcome.errno,
+  };
+}
+
+/** What is known of a fault and not in the line that Xen prints; empty where that says it all. */
+function unsaid({ section, symbol, offset, expected, actual }: Whereabouts, line: string): string {
+  const names = [section, symbol].flatMap((name) =>
+    name === undefined || line.includes(name) ? [] : nameText(name),
+  );
+  const place = offset === undefined ? names : [...names, `offset 0x${offset.toString(16)}`];
+  const values = [
+    ...(actual === undefined ? [] : [actual]),
+    ...(expected === undefined ? [] : [`expected ${expected}`]),
+  ].join(', ');
+  const all = [place.join(', '), values].filter((text) => text !== '').join(': ');
+  return all === '' ? '' : ` (${all})`;
+}
