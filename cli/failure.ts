@@ -1,4 +1,4 @@
-import { EXIT, XspliceError } from '../core/findings/index.js';
+import { errorFrom } from '../core/findings/index.js';
 import { explainedError } from '../core/verify/explain/index.js';
 import { FORMAT_VERSION } from './terminal/output.js';
 import { createStyle } from './terminal/style.js';
@@ -7,7 +7,7 @@ import { renderJson } from './views/json.js';
 
 /** Prints why a command ended, in the one form that all have, and returns the exit code. */
 export function reportFailure(thrown: unknown, args: readonly string[]): number {
-  const plain = classify(thrown);
+  const plain = errorFrom(thrown);
   const error = args.includes('--explain') ? explainedError(plain) : plain;
   if (args.includes('--json')) {
     const document = { formatVersion: FORMAT_VERSION, ok: false, ...failureFields(error) };
@@ -19,14 +19,4 @@ export function reportFailure(thrown: unknown, args: readonly string[]): number 
     process.stderr.write(`${thrown.stack ?? thrown.message}\n`);
   }
   return error.exitCode;
-}
-
-function classify(thrown: unknown): XspliceError {
-  if (thrown instanceof XspliceError) return thrown;
-  const text = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
-  return new XspliceError('internal-error', `Internal error, please report: ${text}`, {
-    hint: 'Run it again with --verbose, which adds the place in the code, and report that.',
-    exitCode: EXIT.failed,
-    cause: thrown,
-  });
 }

@@ -3,6 +3,7 @@ import {
   divergencesOf,
   type ExecutionReport,
   executePlan,
+  failureOf,
   hazardsOfPlan,
   preflightPlan,
   refusalOf,
@@ -18,7 +19,6 @@ import { explained, explainedError } from '../core/verify/explain/index.js';
 import { findPayload } from '../core/verify/index.js';
 import { hostOf } from './host.js';
 import { openImage } from './images.js';
-import { failureOf } from './outcome.js';
 import type { Session } from './session.js';
 import { confirm } from './terminal/confirm.js';
 import type { Output } from './terminal/output.js';

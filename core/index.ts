@@ -38,7 +38,6 @@ export {
   settingOf,
 } from './change/index.js';
 export {
-  type Answered,
   type CheckReport,
   type CheckTarget,
   checkPayloads,

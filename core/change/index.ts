@@ -1,12 +1,14 @@
 export { divergencesOf } from './divergence.js';
-export {
-  type ExecutionOptions,
-  type ExecutionReport,
-  executePlan,
-  type ProgressEvent,
-  type StepReport,
-} from './execute.js';
+export { executePlan } from './execute.js';
+export type {
+  ExecutionOptions,
+  ExecutionReport,
+  LostPayload,
+  ProgressEvent,
+  StepReport,
+} from './execution.js';
 export { requireKnownCode, settingOf } from './known-code.js';
+export { answerText, failureOf, outcomeText } from './outcome.js';
 export { hazardsOfPlan } from './plan-hazards.js';
 export {
   type Prediction,

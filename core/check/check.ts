@@ -18,13 +18,14 @@ import {
 } from '../payload/index.js';
 import { type ChainReport, checkChain } from '../stack/index.js';
 import {
+  answerOf,
   apply,
   type Fault,
   findingsOfFaults,
   type Model,
-  type Outcome,
   upload,
   type Verdict,
+  type XenAnswer,
 } from '../verify/index.js';
 
 /** What payloads are checked against. */
@@ -40,32 +41,15 @@ export interface CheckTarget {
   readonly oldCode?: { readonly guard: CodeGuard; readonly setting: GuardSetting };
 }
 
-/** What Xen answers to one or two operations. */
-export interface Answered {
-  readonly outcome: Outcome['outcome'];
-  /** The operation that ended it; the last one that was tried where it is accepted. */
-  readonly operation: 'upload' | 'apply';
-  /** Positive errno; null unless it is refused. */
-  readonly errno: number | null;
-  /** The check that refuses; null where it is accepted. */
-  readonly stage: string | null;
-  /** What would kill Xen; null unless the outcome is fatal. */
-  readonly cause: string | null;
-  /** What Xen would print, without `livepatch: ` and unescaped. */
-  readonly log: readonly string[];
-  /** What the verdict rests on, e.g. that a hook returns 0. */
-  readonly assumptions: readonly string[];
-}
-
 /** What Xen answers to the upload of one payload on an otherwise empty hypervisor. */
-export interface FileVerdict extends Answered {
+export interface FileVerdict extends XenAnswer {
   readonly file: string;
   readonly name: string;
   /**
    * What it answers to upload and apply with just the payload's parents applied; null where one of them
    * is not among the files or not accepted itself.
    */
-  readonly inChain: Answered | null;
+  readonly inChain: XenAnswer | null;
 }
 
 /** The answer to: do these payloads form one valid chain on that hypervisor? */
@@ -110,7 +94,7 @@ export async function checkPayloads(
       : tryAll(read.payloads, target.model, isFree ? (asked?.order ?? []) : null);
   const verdicts = tried?.map(({ verdict }) => verdict) ?? null;
   const refusals = (tried ?? []).flatMap(({ verdict, faults }) =>
-    findingsOfFaults(verdict.file, (verdict.inChain ?? verdict).operation, faults),
+    findingsOfFaults(verdict, (verdict.inChain ?? verdict).operation, faults),
   );
   const hazards: Finding[] = [];
   for (const { payload, model } of tried ?? []) {
@@ -183,10 +167,10 @@ function tryAll(
     const verdict: FileVerdict = {
       file,
       name,
-      ...answered('upload', alone.verdict),
-      inChain: inChain?.answered ?? null,
+      ...answerOf('upload', alone.verdict),
+      inChain: inChain?.answer ?? null,
     };
-    const accepted = (inChain?.answered ?? verdict).outcome === 'accepted';
+    const accepted = (inChain?.answer ?? verdict).outcome === 'accepted';
     return {
       payload,
       verdict,
@@ -197,7 +181,7 @@ function tryAll(
 }
 
 interface TriedOn {
-  readonly answered: Answered;
+  readonly answer: XenAnswer;
   readonly faults: readonly Fault[];
   readonly model: Model;
 }
@@ -233,7 +217,7 @@ function tryChains(
       const result = tryOn(payload, below, false);
       tried.set(payload, result);
       waiting.delete(payload);
-      if (result.answered.outcome === 'accepted' && buildId !== null && !after.has(buildId)) {
+      if (result.answer.outcome === 'accepted' && buildId !== null && !after.has(buildId)) {
         after.set(buildId, result.model);
       }
       ready = true;
@@ -247,7 +231,7 @@ function tryOn({ input, planned }: PayloadInput, below: Model, nodeps: boolean):
   const uploaded = upload(below, name, input.bytes);
   if (uploaded.verdict.outcome.outcome !== 'accepted') {
     const { faults } = uploaded.verdict;
-    return { answered: answered('upload', uploaded.verdict), faults, model: below };
+    return { answer: answerOf('upload', uploaded.verdict), faults, model: below };
   }
   const applied = apply(uploaded.model, name, { nodeps });
   const both: Verdict = {
@@ -255,20 +239,5 @@ function tryOn({ input, planned }: PayloadInput, below: Model, nodeps: boolean):
     log: [...uploaded.verdict.log, ...applied.verdict.log],
     assumptions: [...uploaded.verdict.assumptions, ...applied.verdict.assumptions],
   };
-  return { answered: answered('apply', both), faults: both.faults, model: applied.model };
-}
-
-function answered(
-  operation: Answered['operation'],
-  { outcome, log, assumptions }: Verdict,
-): Answered {
-  return {
-    outcome: outcome.outcome,
-    operation,
-    errno: outcome.outcome === 'refused' ? outcome.errno : null,
-    stage: outcome.outcome === 'accepted' ? null : outcome.stage,
-    cause: outcome.outcome === 'fatal' ? outcome.cause : null,
-    log: log.map(({ text }) => text),
-    assumptions,
-  };
+  return { answer: answerOf('apply', both), faults: both.faults, model: applied.model };
 }

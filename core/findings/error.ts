@@ -28,3 +28,13 @@ export class XspliceError extends Error {
     this.exitCode = detail.exitCode ?? EXIT.failed;
   }
 }
+
+/** Whatever was thrown, as an error that can be reported: what is none of ours is `internal-error`. */
+export function errorFrom(thrown: unknown): XspliceError {
+  if (thrown instanceof XspliceError) return thrown;
+  const text = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
+  return new XspliceError('internal-error', `Internal error, please report: ${text}`, {
+    hint: 'Run it again with --verbose, which adds the place in the code, and report that.',
+    cause: thrown,
+  });
+}

@@ -1,3 +1,3 @@
-export { EXIT, type ExitCode, type FailureDetail, XspliceError } from './error.js';
+export { EXIT, type ExitCode, errorFrom, type FailureDetail, XspliceError } from './error.js';
 export type { Explanation, Finding, Severity } from './finding.js';
 export { assertNever, InternalError } from './internal-error.js';

@@ -1,6 +1,6 @@
 import type { Finding } from '../findings/index.js';
 import { idOrNull, type Payload } from '../payload/index.js';
-import { isNameAccepted, type Model, upload } from '../verify/index.js';
+import { findingsOfFaults, isNameAccepted, type Model, upload } from '../verify/index.js';
 import type { Disassembler } from '../x86/index.js';
 import type { CodeNode } from './analyse.js';
 import { type CodeGraph, codeGraph } from './graph.js';
@@ -56,15 +56,12 @@ export function tryPayload(
   const name = freeName(model);
   const { verdict, model: after } = upload(model, name, payload.elf.bytes);
   if (verdict.outcome.outcome !== 'accepted') {
-    const { outcome } = verdict;
+    const subject = { file: payload.file, name };
+    const [fault] = findingsOfFaults(subject, 'upload', verdict.faults);
     const finding: Finding = {
+      ...(fault ?? vanished(payload)),
       code: 'not-loadable',
-      severity: 'error',
-      file: payload.file,
-      stage: outcome.stage,
-      message: `Xen does not load the payload, so its old code cannot be compared: ${outcome.outcome} at ${outcome.stage}`,
-      hint: 'See what check says about it.',
-      ...(outcome.outcome === 'refused' ? { errno: outcome.errno } : { actual: outcome.cause }),
+      hint: 'Its old code cannot be compared. See what check says about it.',
     };
     return { status: 'not-loadable', finding };
   }

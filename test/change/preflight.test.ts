@@ -69,7 +69,7 @@ test('a fatal step is predicted with its stage and cause, and what follows is no
   assert.equal(refusal?.exitCode, 1);
   assert.match(
     refusal?.message ?? '',
-    /would not survive the upload .* unmapped address ffff82d05/,
+    /would not survive the upload: .* unmapped address ffff82d05/,
   );
   const target = {
     buildId: image.buildIds[0]?.id,

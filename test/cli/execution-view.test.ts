@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { failureOf } from '../../cli/outcome.js';
 import { escapeName, escapeText } from '../../cli/terminal/escape.js';
 import { createStyle } from '../../cli/terminal/style.js';
 import { renderTable } from '../../cli/terminal/table.js';
 import { renderExecution } from '../../cli/views/execution.js';
 import { renderJson } from '../../cli/views/json.js';
+import { failureOf } from '../../core/change/outcome.js';
 import type { ExecutionReport, OperationResult, Step, StepReport } from '../../core/index.js';
 
 const plain = createStyle({ isTTY: false }, false, {});
@@ -32,6 +32,8 @@ const upload: StepReport = {
 function report(last: StepReport, more: Partial<ExecutionReport> = {}): ExecutionReport {
   return {
     outcome: 'taken-back',
+    asItWas: true,
+    lost: [],
     interrupted: false,
     steps: [upload, last],
     undone: [{ ...upload, step: step('unload', 'a') }],
@@ -46,7 +48,7 @@ function report(last: StepReport, more: Partial<ExecutionReport> = {}): Executio
 const refused: StepReport = {
   step: step('apply', 'a'),
   status: 'failed',
-  result: { ...answer(-22, ['a: no']), stage: 'expectations' },
+  result: answer(-22, ['a: no']),
   attempts: 1,
 };
 const busy: StepReport = {
@@ -75,7 +77,7 @@ test('the exit code and the words tell what became of an execution', () => {
     [report(refused, { outcome: 'stuck', undone: [] }), 1, 'refused', /could not be taken back/],
     [report(refused, { outcome: 'partial', undone: [] }), 1, 'refused', /what was done stays/],
     [
-      report(refused, { undone: [gone] }),
+      report(refused, { undone: [gone], asItWas: false }),
       1,
       'changed-meanwhile',
       /EINVAL, "a: no": what was done is taken back \(a: somebody else unloaded it\)$/,
@@ -103,7 +105,12 @@ test('an execution is shown a payload a row, with times and what was taken back'
 });
 
 test('what somebody else took back is shown as gone', () => {
-  const text = renderExecution(report(refused, { undone: [gone] }), 12, plain, false);
+  const text = renderExecution(
+    report(refused, { undone: [gone], asItWas: false }),
+    12,
+    plain,
+    false,
+  );
   assert.deepEqual(text.split('\n').slice(1), [
     'Taken back:',
     '  gone  a  unload: somebody else unloaded it',
