@@ -21,21 +21,23 @@ export {
 export { LONGEST_NAME, nameText, payloadName, payloadNameFor } from './abi/payload-name.js';
 export { formatRelease, parseRelease, type XenRelease } from './abi/release.js';
 export {
+  type ChangeOptions,
+  type ChangeProposal,
+  type ChangeReport,
+  type ChangeRequest,
+  change,
   checkTakeBack,
   divergencesOf,
   type ExecutionOptions,
   type ExecutionReport,
   executePlan,
-  hazardsOfPlan,
   type Prediction,
   type Preflight,
   type ProgressEvent,
   preflightPlan,
   refusalOf,
   refusalUnverified,
-  requireKnownCode,
   type StepReport,
-  settingOf,
 } from './change/index.js';
 export {
   type CheckReport,
@@ -100,8 +102,6 @@ export {
 } from './image/index.js';
 export {
   type Admitted,
-  admit,
-  admitReplacement,
   type BaseCode,
   type CodeDifference,
   type CodeGuard,
@@ -118,7 +118,6 @@ export {
   type GuardSetting,
   guardSetting,
   type ListedInstruction,
-  planRevertIndependent,
   type RecordOptions,
   type RecordResult,
   type RecordStatus,

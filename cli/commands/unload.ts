@@ -1,10 +1,9 @@
-import { runPlanner } from '../run-plan.js';
+import { requestOf } from '../request.js';
+import { runChange } from '../run-change.js';
 import type { Session } from '../session.js';
-import { plannerFor } from '../verbs.js';
 
 /** Removes payloads that are loaded and not applied. */
 export async function run(session: Session): Promise<number> {
   const { settings } = session;
-  const planner = plannerFor('unload', settings.words, settings);
-  return runPlanner(session, settings.dryRun, planner);
+  return runChange(session, settings.dryRun, requestOf('unload', settings.words, settings));
 }

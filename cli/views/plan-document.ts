@@ -1,8 +1,12 @@
 import { nameText } from '../../core/abi/payload-name.js';
-import type { ExecutionReport, Prediction, StepReport } from '../../core/change/index.js';
+import type {
+  ExecutionReport,
+  Prediction,
+  StepReport,
+  Verification,
+} from '../../core/change/index.js';
 import { type Snapshot, stackOf } from '../../core/hypervisor/index.js';
 import type { Plan } from '../../core/stack/index.js';
-import type { Verification } from './plan.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 

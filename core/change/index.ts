@@ -1,3 +1,9 @@
+export {
+  type ChangeOptions,
+  type ChangeProposal,
+  type ChangeReport,
+  change,
+} from './change.js';
 export { divergencesOf } from './divergence.js';
 export { executePlan } from './execute.js';
 export type {
@@ -7,9 +13,7 @@ export type {
   ProgressEvent,
   StepReport,
 } from './execution.js';
-export { requireKnownCode, settingOf } from './known-code.js';
 export { answerText, failureOf, outcomeText } from './outcome.js';
-export { hazardsOfPlan } from './plan-hazards.js';
 export {
   type Prediction,
   type Preflight,
@@ -17,4 +21,6 @@ export {
   refusalOf,
   refusalUnverified,
 } from './preflight.js';
+export type { ChangeRequest, Check } from './request.js';
 export { checkTakeBack } from './undo.js';
+export { type Verification, verifyPlan } from './verify-plan.js';

@@ -3,7 +3,6 @@ import { nameText } from '../abi/payload-name.js';
 import { XspliceError } from '../findings/index.js';
 import { DiskStore, ModelPort } from '../hypervisor/embedded/index.js';
 import type { HypervisorPort, Snapshot } from '../hypervisor/index.js';
-import { OrderedPort } from '../hypervisor/xen/index.js';
 import {
   type HypervisorImage,
   MAX_IMAGE_SIZE,
@@ -11,7 +10,7 @@ import {
   readXensyms,
   type SymbolTable,
 } from '../image/index.js';
-import { type InputFile, readInputs } from '../payload/index.js';
+import type { PayloadInput } from '../payload/index.js';
 import type { Model } from '../verify/index.js';
 import { findImage } from './find-image.js';
 import { modelFromImage } from './image-model.js';
@@ -42,7 +41,7 @@ export type PreflightModel =
 export interface OpenHost {
   readonly port: HypervisorPort;
   /** Of this snapshot; payloads that are loaded are known better where their files are among these. */
-  preflightModel(snapshot: Snapshot, inputs: readonly InputFile[]): Promise<PreflightModel>;
+  preflightModel(snapshot: Snapshot, payloads: readonly PayloadInput[]): Promise<PreflightModel>;
 }
 
 /** Reads `xen` or `embedded:DIR`. Fails with `bad-host` (exit code 64) on anything else. */
@@ -67,11 +66,11 @@ export function hostText(spec: HostSpec): string {
  */
 export async function openHost(spec: HostSpec, image: HypervisorImage | null): Promise<OpenHost> {
   if (spec.kind === 'xen') {
-    const { openXen } = await import('../hypervisor/xen/index.js');
+    const { openXen, OrderedPort } = await import('../hypervisor/xen/index.js');
     const port = new OrderedPort(await openXen());
     return {
       port,
-      preflightModel: (snapshot, inputs) => runningModel(snapshot, image, inputs),
+      preflightModel: (snapshot, payloads) => runningModel(snapshot, image, payloads),
     };
   }
   let symbols = readXensyms('');
@@ -107,7 +106,7 @@ export async function isControlDomain(): Promise<boolean> {
 async function runningModel(
   snapshot: Snapshot,
   given: HypervisorImage | null,
-  inputs: readonly InputFile[],
+  payloads: readonly PayloadInput[],
 ): Promise<PreflightModel> {
   const { buildId, version, release } = snapshot.hypervisor;
   if (buildId === null) return { model: null, why: 'the running Xen has no build-id' };
@@ -115,11 +114,11 @@ async function runningModel(
   const image = given ?? (await findImage(buildId));
   if (image === null) {
     const { readRunningSymbols } = await import('../hypervisor/xen/index.js');
-    return modelWithoutImage(snapshot, await readRunningSymbols(), inputs);
+    return modelWithoutImage(snapshot, await readRunningSymbols(), payloads);
   }
   if (image.symbols === null) return { model: null, why: `${image.file} has no symbols` };
   const booted = modelFromImage(image, release).model;
-  const observed = withLoaded({ ...booted, buildId }, snapshot, inputs);
+  const observed = withLoaded({ ...booted, buildId }, snapshot, payloads);
   return { ...observed, version, symbols: image.symbols, image: async () => image };
 }
 
@@ -130,7 +129,7 @@ async function runningModel(
 export function modelWithoutImage(
   snapshot: Snapshot,
   xensyms: string | null,
-  inputs: readonly InputFile[],
+  payloads: readonly PayloadInput[],
 ): PreflightModel {
   const { buildId, version, release } = snapshot.hypervisor;
   const why = `no image with the running Xen's build-id ${buildId} was found in /boot or /usr/lib/debug; name it with --image`;
@@ -138,7 +137,7 @@ export function modelWithoutImage(
   const symbols = readXensyms(xensyms);
   const booted = modelFromSymbols({ buildId, release, symbols });
   if (typeof booted === 'string') return { model: null, why: `${why} (${booted})` };
-  const { model, opaque, unknown } = withLoaded(booted, snapshot, inputs);
+  const { model, opaque, unknown } = withLoaded(booted, snapshot, payloads);
   const noImage = () =>
     Promise.reject(
       new XspliceError('no-image', `Of the running Xen, only the symbols are known: ${why}`, {
@@ -156,13 +155,13 @@ export function modelWithoutImage(
 function withLoaded(
   booted: Model,
   snapshot: Snapshot,
-  inputs: readonly InputFile[],
+  payloads: readonly PayloadInput[],
 ): {
   readonly model: Model;
   readonly opaque: readonly string[];
   readonly unknown: readonly string[];
 } {
-  const { model, opaque } = modelForSnapshot(booted, snapshot, byBuildId(inputs));
+  const { model, opaque } = modelForSnapshot(booted, snapshot, byBuildId(payloads));
   const names = opaque.map(nameText).join(', ');
   const unknown = opaque.length === 0 ? [] : [`symbols, hooks and code of ${names}, loaded before`];
   return { model, opaque, unknown };
@@ -195,10 +194,10 @@ async function imageOf(
   });
 }
 
-/** Contents of the payload files among these, by their own build-id. */
-function byBuildId(inputs: readonly InputFile[]): ReadonlyMap<BuildId, Uint8Array> {
+/** Contents of these payload files by their own build-id. */
+function byBuildId(payloads: readonly PayloadInput[]): ReadonlyMap<BuildId, Uint8Array> {
   return new Map(
-    readInputs(inputs).payloads.flatMap(({ input, planned }) =>
+    payloads.flatMap(({ input, planned }) =>
       planned.buildId === null ? [] : [[planned.buildId, input.bytes] as const],
     ),
   );
