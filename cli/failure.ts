@@ -1,5 +1,4 @@
-import { EXIT, XspliceError } from '../core/findings/index.js';
-import { explainedError } from '../core/verify/explain/index.js';
+import { explainedError, XspliceError } from '../core/findings/index.js';
 import { FORMAT_VERSION } from './terminal/output.js';
 import { createStyle } from './terminal/style.js';
 import { failureFields, renderFailure } from './views/failure.js';
@@ -25,8 +24,6 @@ function classify(thrown: unknown): XspliceError {
   if (thrown instanceof XspliceError) return thrown;
   const text = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
   return new XspliceError('internal-error', `Internal error, please report: ${text}`, {
-    hint: 'Run it again with --verbose, which adds the place in the code, and report that.',
-    exitCode: EXIT.failed,
     cause: thrown,
   });
 }

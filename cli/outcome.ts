@@ -1,8 +1,8 @@
 import { nameText } from '../core/abi/payload-name.js';
 import type { ExecutionReport, StepReport } from '../core/change/index.js';
-import { EXIT, XspliceError } from '../core/findings/index.js';
+import { XspliceError } from '../core/findings/index.js';
 import type { Step } from '../core/stack/index.js';
-import { adviceFor } from '../core/verify/explain/index.js';
+import { adviceFor } from '../core/verify/index.js';
 import { answerText } from './views/execution.js';
 
 /** Why an execution is no success: 2 where the host was busy, else 1. Null where it is one. */
@@ -11,9 +11,7 @@ export function failureOf(report: ExecutionReport): XspliceError | null {
   const state = stateText(report);
   const bad = report.steps.find(({ status }) => status === 'failed' || status === 'busy');
   if (bad === undefined) {
-    return new XspliceError('interrupted', `Interrupted: ${state}`, {
-      hint: 'Run the command again: it plans from what is there now.',
-    });
+    return new XspliceError('interrupted', `Interrupted: ${state}`);
   }
   const { step, result, attempts } = bad;
   const what = `the ${step.action} of ${subjectOf(step)}`;
@@ -21,14 +19,11 @@ export function failureOf(report: ExecutionReport): XspliceError | null {
     return new XspliceError(
       'busy',
       `Xen stayed busy at ${what} after ${attempts} tries (${answerText(result)}): ${state}`,
-      { hint: 'Try again, with a longer --timeout where CPUs are loaded.', exitCode: EXIT.busy },
     );
   }
   const message = `Xen refused ${what} with ${answerText(result)}: ${state}`;
   if (meddledWith(report).length > 0) {
-    return new XspliceError('changed-meanwhile', message, {
-      hint: 'Another tool changes the payloads of this host. Run the command again when it is done: it plans from what is there then.',
-    });
+    return new XspliceError('changed-meanwhile', message);
   }
   return new XspliceError('refused', message, {
     hint: adviceFor(result?.stage ?? null, errnoOf(result)),

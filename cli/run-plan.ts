@@ -8,13 +8,18 @@ import {
   refusalOf,
   refusalUnverified,
 } from '../core/change/index.js';
-import { EXIT, type Finding, type XspliceError } from '../core/findings/index.js';
+import {
+  EXIT,
+  explained,
+  explainedError,
+  type Finding,
+  type XspliceError,
+} from '../core/findings/index.js';
 import { type OpenHost, openHost } from '../core/host/index.js';
 import type { Snapshot } from '../core/hypervisor/index.js';
 import { GuardRefusal, type GuardReport } from '../core/oldcode/index.js';
 import { contentsOf, type InputFile, readInputs } from '../core/payload/index.js';
 import { changesSomething, type Plan } from '../core/stack/index.js';
-import { explained, explainedError } from '../core/verify/explain/index.js';
 import { findPayload } from '../core/verify/index.js';
 import { hostOf } from './host.js';
 import { openImage } from './images.js';

@@ -77,10 +77,7 @@ export function settingsFrom(argv: Readonly<Record<string, unknown>>): Settings 
 
 /** A mistake in what was typed. */
 export function usage(message: string, hint?: string): XspliceError {
-  return new XspliceError('usage', message, {
-    exitCode: 64,
-    hint: hint ?? 'xsplice-ts --help lists the commands, xsplice-ts COMMAND --help their options.',
-  });
+  return new XspliceError('usage', message, hint === undefined ? {} : { hint });
 }
 
 function timeoutFrom(text: string | null): number | null {

@@ -99,9 +99,7 @@ function planned(
 
 function applyUploaded(name: string, { check, nodeps }: Settings): Planner {
   if (check !== 'build-id') {
-    throw new XspliceError('needs-file', `What ${name} was made against is told by its file only`, {
-      hint: 'Give the file: one that is uploaded already is used as it is.',
-    });
+    throw new XspliceError('needs-file', `What ${name} was made against is told by its file only`);
   }
   const guard: Guard = nodeps ? 'nodeps' : 'build-id';
   return withoutFiles((snapshot, host) => planApplyUploaded(snapshot, name, { host, guard }));

@@ -1,6 +1,6 @@
 import { formatRc } from '../abi/errno.js';
 import { nameText } from '../abi/payload-name.js';
-import type { Finding } from '../findings/index.js';
+import { type Finding, finding } from '../findings/index.js';
 import type { ExecutionReport, StepReport } from './execute.js';
 import type { Preflight } from './preflight.js';
 
@@ -30,13 +30,11 @@ function divergence({ step, result }: StepReport, version: string): Finding {
       ? 'no answer'
       : `hypercall ${formatRc(result.hypercallRc)}, payload rc ${result.payloadRc === null ? 'none' : formatRc(result.payloadRc)}`;
   const printed = (result?.log ?? []).map(nameText).join(' | ');
-  return {
-    code: 'divergence',
-    severity: 'warning',
+  return finding('divergence', {
     message: `Xen ${version} was predicted to accept the ${action} of ${nameText(name)} and did not: ${answers}; it printed: ${printed === '' ? 'nothing' : printed}`,
     hint: `Please report it with the payload (build-id ${buildId ?? 'unknown'}, sha256 ${sha256 ?? 'not uploaded now'}) and the hypervisor's package version.`,
     expected: 'accepted',
     actual: answers,
     ...(file === undefined ? {} : { file }),
-  };
+  });
 }

@@ -4,8 +4,8 @@ import { type Finding, XspliceError } from '../findings/index.js';
 import { FatalVerdict, MemoryStore, ModelPort } from '../hypervisor/embedded/index.js';
 import { fingerprintOf, type OperationResult, succeeded } from '../hypervisor/index.js';
 import type { Plan, Step } from '../stack/index.js';
-import { adviceFor } from '../verify/explain/index.js';
 import type { Model } from '../verify/index.js';
+import { adviceFor } from '../verify/index.js';
 import { executePlan } from './execute.js';
 
 /** What the hypervisor will answer to one step, known before it is asked. */
@@ -112,7 +112,6 @@ export function refusalUnverified(findings: readonly Finding[]): XspliceError | 
   if (first === undefined) return null;
   const where = first.file === undefined ? '' : `${first.file}: `;
   return new XspliceError('unverified-payload', `${where}${first.message}`, {
-    hint: 'What Xen would do with it could not be verified, and malformed payloads have killed hypervisors: nothing was changed. Build it again, or try it on an embedded hypervisor.',
     findings: errors,
   });
 }

@@ -6,7 +6,7 @@ import { type Answer, apply, type Model, upload } from '../verify/index.js';
 
 /**
  * A hypervisor with these payloads applied in the order given, whatever their build-ids say. Fails with
- * `not-applicable` where Xen would not do it.
+ * `trial-apply-failed` where Xen would not do it.
  */
 export function modelWithApplied(booted: Model, payloads: readonly PayloadInput[]): Model {
   return payloads.reduce((model, { input, planned: { file, name } }) => {
@@ -22,8 +22,7 @@ function accepted({ model, verdict }: Answer, action: string, file: string): Mod
   const why = outcome.outcome === 'refused' ? errnoName(outcome.errno) : outcome.cause;
   const words = said === undefined ? '' : ` and prints "${nameText(said)}"`;
   throw new XspliceError(
-    'not-applicable',
+    'trial-apply-failed',
     `${file} cannot be applied there: the ${action} is ${outcome.outcome} with ${why}${words}`,
-    { hint: 'See what check says about it. Payloads are applied in the order given.' },
   );
 }

@@ -1,4 +1,4 @@
-import type { Finding } from '../findings/index.js';
+import { finding } from '../findings/index.js';
 import type { Payload } from '../payload/index.js';
 import type { Guard } from '../stack/index.js';
 import { type Answer, apply, type Model, type Outcome, upload } from '../verify/index.js';
@@ -75,14 +75,12 @@ function applyOn(model: Model, { payload, name, verdict }: GuardedPayload): Answ
 /** A guard that lets a payload pass does not make Xen take it. */
 function withRefusal(one: GuardedPayload, outcome: Outcome): GuardedPayload {
   if (outcome.outcome === 'accepted') return one;
-  const finding: Finding = {
-    code: 'not-applicable',
-    severity: 'error',
+  const refusal = finding('trial-apply-failed', {
     file: one.payload.file,
     stage: outcome.stage,
     message: `The guard lets the payload pass, but Xen does not apply it: ${outcome.outcome} at ${outcome.stage}`,
     ...(outcome.outcome === 'refused' ? { errno: outcome.errno } : { actual: outcome.cause }),
-  };
-  const findings = [...one.verdict.findings, finding];
+  });
+  const findings = [...one.verdict.findings, refusal];
   return { ...one, verdict: { ...one.verdict, passes: false, by: [], findings } };
 }

@@ -1,9 +1,9 @@
 export { apply, replace, revert, unload } from './actions.js';
 export { createModel, type HypervisorFacts } from './create.js';
 export { checkExpectations } from './expectations.js';
-export type { HazardCode } from './explain/index.js';
 export { findingsOfFaults } from './fault-findings.js';
 export { functionsOf, type PatchedFunction, startsWithEndbr } from './function.js';
+export { adviceFor, hintFor } from './hints.js';
 export { AddressSpace, MemoryFault, type Region } from './memory.js';
 export {
   findPayload,
