@@ -35,7 +35,7 @@ export interface Settings {
 }
 
 /** What positional arguments are called in the help; a command has one of these, or none. */
-export const POSITIONALS = ['FILE', 'PATH', 'NAME', 'WHAT'] as const;
+export const POSITIONALS = ['FILE', 'PATH', 'NAME', 'WHAT', 'CODE'] as const;
 export type Positional = (typeof POSITIONALS)[number];
 
 /** Longest timeout: Xen takes nanoseconds in 32 bits. */

@@ -11,6 +11,14 @@ export const COMMAND = {
     mend: 'xsplice-ts --help lists the commands, xsplice-ts COMMAND --help their options.',
     exitCode: EXIT.usage,
   },
+  'unknown-code': {
+    severity: 'error',
+    title: 'No such code',
+    what: 'There is neither a finding, an error nor a stage of this name.',
+    where: [],
+    mend: 'xsplice-ts explain lists all of them.',
+    exitCode: EXIT.usage,
+  },
   'needs-file': {
     severity: 'error',
     title: 'File needed',
