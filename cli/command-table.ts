@@ -213,4 +213,11 @@ export const COMMANDS: readonly CommandEntry[] = [
         }),
     load: () => import('./commands/record.js'),
   },
+  {
+    usage: 'explain [CODE..]',
+    describe: 'What a finding, an error or a stage of Xen means; without CODE: all of them',
+    options: (parser) =>
+      common(texts(parser, 'CODE', 'Codes as they stand in brackets behind a message, or stages')),
+    load: () => import('./commands/explain.js'),
+  },
 ];

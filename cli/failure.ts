@@ -1,5 +1,4 @@
-import { errorFrom } from '../core/findings/index.js';
-import { explainedError } from '../core/verify/explain/index.js';
+import { errorFrom, explainedError } from '../core/findings/index.js';
 import { FORMAT_VERSION } from './terminal/output.js';
 import { createStyle } from './terminal/style.js';
 import { failureFields, renderFailure } from './views/failure.js';

@@ -39,7 +39,6 @@ export function requestOf(
       throw new XspliceError(
         'needs-file',
         `What ${name} was made against is told by its file only`,
-        { hint: 'Give the file: one that is uploaded already is used as it is.' },
       );
     }
     case 'upload':

@@ -4,9 +4,8 @@ import {
   type ChangeRequest,
   change,
 } from '../core/change/index.js';
-import { EXIT, type Finding } from '../core/findings/index.js';
+import { EXIT, explained, explainedError, type Finding } from '../core/findings/index.js';
 import { openHost } from '../core/host/index.js';
-import { explained, explainedError } from '../core/verify/explain/index.js';
 import { hostOf } from './host.js';
 import { openImage } from './images.js';
 import type { Session } from './session.js';

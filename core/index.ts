@@ -48,9 +48,15 @@ export {
 export * as elf from './elf/index.js';
 export {
   assertNever,
+  CATALOGUE,
+  type CatalogueEntry,
+  type Code,
   EXIT,
   type ExitCode,
   type Explanation,
+  explain,
+  explained,
+  explainedError,
   type Finding,
   InternalError,
   type Severity,
@@ -173,9 +179,9 @@ export {
   type StepAction,
   selectLoaded,
 } from './stack/index.js';
-export { adviceFor, explained, explainedError } from './verify/explain/index.js';
 export {
   type Answer,
+  adviceFor,
   createModel,
   findPayload,
   type HypervisorFacts,

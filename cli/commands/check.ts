@@ -1,10 +1,9 @@
 import { type BuildId, parseBuildId } from '../../core/abi/ids.js';
 import { type CheckTarget, checkPayloads } from '../../core/check/index.js';
-import { EXIT, XspliceError } from '../../core/findings/index.js';
+import { EXIT, explained, XspliceError } from '../../core/findings/index.js';
 import { modelFromImage } from '../../core/host/index.js';
 import type { HypervisorImage } from '../../core/image/index.js';
 import { guardSetting } from '../../core/oldcode/index.js';
-import { explained } from '../../core/verify/explain/index.js';
 import { readPayloadFiles } from '../files.js';
 import { openImage, releaseOf } from '../images.js';
 import type { Session } from '../session.js';
@@ -55,8 +54,12 @@ function targetOf({ image: file, buildId, xen, check }: Settings): CheckTarget {
     // A release that nobody knows is a mistake in what was asked for, whatever the image.
     const isMistake = release !== null || check !== 'build-id';
     if (!(error instanceof XspliceError) || isMistake) throw error;
-    const hint = error.hint === undefined ? '' : `. ${error.hint}`;
-    return { buildId: id, model: null, symbols: null, notVerified: `${error.message}${hint}` };
+    return {
+      buildId: id,
+      model: null,
+      symbols: null,
+      notVerified: `${error.message}. ${error.hint}`,
+    };
   }
 }
 
@@ -64,7 +67,6 @@ function idOf(image: HypervisorImage): BuildId {
   const [first] = image.buildIds;
   if (first !== undefined) return first.id;
   throw new XspliceError('image-no-build-id', `${image.file} has no build-id`, {
-    hint: 'No payload can belong to it. Use the image that the payloads were built against.',
     findings: image.findings,
   });
 }

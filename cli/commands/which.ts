@@ -77,7 +77,7 @@ async function subjectOf(settings: Settings): Promise<Subject> {
   try {
     const copy = await host.preflightModel(await host.port.observe(), payloads);
     if (copy.model === null) {
-      throw new XspliceError('no-model', `Which code runs is not known: ${copy.why}`, {
+      throw new XspliceError('host-no-model', `Which code runs is not known: ${copy.why}`, {
         hint: 'Name the image that was booted with --image.',
       });
     }

@@ -1,6 +1,6 @@
 import { formatRc } from '../abi/errno.js';
 import { nameText } from '../abi/payload-name.js';
-import type { Finding } from '../findings/index.js';
+import { type Finding, finding } from '../findings/index.js';
 import type { ExecutionReport, StepReport } from './execution.js';
 import type { Prediction, Preflight } from './preflight.js';
 
@@ -34,13 +34,11 @@ export function divergencesOf(
 
 function assumptionFailed({ step, result }: StepReport, { assumptions }: Prediction): Finding {
   const only = assumptions.length === 1;
-  return {
-    code: 'assumption-failed',
-    severity: 'warning',
+  return finding('assumption-failed', {
     message: `The verdict on the ${step.action} of ${nameText(step.name)} rested on ${only ? 'an assumption that did' : 'assumptions of which one did'} not hold: ${assumptions.join('; ')}`,
     hint: `Xen's answer: ${answersText(result)}.`,
     ...(step.file === undefined ? {} : { file: step.file }),
-  };
+  });
 }
 
 function divergence(
@@ -51,15 +49,13 @@ function divergence(
   const { action, name, buildId, file } = step;
   const answers = answersText(result);
   const printed = (result?.log ?? []).map(nameText).join(' | ');
-  return {
-    code: 'divergence',
-    severity: 'warning',
+  return finding('divergence', {
     message: `Xen ${version} was predicted to accept the ${action} of ${nameText(name)} and did not: ${answers}; it printed: ${printed === '' ? 'nothing' : printed}`,
     hint: `Please report it with the payload (build-id ${buildId ?? 'unknown'}, sha256 ${sha256 ?? step.sha256 ?? 'not uploaded now'}) and the hypervisor's package version.`,
     expected: 'accepted',
     actual: answers,
     ...(file === undefined ? {} : { file }),
-  };
+  });
 }
 
 function answersText(result: StepReport['result']): string {

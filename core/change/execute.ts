@@ -25,7 +25,6 @@ export async function executePlan(
     throw new XspliceError(
       'stale-plan',
       'The hypervisor is no longer as it was when the plan was made: payloads were loaded, unloaded, applied or reverted in between',
-      { hint: 'Run the command again: it plans from what is there now.' },
     );
   }
   const context: StepContext = { port, contents, options, total: plan.steps.length };

@@ -1,56 +1,37 @@
 import { errnoName } from '../abi/errno.js';
 import { nameText } from '../abi/payload-name.js';
-import { EXIT, XspliceError } from '../findings/index.js';
+import { XspliceError } from '../findings/index.js';
 import type { OperationResult } from '../hypervisor/index.js';
 import type { Step } from '../stack/index.js';
 import { adviceFor } from '../verify/index.js';
 import type { ExecutionReport, StepReport } from './execution.js';
 
-/** Why an execution is no success: exit code 2 where the host was busy, else 1. Null where it is one. */
+/** Why an execution is no success. Null where it is one. */
 export function failureOf(report: ExecutionReport): XspliceError | null {
   if (report.outcome === 'done') return null;
   const state = meddlingText(report, outcomeText(report));
   const bad = report.steps.find(({ status }) => status === 'failed' || status === 'busy');
+  const message = bad === undefined ? `Interrupted: ${state}` : `${reasonText(bad)}: ${state}`;
+  const error = bad?.error;
+  const more = error === undefined ? {} : { findings: error.findings, cause: error };
   const whatNow = nextSteps(report);
-  if (bad === undefined) {
-    return new XspliceError('interrupted', `Interrupted: ${state}`, {
-      hint: whatNow ?? 'Run the command again: it plans from what is there now.',
-    });
-  }
-  const { step, result, attempts, error } = bad;
+  // What is lost does not come back by trying again, whatever the reason was.
+  if (whatNow !== null)
+    return new XspliceError('payload-lost', message, { hint: whatNow, ...more });
+  if (bad === undefined) return new XspliceError('interrupted', message);
+  if (error !== undefined)
+    return new XspliceError(error.code, message, { hint: error.hint, ...more });
+  if (bad.status === 'busy') return new XspliceError('busy', message);
+  if (meddledWith(report).length > 0) return new XspliceError('changed-meanwhile', message);
+  return new XspliceError('refused', message, { hint: refusalAdvice(bad.result) });
+}
+
+function reasonText({ step, status, result, attempts, error }: StepReport): string {
   const what = `the ${step.action} of ${subjectOf(step)}`;
-  if (error !== undefined) {
-    const hint = [whatNow, error.hint].find((text) => text !== undefined && text !== null);
-    return new XspliceError(error.code, `At ${what}: ${error.message}: ${state}`, {
-      findings: error.findings,
-      exitCode: whatNow === null ? error.exitCode : EXIT.failed,
-      cause: error,
-      ...(hint == null ? {} : { hint }),
-    });
-  }
-  if (bad.status === 'busy') {
-    const tries = attempts === 1 ? '1 try' : `${attempts} tries`;
-    return new XspliceError(
-      'busy',
-      `Xen stayed busy at ${what} after ${tries} (${answerText(result)}): ${state}`,
-      {
-        hint: whatNow ?? 'Try again, with a longer --timeout where CPUs are loaded.',
-        // What was lost does not come back by trying again.
-        exitCode: whatNow === null ? EXIT.busy : EXIT.failed,
-      },
-    );
-  }
-  const message = `Xen refused ${what} with ${answerText(result)}: ${state}`;
-  if (meddledWith(report).length > 0) {
-    return new XspliceError('changed-meanwhile', message, {
-      hint:
-        whatNow ??
-        'Another tool changes the payloads of this host. Run the command again when it is done: it plans from what is there then.',
-    });
-  }
-  return new XspliceError('refused', message, {
-    hint: whatNow ?? refusalAdvice(result),
-  });
+  if (error !== undefined) return `At ${what}: ${error.message}`;
+  if (status === 'failed') return `Xen refused ${what} with ${answerText(result)}`;
+  const tries = attempts === 1 ? '1 try' : `${attempts} tries`;
+  return `Xen stayed busy at ${what} after ${tries} (${answerText(result)})`;
 }
 
 /** What is true after an execution that is no success, in words that follow a colon. */

@@ -74,7 +74,6 @@ export function refusalUnverified(findings: readonly Finding[]): XspliceError | 
   if (first === undefined) return null;
   const where = first.file === undefined ? '' : `${first.file}: `;
   return new XspliceError('unverified-payload', `${where}${first.message}`, {
-    hint: 'What Xen would do with it could not be verified, and malformed payloads have killed hypervisors: nothing was changed. Build it again, or try it on an embedded hypervisor.',
     findings: errors,
   });
 }

@@ -1,5 +1,5 @@
 import { nameText } from '../abi/payload-name.js';
-import type { Finding } from '../findings/index.js';
+import { type Finding, finding } from '../findings/index.js';
 import { type LoadedPayload, type Snapshot, topOf } from '../hypervisor/index.js';
 import type { Plan, Step } from '../stack/index.js';
 
@@ -93,12 +93,9 @@ export function checkTakeBack(
     const why = whyFinal(step, safeToReapply);
     if (why === null) return [];
     return [
-      {
-        code: 'cannot-be-taken-back',
-        severity: 'note',
+      finding('cannot-be-taken-back', {
         message: `If a later step fails, the ${step.action} of ${nameText(step.name)} cannot be taken back: ${why}`,
-        hint: 'Keep its file at hand: it has to be uploaded and applied anew then.',
-      },
+      }),
     ];
   });
 }

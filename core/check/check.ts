@@ -126,7 +126,7 @@ interface Tried {
 
 /** Chain findings that count where the order is free: they are about a file, not about links. */
 const FREE_ORDER_FINDINGS: ReadonlySet<string> = new Set([
-  'nothing-to-chain',
+  'no-payloads',
   'duplicate-content',
   'duplicate-build-id',
   'wrong-hypervisor',
@@ -144,7 +144,7 @@ function guardFindings(report: GuardReport | null, said: readonly Finding[]): re
   const isChainWrong = said.some(({ severity }) => severity === 'error');
   return (report?.payloads ?? []).flatMap(({ file, findings }) =>
     findings.filter(({ code }) => {
-      if (code === 'not-loadable' || code === 'not-applicable') return !wrong.has(file);
+      if (code === 'trial-upload-failed' || code === 'trial-apply-failed') return !wrong.has(file);
       return code !== 'wrong-parent' || !isChainWrong;
     }),
   );

@@ -48,7 +48,6 @@ function checkSite(subject: Subject, site: PatchSite): readonly Finding[] {
             symbol,
             expected: `an end at ${hex(cut.address)} or ${hex(cut.address + BigInt(cut.length))}`,
             actual: hex(end),
-            hint: 'Choose new_size so that the NOPs end where an instruction ends: the host dies at the next call.',
           },
         ),
       );
@@ -61,7 +60,6 @@ function checkSite(subject: Subject, site: PatchSite): readonly Finding[] {
           {
             symbol,
             actual: hex(end),
-            hint: 'Look at its jump table: nothing may lead into the first bytes of the function.',
           },
         ),
       );
@@ -76,7 +74,6 @@ function checkSite(subject: Subject, site: PatchSite): readonly Finding[] {
         {
           symbol,
           actual: hex(end),
-          hint: 'Leave the last instruction, or replace the function by one that only returns.',
         },
       ),
     );
@@ -95,7 +92,6 @@ function checkSite(subject: Subject, site: PatchSite): readonly Finding[] {
         {
           symbol,
           actual: hex(branch.target ?? 0n),
-          hint: 'Rebuild the function so that nothing jumps into its first bytes, or patch its callers.',
         },
       ),
     );

@@ -18,7 +18,7 @@ export function checkOverlaps(subject: Subject): readonly Finding[] {
         subject,
         'function-patched-twice',
         `patches ${site.name} and ${earlier.name} at the same bytes: after a revert a jump into the payload stays there`,
-        { symbol: site.name, hint: 'Keep one entry for each function.' },
+        { symbol: site.name },
       ),
     );
   });
@@ -44,7 +44,6 @@ export function checkOverlaps(subject: Subject): readonly Finding[] {
           `patches ${site.name}, which ${JSON.stringify(other.name)} patches too and which it does not build on: its fix is lost`,
           {
             symbol: site.name,
-            hint: `Build it on ${JSON.stringify(other.name)}, or make one payload of both.`,
           },
         ),
       );

@@ -1,7 +1,6 @@
 import { ARCH_PATCH_INSN_SIZE, ENDBR64_LEN } from '../abi/livepatch.js';
-import type { Finding } from '../findings/index.js';
+import { type Finding, finding, type HazardCode } from '../findings/index.js';
 import type { SymbolTable, XenSymbol } from '../image/index.js';
-import type { HazardCode } from '../verify/index.js';
 import {
   functionsOf,
   type Model,
@@ -119,13 +118,11 @@ export function hazard(
   message: string,
   detail: Partial<Omit<Finding, 'code' | 'message'>> = {},
 ): Finding {
-  return {
-    code,
-    severity: 'warning',
+  return finding(code, {
     message: `${JSON.stringify(payload.name)} ${message}`,
     ...(context.file === undefined ? {} : { file: context.file }),
     ...detail,
-  };
+  });
 }
 
 export function hex(address: bigint): string {

@@ -11,7 +11,7 @@ import {
 
 /**
  * A hypervisor with these payloads applied in the order given, whatever their build-ids say. Fails with
- * `not-applicable` where Xen would not do it.
+ * `trial-apply-failed` where Xen would not do it.
  */
 export function modelWithApplied(booted: Model, payloads: readonly PayloadInput[]): Model {
   return payloads.reduce((model, { input, planned }) => {
@@ -24,8 +24,5 @@ function accepted({ model, verdict }: Answer, operation: Operation, planned: Pla
   const findings = findingsOfFaults(planned, operation, verdict.faults);
   const [first] = findings;
   if (first === undefined) return model;
-  throw new XspliceError('not-applicable', first.message, {
-    hint: 'See what check says about it. Payloads are applied in the order given.',
-    findings,
-  });
+  throw new XspliceError('trial-apply-failed', first.message, { findings });
 }

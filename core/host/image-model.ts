@@ -30,7 +30,6 @@ export function modelFromImage(image: HypervisorImage, release: XenRelease | nul
   const [id] = image.buildIds;
   if (id === undefined) {
     throw new XspliceError('image-no-build-id', `${file} has no build-id`, {
-      hint: 'No payload can belong to it. Use the image that the payloads were built against.',
       findings: image.findings,
     });
   }
@@ -38,7 +37,6 @@ export function modelFromImage(image: HypervisorImage, release: XenRelease | nul
     throw new XspliceError(
       'image-wrong-machine',
       `${file} is a hypervisor for ${machineName(image.machine)}; only the loader of x86-64 is known`,
-      { hint: 'The chain can be checked (check --build-id), what the loader answers cannot.' },
     );
   }
   if (symbols === null) {
@@ -47,15 +45,11 @@ export function modelFromImage(image: HypervisorImage, release: XenRelease | nul
     });
   }
   if (image.memory.length === 0) {
-    throw new XspliceError('image-no-memory', `${file} does not tell at which address it runs`, {
-      hint: 'Use xen-syms of the same build.',
-    });
+    throw new XspliceError('image-no-memory', `${file} does not tell at which address it runs`);
   }
   const known = release ?? image.release;
   if (known === null) {
-    throw new XspliceError('image-no-release', `${file} does not tell which release of Xen it is`, {
-      hint: 'Say it with --xen, e.g. --xen 4.17.7.',
-    });
+    throw new XspliceError('image-no-release', `${file} does not tell which release of Xen it is`);
   }
   const model = createModel({
     rules: rulesFor(known),
@@ -105,7 +99,6 @@ function regionsOf(memory: readonly MemoryRange[], file: string): readonly Regio
       throw new XspliceError(
         'image-too-large',
         `${file} would take ${total} bytes or more of memory; Xen takes at most ${MAX_MEMORY_SIZE}`,
-        { hint: 'The image may be damaged: compare it with the one of its package.' },
       );
     }
     const bytes = new Uint8Array(Number(end - base));

@@ -32,7 +32,7 @@ export type PreflightModel =
       readonly opaque: readonly string[];
       /** The hypervisor's symbols, with sizes as far as they are known. */
       readonly symbols: SymbolTable;
-      /** The image that was booted. Fails with `no-image` where it is not at hand. */
+      /** The image that was booted. Fails with `host-no-image` where it is not at hand. */
       image(): Promise<HypervisorImage>;
     }
   | { readonly model: null; readonly why: string };
@@ -49,10 +49,7 @@ export function parseHostSpec(text: string): HostSpec {
   if (text === 'xen') return { kind: 'xen' };
   const directory = /^embedded:(.+)$/s.exec(text)?.[1];
   if (directory !== undefined) return { kind: 'embedded', directory };
-  throw new XspliceError('bad-host', `Not a host: ${JSON.stringify(text)}`, {
-    hint: 'It is xen, or embedded:DIR with the directory of an embedded hypervisor.',
-    exitCode: 64,
-  });
+  throw new XspliceError('bad-host', `Not a host: ${JSON.stringify(text)}`);
 }
 
 /** The words that name a host, as --host takes them. */
@@ -140,9 +137,7 @@ export function modelWithoutImage(
   const { model, opaque, unknown } = withLoaded(booted, snapshot, payloads);
   const noImage = () =>
     Promise.reject(
-      new XspliceError('no-image', `Of the running Xen, only the symbols are known: ${why}`, {
-        hint: 'Name the image that it was booted from with --image.',
-      }),
+      new XspliceError('host-no-image', `Of the running Xen, only the symbols are known: ${why}`),
     );
   return {
     ...{ model, opaque, version, symbols },
@@ -173,7 +168,6 @@ function requireImage({ file, buildIds }: HypervisorImage, expected: BuildId | n
   throw new XspliceError(
     'wrong-image',
     `${file} is not what runs here: its build-id is ${buildIds[0]?.id ?? 'missing'}, the hypervisor's is ${expected ?? 'missing'}`,
-    { hint: 'Use the image that the hypervisor was booted from, or leave --image out.' },
   );
 }
 
@@ -189,9 +183,13 @@ async function imageOf(
   }
   const kept = await store.image(MAX_IMAGE_SIZE);
   if (kept !== null) return readImage(kept.bytes, kept.file);
-  throw new XspliceError('no-image', 'This embedded hypervisor was created without its image', {
-    hint: 'Name the image that it was created from with --image.',
-  });
+  throw new XspliceError(
+    'host-no-image',
+    'This embedded hypervisor was created without its image',
+    {
+      hint: 'Name the image that it was created from with --image.',
+    },
+  );
 }
 
 /** Contents of these payload files by their own build-id. */

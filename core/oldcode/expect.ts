@@ -22,16 +22,15 @@ export interface ExpectationResult {
  * Only bytes that are the same on every CPU can be expected: they end before the first site that
  * Xen changes at boot, and before old_size, which Xen refuses to go beyond. A function without any such
  * byte, or whose code is another payload's trampoline (which leads to where that one happened to be
- * loaded), gets no expectation and a warning `no-expectation`; a shorter one a note
- * `short-expectation`. Fails with `no-expectations` for payload version 1, which has none.
+ * loaded), gets no expectation and a warning `expectation-empty`; a shorter one a note
+ * `expectation-short`. Fails with `expectation-unsupported` for payload version 1, which has none.
  */
 export function withExpectations(payload: Payload, trial: Trial): ExpectationResult {
   const section = sectionByName(payload.elf, SECTION.funcs);
   if (section === null || payload.version !== 2) {
     throw new XspliceError(
-      'no-expectations',
+      'expectation-unsupported',
       `${payload.file}: expected functions of payload version 2, found ${section === null ? 'none' : `version ${payload.version ?? 'unknown'}`}`,
-      { hint: 'Xen has expectations since 4.14.' },
     );
   }
   // Checked here to lie in the file.
@@ -101,7 +100,7 @@ function finding(
   reason: string,
 ): Finding {
   return {
-    code: length === 0 ? 'no-expectation' : 'short-expectation',
+    code: length === 0 ? 'expectation-empty' : 'expectation-short',
     severity: length === 0 ? 'warning' : 'note',
     file,
     symbol,

@@ -1,6 +1,6 @@
 import { errnoName } from '../abi/errno.js';
 import { type BuildId, buildIdFromBytes } from '../abi/ids.js';
-import type { Finding } from '../findings/index.js';
+import { type Finding, finding } from '../findings/index.js';
 import type { HypervisorImage } from '../image/index.js';
 import { idOrNull, type Payload } from '../payload/index.js';
 import type { Guard } from '../stack/index.js';
@@ -93,12 +93,10 @@ function noNodeps({ model }: GuardSetting, payload: Payload): readonly Finding[]
   if (model.rules.has('payloadV2')) return [];
   const { major, minor } = model.rules.release;
   return [
-    {
-      code: 'nodeps-unknown',
-      severity: 'error',
+    finding('xen-no-nodeps', {
       file: payload.file,
       message: `Xen ${major}.${minor} applies payloads by build-id only: expected 4.14 or later for any other order`,
-    },
+    }),
   ];
 }
 
@@ -110,15 +108,13 @@ function checkParent(model: Model, payload: Payload): Finding | null {
   if (found !== null && found === expected) return null;
   const where =
     top === null ? 'the hypervisor' : `payload ${JSON.stringify(top.name)}, which is on top,`;
-  return {
-    code: 'wrong-parent',
-    severity: 'error',
+  return finding('wrong-parent', {
     file: payload.file,
     message: `The payload depends on ${found ?? 'nothing that can be read'}, but ${where} has build-id ${expected ?? 'none'}`,
     hint: 'Apply its parent first, or have its old code compared: --check old-code',
     expected: expected ?? 'none',
     actual: found ?? 'none',
-  };
+  });
 }
 
 function idInMemory(
@@ -145,8 +141,8 @@ export interface OldCodeReport {
  * that it was not made on may not share a function, a closure or a variable with it; what the record
  * has found equal is not shared.
  *
- * Findings: those of readRecord, `not-loadable`, `expectation-fails`, `old-code-differs`,
- * `old-code-unknown`, `overlap`, and the note `no-record`.
+ * Findings: those of readRecord, `trial-upload-failed`, `expectation-fails`, `old-code-differs`,
+ * `old-code-unknown`, `old-code-overlaps`, and the note `record-absent`.
  */
 export function checkOldCode(setting: GuardSetting, payload: Payload): OldCodeReport {
   const { disassembler, base, model } = setting;
@@ -249,15 +245,13 @@ function expectationFindings(trial: Trial, payload: Payload): readonly Finding[]
     .filter(({ level, text }) => level === 'error' && !text.startsWith(`${name}: `))
     .map(({ text }) => text);
   return [
-    {
-      code: 'expectation-fails',
-      severity: 'error',
+    finding('expectation-fails', {
       file: payload.file,
       stage: 'expectations',
       errno,
       message: `The payload's own expectations do not hold, so Xen refuses to apply it: ${said.join('; ') || errnoName(errno)}`,
       hint: 'The code that it replaces is not what it was made against.',
-    },
+    }),
   ];
 }
 

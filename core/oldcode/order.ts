@@ -84,7 +84,7 @@ function withRefusal(one: GuardedPayload, { outcome, faults }: Verdict): Guarded
   if (outcome.outcome === 'accepted') return one;
   const subject = { file: one.payload.file, name: one.name };
   const refusals = findingsOfFaults(subject, 'apply', faults).map(
-    (finding): Finding => ({ ...finding, code: 'not-applicable' }),
+    (fault): Finding => ({ ...fault, code: 'trial-apply-failed' }),
   );
   const findings = [...one.verdict.findings, ...refusals];
   return { ...one, verdict: { ...one.verdict, passes: false, by: [], findings } };

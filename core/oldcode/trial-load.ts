@@ -1,4 +1,4 @@
-import type { Finding } from '../findings/index.js';
+import { type Finding, finding } from '../findings/index.js';
 import { idOrNull, type Payload } from '../payload/index.js';
 import { findingsOfFaults, isNameAccepted, type Model, upload } from '../verify/index.js';
 import type { Disassembler } from '../x86/index.js';
@@ -30,7 +30,7 @@ export interface TriedFunction {
   readonly newCode: CodeNode | null;
 }
 
-/** The trial, or why the payload cannot be loaded (`not-loadable`). */
+/** The trial, or why the payload cannot be loaded (`trial-upload-failed`). */
 export type TrialResult =
   | { readonly status: 'loaded'; readonly trial: Trial }
   | { readonly status: 'not-loadable'; readonly finding: Finding };
@@ -58,12 +58,10 @@ export function tryPayload(
   if (verdict.outcome.outcome !== 'accepted') {
     const subject = { file: payload.file, name };
     const [fault] = findingsOfFaults(subject, 'upload', verdict.faults);
-    const finding: Finding = {
-      ...(fault ?? vanished(payload)),
-      code: 'not-loadable',
-      hint: 'Its old code cannot be compared. See what check says about it.',
-    };
-    return { status: 'not-loadable', finding };
+    const { message, ...detail } = fault ?? vanished(payload);
+    const { hint: _, ...about } = detail;
+    const refusal = finding('trial-upload-failed', { ...about, message });
+    return { status: 'not-loadable', finding: refusal };
   }
   const code = runningCode(base, after);
   const own = code.payloads.find((candidate) => candidate.payload.name === name);
@@ -73,7 +71,7 @@ export function tryPayload(
 
 function vanished({ file }: Payload): Finding {
   const message = 'The payload was accepted, but is not among the loaded ones';
-  return { code: 'not-loadable', severity: 'error', file, message };
+  return finding('trial-upload-failed', { file, message });
 }
 
 function freeName({ payloads }: Model): string {

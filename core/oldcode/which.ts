@@ -41,7 +41,6 @@ export function effectiveCode(code: RunningCode, asked: string | bigint): Effect
     throw new XspliceError(
       'unknown-address',
       `0x${address.toString(16)} is neither in the hypervisor nor in one of ${code.payloads.length} loaded payloads`,
-      { hint: 'Is this the image that was booted, and are these the payloads that were loaded?' },
     );
   }
   const { extent } = owner;
@@ -82,10 +81,9 @@ function addressOf(code: RunningCode, name: string): bigint {
   const local = code.base.symbols.entries.filter((entry) => entry.name.endsWith(`#${name}`));
   const names = local.slice(0, 4).map((entry) => entry.name);
   throw new XspliceError('unknown-symbol', `No symbol ${name} in the hypervisor or its payloads`, {
-    hint:
-      names.length > 0
-        ? `Static functions have the name of their file: ${names.join(', ')}`
-        : 'Names are those of xen-syms; static ones read path/file.c#name.',
+    ...(names.length === 0
+      ? {}
+      : { hint: `Static functions have the name of their file: ${names.join(', ')}` }),
   });
 }
 

@@ -46,7 +46,7 @@ export class Links {
   readonly #definitions = new Map<string, ElfSymbol>();
   readonly #contents = new Map<number, Uint8Array>();
 
-  /** Reports `no-symbols`, `bad-symbols`, `bad-relocations`. What can be read is kept. */
+  /** Reports `payload-no-symbols`, `payload-bad-symbols`, `payload-bad-relocations`. What can be read is kept. */
   constructor(elf: ElfFile, report: Report) {
     this.#elf = elf;
     this.symbols = symbolsOf(elf, report);
@@ -155,15 +155,14 @@ function symbolsOf(elf: ElfFile, report: Report): readonly ElfSymbol[] {
     const symbols = readSymbols(elf);
     if (symbols !== null) return symbols;
     report({
-      code: 'no-symbols',
+      code: 'payload-no-symbols',
       severity: 'error',
       message: 'There is no symbol table, without which Xen loads nothing',
-      hint: 'Do not strip payloads of their symbols; strip --strip-debug is fine.',
     });
   } catch (error) {
     if (!(error instanceof ElfError)) throw error;
     report({
-      code: 'bad-symbols',
+      code: 'payload-bad-symbols',
       severity: 'error',
       message: `The symbols cannot be read: ${error.message}`,
       expected: error.expected,
@@ -185,7 +184,7 @@ function relocationsOf(elf: ElfFile, report: Report): readonly RelocationTable[]
     } catch (error) {
       if (!(error instanceof ElfError)) throw error;
       report({
-        code: 'bad-relocations',
+        code: 'payload-bad-relocations',
         severity: 'error',
         section: section.name,
         message: `The relocations in ${section.name} cannot be read: ${error.message}`,
@@ -196,7 +195,7 @@ function relocationsOf(elf: ElfFile, report: Report): readonly RelocationTable[]
     // Tables may overlap in the file: it is their sum that has to be bounded.
     if (total > MAX_RELOCATIONS) {
       report({
-        code: 'bad-relocations',
+        code: 'payload-bad-relocations',
         severity: 'error',
         section: section.name,
         message: `There are ${total} relocations up to ${section.name}, more than the ${MAX_RELOCATIONS} that are read`,

@@ -5,25 +5,24 @@ import { readable } from './readable.js';
 import type { Report } from './report.js';
 
 /**
- * The strings of `.modinfo` (4.14 on). Empty ones, which pad, are left out. Reports `bad-metadata`
+ * The strings of `.modinfo` (4.14 on). Empty ones, which pad, are left out. Reports `payload-bad-metadata`
  * where the last string has no NUL (prepare_payload: "Incorrect metadata format detected") or the
  * section is empty.
  */
 export function readMetadata(elf: ElfFile, report: Report): readonly MetadataEntry[] {
   const section = sectionByName(elf, SECTION.modinfo);
   if (section === null) return [];
-  const bytes = readable(elf, section, 'bad-metadata', report);
+  const bytes = readable(elf, section, 'payload-bad-metadata', report);
   if (bytes === null) return [];
   if (bytes.at(-1) !== 0) {
     const actual = bytes.length === 0 ? 'an empty section' : `0x${bytes.at(-1)?.toString(16)}`;
     report({
-      code: 'bad-metadata',
+      code: 'payload-bad-metadata',
       severity: 'error',
       section: section.name,
       message: `${section.name} does not end in a NUL: found ${actual}`,
       expected: 'a NUL',
       actual,
-      hint: 'End each key=value string with a NUL.',
     });
   }
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)

@@ -2,9 +2,9 @@ export { apply, replace, revert, unload } from './actions.js';
 export { answerOf, type Operation, type XenAnswer } from './answer.js';
 export { createModel, type HypervisorFacts } from './create.js';
 export { checkExpectations } from './expectations.js';
-export { adviceFor, type HazardCode } from './explain/index.js';
 export { findingsOfFaults } from './fault-findings.js';
 export { functionsOf, type PatchedFunction, startsWithEndbr } from './function.js';
+export { adviceFor, hintFor } from './hints.js';
 export { AddressSpace, MemoryFault, type Region } from './memory.js';
 export {
   findPayload,

@@ -82,7 +82,6 @@ export function rulesFor(release: XenRelease): Rules {
     throw new XspliceError(
       'unknown-release',
       `Xen ${formatRelease(release)} is outside the releases whose rules are known: 4.${KNOWN_MINORS.first} to 4.${KNOWN_MINORS.last}`,
-      { hint: 'Name the release whose rules are to be used with --xen 4.N.' },
     );
   }
   const has = (change: ChangeId): boolean => isIn(CHANGES[change], release);

@@ -35,7 +35,7 @@ export class DiskStore implements ModelStore {
     this.version = version;
   }
 
-  /** Opens what `createDiskStore` made. Fails with `no-hypervisor` where there is none. */
+  /** Opens what `createDiskStore` made. Fails with `state-absent` where there is none. */
   static async open(directory: string, readSymbols: SymbolReader): Promise<DiskStore> {
     const { version } = parseStateFile(await readStateText(directory));
     return new DiskStore(directory, readSymbols, version);
@@ -171,7 +171,7 @@ async function readStateText(directory: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (cause) {
-    throw new XspliceError('no-hypervisor', `There is no embedded hypervisor in ${directory}`, {
+    throw new XspliceError('state-absent', `There is no embedded hypervisor in ${directory}`, {
       hint: `Create one: xsplice-ts init --image FILE --host embedded:${directory}`,
       cause,
     });
@@ -180,7 +180,6 @@ async function readStateText(directory: string): Promise<string> {
 
 function notWritable(directory: string, cause: unknown): XspliceError {
   return new XspliceError('state-not-writable', `Cannot write to ${directory}: ${String(cause)}`, {
-    hint: 'Choose a directory that you may write to with --host embedded:DIR.',
     cause,
   });
 }

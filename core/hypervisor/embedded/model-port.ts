@@ -29,13 +29,13 @@ export interface ModelStore {
   readonly version: string;
 }
 
-/** Thrown in place of an operation that a real Xen would not survive. Its code is `fatal-verdict`. */
+/** Thrown in place of an operation that a real Xen would not survive. Its code is `would-be-fatal`. */
 export class FatalVerdict extends XspliceError {
   readonly verdict: Verdict;
 
   constructor(operation: string, fatality: Fatality, verdict: Verdict) {
     const { cause, stage } = fatality;
-    super('fatal-verdict', `Xen would not survive ${operation}: ${cause} (${stage})`, {
+    super('would-be-fatal', `Xen would not survive ${operation}: ${cause} (${stage})`, {
       hint: 'This payload must never be uploaded to a hypervisor. Build it again.',
     });
     this.verdict = verdict;

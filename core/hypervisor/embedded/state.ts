@@ -195,7 +195,6 @@ export function parseStateFile(text: string): StateFile {
     throw new XspliceError(
       'state-too-new',
       `The embedded hypervisor was written in format ${found}; this version of xsplice-ts knows format ${STATE_FORMAT_VERSION}`,
-      { hint: 'Update xsplice-ts, or use another directory.' },
     );
   }
   if (!isStateFile(value)) throw damaged('the state file lacks fields of its format');

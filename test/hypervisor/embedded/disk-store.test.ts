@@ -103,7 +103,7 @@ describe('state on disk', () => {
     const directory = await newStore();
     const port = new ModelPort(HOST, await open(directory));
     const bytes = tinyPayload({ modinfo: new Uint8Array(0) });
-    await assert.rejects(port.upload('p', bytes), fails('fatal-verdict'));
+    await assert.rejects(port.upload('p', bytes), fails('would-be-fatal'));
     assert.deepEqual((await port.observe()).payloads, []);
   });
 
@@ -248,7 +248,7 @@ describe('what is not right about a directory', () => {
   });
 
   it('no hypervisor', async () => {
-    await assert.rejects(open(await newDirectory()), fails('no-hypervisor'));
+    await assert.rejects(open(await newDirectory()), fails('state-absent'));
   });
 
   it('a directory below a regular file', async () => {

@@ -1,7 +1,7 @@
 import { hookSection } from '../../../core/abi/livepatch.js';
 import { STB, STT } from '../../../core/elf/index.js';
+import type { HazardCode } from '../../../core/findings/index.js';
 import type { SymbolTable, XenSymbol } from '../../../core/image/index.js';
-import type { HazardCode } from '../../../core/verify/index.js';
 import type { Model } from '../../../core/verify/model.js';
 import { branchesInto, type Disassembler, type Instruction } from '../../../core/x86/index.js';
 import type { Operation } from '../../differential/sequences.js';

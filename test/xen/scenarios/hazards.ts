@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import type { HazardCode } from '../../../core/findings/index.js';
 import type { OperationResult } from '../../../core/hypervisor/port.js';
-import type { HazardCode } from '../../../core/verify/index.js';
 import type { Operation } from '../../differential/sequences.js';
 import { payloadPath, readCases } from '../hazards/case.js';
 import type { Dom0, Family, Scenario } from './scenario.js';

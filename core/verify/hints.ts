@@ -1,6 +1,11 @@
-import { type ErrnoName, errnoName } from '../../abi/errno.js';
-import type { Outcome, VerdictStage } from '../verdict.js';
-import { STAGE_EXPLANATIONS } from './stages.js';
+import { type ErrnoName, errnoName } from '../abi/errno.js';
+import { CATALOGUE, STAGES, type StageEntry } from '../findings/index.js';
+import type { Outcome, VerdictStage } from './verdict.js';
+
+/** The compiler demands that each stage has its entry in the catalogue, and that there are no others. */
+const ENTRIES: Readonly<Record<VerdictStage, StageEntry>> = STAGES satisfies Readonly<
+  Record<Exclude<keyof typeof STAGES, VerdictStage>, never>
+>;
 
 /** Where one stage refuses for several reasons, what to do by the errno that tells them apart. */
 const BY_ERRNO: Readonly<Partial<Record<VerdictStage, Partial<Record<ErrnoName, string>>>>> = {
@@ -34,17 +39,26 @@ const BY_ERRNO: Readonly<Partial<Record<VerdictStage, Partial<Record<ErrnoName, 
 };
 
 /** True for the name of a stage, e.g. one that came over the port as text. */
-export function isStage(name: string): name is VerdictStage {
-  return Object.hasOwn(STAGE_EXPLANATIONS, name);
+function isStage(name: string): name is VerdictStage {
+  return Object.hasOwn(ENTRIES, name);
 }
 
 /** What to do next after this outcome; null where it was accepted. */
 export function hintFor(outcome: Outcome): string | null {
   if (outcome.outcome === 'accepted') return null;
-  const { mend } = STAGE_EXPLANATIONS[outcome.stage];
+  const { mend } = ENTRIES[outcome.stage];
   if (outcome.outcome === 'fatal') return `Do not upload it anywhere. ${mend}`;
   const special = Object.entries(BY_ERRNO[outcome.stage] ?? {}).find(
     ([name]) => name === errnoName(outcome.errno),
   );
   return special?.[1] ?? mend;
+}
+
+/** The fix for a refusal; a general one where the hypervisor does not tell which check refused. */
+export function adviceFor(stage: string | null, errno: number | null): string {
+  const hint =
+    stage === null || !isStage(stage)
+      ? null
+      : hintFor({ outcome: 'refused', stage, errno: errno ?? 0 });
+  return hint ?? CATALOGUE.refused.mend;
 }
