@@ -34,7 +34,6 @@ export function errorFrom(thrown: unknown): XspliceError {
   if (thrown instanceof XspliceError) return thrown;
   const text = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
   return new XspliceError('internal-error', `Internal error, please report: ${text}`, {
-    hint: 'Run it again with --verbose, which adds the place in the code, and report that.',
     cause: thrown,
   });
 }

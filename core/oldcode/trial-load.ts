@@ -58,10 +58,8 @@ export function tryPayload(
   if (verdict.outcome.outcome !== 'accepted') {
     const subject = { file: payload.file, name };
     const [fault] = findingsOfFaults(subject, 'upload', verdict.faults);
-    const { message, ...detail } = fault ?? vanished(payload);
-    const { hint: _, ...about } = detail;
-    const refusal = finding('trial-upload-failed', { ...about, message });
-    return { status: 'not-loadable', finding: refusal };
+    const { code: _, severity: __, hint: ___, ...about } = fault ?? vanished(payload);
+    return { status: 'not-loadable', finding: finding('trial-upload-failed', about) };
   }
   const code = runningCode(base, after);
   const own = code.payloads.find((candidate) => candidate.payload.name === name);
