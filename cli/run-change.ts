@@ -7,7 +7,7 @@ import {
 import { EXIT, explained, explainedError, type Finding } from '../core/findings/index.js';
 import { openHost } from '../core/host/index.js';
 import { hostOf } from './host.js';
-import { openImage } from './images.js';
+import { openImage, releaseOf } from './images.js';
 import type { Session } from './session.js';
 import { confirm } from './terminal/confirm.js';
 import { Progress } from './terminal/progress.js';
@@ -29,7 +29,7 @@ export async function runChange(
 ): Promise<number> {
   const { settings, output } = session;
   const image = settings.image === null ? null : openImage(settings.image);
-  const host = await openHost(await hostOf(settings), image);
+  const host = await openHost(await hostOf(settings), { image, release: releaseOf(settings.xen) });
   // Signals arrive between two steps, and what was done is then taken back.
   const stop = new AbortController();
   const onSignal = () => stop.abort();

@@ -24,7 +24,10 @@ export async function run({ settings, output }: Session): Promise<number> {
   } else {
     output.data(renderCheck(report, output.style, output.verbose));
   }
-  return report.ok ? EXIT.done : EXIT.rejected;
+  if (report.ok) return EXIT.done;
+  const errors = report.findings.filter(({ severity }) => severity === 'error');
+  // Nothing was rejected, but nothing is known either.
+  return errors.every(({ code }) => code === 'not-verified') ? EXIT.failed : EXIT.rejected;
 }
 
 function targetOf({ image: file, buildId, xen, check }: Settings): CheckTarget {
@@ -46,8 +49,8 @@ function targetOf({ image: file, buildId, xen, check }: Settings): CheckTarget {
   const image = openImage(file);
   const id = idOf(image);
   try {
-    const { model } = modelFromImage(image, release);
-    const target = { buildId: id, model, symbols: image.symbols, notVerified: null };
+    const { model, assumption } = modelFromImage(image, release);
+    const target = { buildId: id, model, assumption, symbols: image.symbols, notVerified: null };
     if (check === 'build-id') return target;
     return { ...target, oldCode: { guard: check, setting: guardSetting(image, model) } };
   } catch (error) {
@@ -57,6 +60,7 @@ function targetOf({ image: file, buildId, xen, check }: Settings): CheckTarget {
     return {
       buildId: id,
       model: null,
+      isImageGiven: true,
       symbols: null,
       notVerified: `${error.message}. ${error.hint}`,
     };

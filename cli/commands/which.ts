@@ -73,7 +73,7 @@ async function subjectOf(settings: Settings): Promise<Subject> {
     return { image, model: applied, text: image.file, opaque: [], isPlaceComputed: false };
   }
   const spec = await hostOf(settings);
-  const host = await openHost(spec, image);
+  const host = await openHost(spec, { image, release: releaseOf(settings.xen) });
   try {
     const copy = await host.preflightModel(await host.port.observe(), payloads);
     if (copy.model === null) {

@@ -1,6 +1,6 @@
 import type { BuildId } from '../abi/ids.js';
 import { formatRelease } from '../abi/release.js';
-import type { Finding } from '../findings/index.js';
+import { type Finding, finding } from '../findings/index.js';
 import { hazardsOf } from '../hazards/index.js';
 import type { SymbolTable } from '../image/index.js';
 import {
@@ -37,6 +37,10 @@ export interface CheckTarget {
   readonly symbols: SymbolTable | null;
   /** Why there is no model, in words; null where there is one. */
   readonly notVerified: string | null;
+  /** True where an image was given: then a verdict is expected, and none is an error. */
+  readonly isImageGiven?: boolean;
+  /** That the rules are those of another release, in words; absent or null where they are not. */
+  readonly assumption?: string | null;
   /** To have the code that payloads replace compared too; the setting is of the model. */
   readonly oldCode?: { readonly guard: CodeGuard; readonly setting: GuardSetting };
 }
@@ -101,7 +105,7 @@ export async function checkPayloads(
     if (model !== null) hazards.push(...hazardsOf(payload, model, target.symbols));
   }
   const guard = asked?.report ?? null;
-  const said = [...unread, ...(chain?.findings ?? []), ...refusals];
+  const said = [...ofTarget(target), ...unread, ...(chain?.findings ?? []), ...refusals];
   const findings = [...said, ...guardFindings(guard, said), ...hazards];
   return {
     ok: findings.every(({ severity }) => severity !== 'error'),
@@ -113,6 +117,20 @@ export async function checkPayloads(
     guard,
     findings,
   };
+}
+
+/** What is to be said of the verdicts as a whole: that there are none though an image was given, or by whose rules. */
+function ofTarget({
+  model,
+  notVerified,
+  isImageGiven,
+  assumption,
+}: CheckTarget): readonly Finding[] {
+  if (model === null && isImageGiven === true) {
+    return [finding('not-verified', { message: `There is no verdict: ${notVerified}` })];
+  }
+  if (assumption == null) return [];
+  return [finding('release-unknown', { message: `The verdicts rest on this: ${assumption}` })];
 }
 
 /** One payload with its verdict, and the hypervisor on which it is loaded; null where it is not accepted. */

@@ -2,13 +2,15 @@ import { formatRelease, type XenRelease } from '../abi/release.js';
 import { EM, machineName } from '../elf/index.js';
 import { XspliceError } from '../findings/index.js';
 import { formatXensyms, type HypervisorImage, type MemoryRange } from '../image/index.js';
-import { createModel, type Model, type Region, rulesFor } from '../verify/index.js';
+import { createModel, judgedAs, type Model, type Region, rulesFor } from '../verify/index.js';
 
 /** A hypervisor that was just booted from an image. */
 export interface BootedImage {
   readonly model: Model;
   /** As XENVER_version and extraversion print it; the release where the image does not tell. */
   readonly version: string;
+  /** That the rules are those of another release, in words; null where they are not. */
+  readonly assumption: string | null;
   /** The symbol table as text, for `readXensyms`; made when it is asked for. */
   readonly symbols: string;
 }
@@ -19,11 +21,11 @@ const PAGE_SIZE = 4096n;
 
 /**
  * The model of a hypervisor booted from this image, without payloads. `release` is what the user says it
- * is; null takes it from the image.
+ * is; null takes it from the image, and where its rules are not known, the newest known ones.
  *
  * Fails, each time saying what can be done without a model, with `image-no-build-id`,
  * `image-no-symbols`, `image-no-memory`, `image-no-release`, `image-wrong-machine`,
- * `image-too-large`, and `unknown-release` as rulesFor does.
+ * `image-too-large`, and `unknown-release` where the release that was named is none whose rules are known.
  */
 export function modelFromImage(image: HypervisorImage, release: XenRelease | null): BootedImage {
   const { file, symbols } = image;
@@ -51,8 +53,9 @@ export function modelFromImage(image: HypervisorImage, release: XenRelease | nul
   if (known === null) {
     throw new XspliceError('image-no-release', `${file} does not tell which release of Xen it is`);
   }
+  const judged = release === null ? judgedAs(known) : { release, assumption: null };
   const model = createModel({
-    rules: rulesFor(known),
+    rules: rulesFor(judged.release),
     buildId: id.id,
     symbols,
     regions: regionsOf(image.memory, file),
@@ -62,6 +65,7 @@ export function modelFromImage(image: HypervisorImage, release: XenRelease | nul
   return {
     model,
     version,
+    assumption: judged.assumption,
     get symbols() {
       return formatXensyms(symbols);
     },

@@ -1,5 +1,6 @@
 import type { BuildId } from '../abi/ids.js';
 import { nameText } from '../abi/payload-name.js';
+import type { XenRelease } from '../abi/release.js';
 import { XspliceError } from '../findings/index.js';
 import { DiskStore, ModelPort } from '../hypervisor/embedded/index.js';
 import type { HypervisorPort, Snapshot } from '../hypervisor/index.js';
@@ -11,7 +12,7 @@ import {
   type SymbolTable,
 } from '../image/index.js';
 import type { PayloadInput } from '../payload/index.js';
-import type { Model } from '../verify/index.js';
+import { type JudgedRelease, judgedAs, type Model } from '../verify/index.js';
 import { findImage } from './find-image.js';
 import { modelFromImage } from './image-model.js';
 import { modelForSnapshot } from './observed-model.js';
@@ -37,6 +38,14 @@ export type PreflightModel =
     }
   | { readonly model: null; readonly why: string };
 
+/** What the caller knows of a hypervisor that it does not tell itself. */
+export interface HostKnowledge {
+  /** The file it was booted from. */
+  readonly image?: HypervisorImage | null;
+  /** The release whose rules count; null, the default, is what it says it is. */
+  readonly release?: XenRelease | null;
+}
+
 /** A hypervisor that can be operated, and a copy of it that can be tried on. */
 export interface OpenHost {
   readonly port: HypervisorPort;
@@ -58,16 +67,18 @@ export function hostText(spec: HostSpec): string {
 }
 
 /**
- * Opens a hypervisor; `image` is the file it was booted from, where the caller knows it. The code that
- * calls into Xen is loaded only here, when it is wanted.
+ * Opens a hypervisor. The code that calls into Xen is loaded only here, when it is wanted.
  */
-export async function openHost(spec: HostSpec, image: HypervisorImage | null): Promise<OpenHost> {
+export async function openHost(
+  spec: HostSpec,
+  { image = null, release = null }: HostKnowledge = {},
+): Promise<OpenHost> {
   if (spec.kind === 'xen') {
     const { openXen, OrderedPort } = await import('../hypervisor/xen/index.js');
     const port = new OrderedPort(await openXen());
     return {
       port,
-      preflightModel: (snapshot, payloads) => runningModel(snapshot, image, payloads),
+      preflightModel: (snapshot, payloads) => runningModel(snapshot, { image, release }, payloads),
     };
   }
   let symbols = readXensyms('');
@@ -102,21 +113,23 @@ export async function isControlDomain(): Promise<boolean> {
  */
 async function runningModel(
   snapshot: Snapshot,
-  given: HypervisorImage | null,
+  { image: given = null, release: named = null }: HostKnowledge,
   payloads: readonly PayloadInput[],
 ): Promise<PreflightModel> {
   const { buildId, version, release } = snapshot.hypervisor;
+  const judged = named === null ? judgedAs(release) : { release: named, assumption: null };
   if (buildId === null) return { model: null, why: 'the running Xen has no build-id' };
   if (given !== null) requireImage(given, buildId);
   const image = given ?? (await findImage(buildId));
   if (image === null) {
     const { readRunningSymbols } = await import('../hypervisor/xen/index.js');
-    return modelWithoutImage(snapshot, await readRunningSymbols(), payloads);
+    return modelWithoutImage(snapshot, await readRunningSymbols(), payloads, judged);
   }
   if (image.symbols === null) return { model: null, why: `${image.file} has no symbols` };
-  const booted = modelFromImage(image, release).model;
+  const booted = modelFromImage(image, judged.release).model;
   const observed = withLoaded({ ...booted, buildId }, snapshot, payloads);
-  return { ...observed, version, symbols: image.symbols, image: async () => image };
+  const unknown = [...assumed(judged), ...observed.unknown];
+  return { ...observed, unknown, version, symbols: image.symbols, image: async () => image };
 }
 
 /**
@@ -127,12 +140,13 @@ export function modelWithoutImage(
   snapshot: Snapshot,
   xensyms: string | null,
   payloads: readonly PayloadInput[],
+  judged: JudgedRelease = judgedAs(snapshot.hypervisor.release),
 ): PreflightModel {
-  const { buildId, version, release } = snapshot.hypervisor;
+  const { buildId, version } = snapshot.hypervisor;
   const why = `no image with the running Xen's build-id ${buildId} was found in /boot or /usr/lib/debug; name it with --image`;
   if (buildId === null || xensyms === null) return { model: null, why };
   const symbols = readXensyms(xensyms);
-  const booted = modelFromSymbols({ buildId, release, symbols });
+  const booted = modelFromSymbols({ buildId, release: judged.release, symbols });
   if (typeof booted === 'string') return { model: null, why: `${why} (${booted})` };
   const { model, opaque, unknown } = withLoaded(booted, snapshot, payloads);
   const noImage = () =>
@@ -141,9 +155,13 @@ export function modelWithoutImage(
     );
   return {
     ...{ model, opaque, version, symbols },
-    unknown: [UNKNOWN_BYTES, ...unknown],
+    unknown: [...assumed(judged), UNKNOWN_BYTES, ...unknown],
     image: noImage,
   };
+}
+
+function assumed({ assumption }: JudgedRelease): readonly string[] {
+  return assumption === null ? [] : [assumption];
 }
 
 /** The model with what is loaded, as far as it is known, and what is not, in words. */

@@ -13,7 +13,7 @@ export {
   type SymbolLookup,
   topPayload,
 } from './model.js';
-export { KNOWN_MINORS, type Rules, rulesFor } from './rules.js';
+export { type JudgedRelease, judgedAs, KNOWN_MINORS, type Rules, rulesFor } from './rules.js';
 export { stalePayloads } from './stale-payloads.js';
 export { type Answer, isNameAccepted, upload } from './upload.js';
 export type {

@@ -94,6 +94,26 @@ export function rulesFor(release: XenRelease): Rules {
   };
 }
 
+/** Which rules a release is judged by. */
+export interface JudgedRelease {
+  /** The release itself where its rules are known, else the newest known one. */
+  readonly release: XenRelease;
+  /** In words, what is assumed; null where nothing is. */
+  readonly assumption: string | null;
+}
+
+/** The release whose rules count for this one: nobody is locked out of a Xen that is newer than this program. */
+export function judgedAs(release: XenRelease): JudgedRelease {
+  const { major, minor } = release;
+  const isKnown = major === 4 && minor >= KNOWN_MINORS.first && minor <= KNOWN_MINORS.last;
+  if (isKnown) return { release, assumption: null };
+  const newest = { major: 4, minor: KNOWN_MINORS.last, patch: null };
+  return {
+    release: newest,
+    assumption: `the rules of Xen ${formatRelease(release)} are not known, those of ${formatRelease(newest)} are taken`,
+  };
+}
+
 /**
  * NCAPINTS (asm/cpufeatures.h): the public feature words, Xen's own and those of bugs. New words came
  * with security fixes too: minor version → pairs of the first patch level and the number from it on.

@@ -252,12 +252,18 @@ for (const [answer, code, expected] of [
   });
 }
 
-test('the host comes from --host, XSPLICE_HOST, or the state directory, and is always told', (t) => {
-  const state = temporaryFolder(t);
-  const env = { XDG_STATE_HOME: state };
-  const expected = `embedded:${join(state, 'xsplice-ts', 'embedded')}`;
-  assert.equal(runCli(['init', '--image', DEMO_IMAGE], { env }).code, 0);
-  assert.equal(documentOf(runCli(['list', '--json'], { env }))['host'], expected);
+test('the host comes from --host or XSPLICE_HOST, is always told, and never the simulator by accident', (t) => {
+  const env = { XDG_STATE_HOME: temporaryFolder(t) };
+  for (const words of [
+    ['init', '--image', DEMO_IMAGE],
+    ['list'],
+    ['apply', demo('hello'), '--yes', '--quiet'],
+    ['which', 'xen_extra_version'],
+  ]) {
+    const { code, stderr } = runCli(words, { env });
+    assert.equal(code, 64, words.join(' '));
+    assert.match(stderr, /mount -t xenfs.*--host embedded:DIR/);
+  }
   const other = embeddedHost(t)[1];
   const byVariable = runCli(['list', '--json'], { env: { ...env, XSPLICE_HOST: other } });
   assert.equal(documentOf(byVariable)['host'], other);

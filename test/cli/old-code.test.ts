@@ -158,7 +158,7 @@ test('a function that is unchanged byte by byte, while its callee is not: ids re
   const [code, ...later] = answer['history'] as readonly (Version & { sizeBytes: number })[];
   assert.ok(code !== undefined && later.length === 0);
   const address = BigInt(code.address);
-  const opened = await openHost(parseHostSpec(host[1]), null);
+  const opened = await openHost(parseHostSpec(host[1]));
   t.after(() => opened.port.close());
   const { model } = await opened.preflightModel(await opened.port.observe(), []);
   const image = readImage(readFileSync(DEMO_IMAGE), DEMO_IMAGE);

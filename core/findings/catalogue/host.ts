@@ -15,6 +15,14 @@ export const HOST = {
     mend: 'It is xen, or embedded:DIR with the directory of an embedded hypervisor.',
     exitCode: EXIT.usage,
   },
+  'no-host': {
+    severity: 'error',
+    title: 'No host named',
+    what: 'Neither --host nor XSPLICE_HOST names a hypervisor, and /proc/xen does not say that this is a dom0.',
+    where: [],
+    mend: 'In a dom0, mount xenfs: mount -t xenfs xenfs /proc/xen. To try things without Xen, name an embedded hypervisor: --host embedded:DIR.',
+    exitCode: EXIT.usage,
+  },
   'bad-build-id': {
     severity: 'error',
     title: 'Not a build-id',

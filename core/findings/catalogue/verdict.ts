@@ -45,6 +45,20 @@ export const VERDICT = {
     where: [],
     mend: 'What Xen would do with it could not be verified, and malformed payloads have killed hypervisors: nothing was changed. Build it again, or try it on an embedded hypervisor.',
   },
+  'not-verified': {
+    severity: 'error',
+    title: 'No verdict',
+    what: 'An image was given, and what its loader answers could not be computed. The message says why.',
+    where: [],
+    mend: 'Use the xen-syms of the same build. With --build-id instead of --image, only the chain is checked.',
+  },
+  'release-unknown': {
+    severity: 'warning',
+    title: 'Judged by the rules of another release',
+    what: 'The release of the hypervisor is newer than the rules that this version of xsplice-ts knows. The newest known rules are taken.',
+    where: [],
+    mend: 'Update xsplice-ts, or name the release whose rules are to be used with --xen 4.N.',
+  },
   'unknown-release': {
     severity: 'error',
     title: 'Release without known rules',
