@@ -19,6 +19,7 @@ import {
   runCli,
   temporaryFolder,
 } from '../support/cli.js';
+import { editStateFile } from '../support/formats.js';
 
 const IMAGE = ['--image', DEMO_IMAGE] as const;
 const OLD_CODE = ['--check', 'old-code', '--yes'] as const;
@@ -476,11 +477,10 @@ test('an uploaded payload is compared by its file', (t) => {
 test('an embedded hypervisor without its image takes it from --image', (t) => {
   const host = embeddedHost(t);
   const folder = host[1].slice('embedded:'.length);
-  const path = join(folder, 'hypervisor.json');
-  const state = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
-  assert.ok(state['image']);
-  delete state['image'];
-  writeFileSync(path, JSON.stringify(state));
+  editStateFile(folder, (state) => {
+    assert.ok(state['image']);
+    return { ...state, image: null };
+  });
   const words = ['plan', demo('hello'), ...host, '--check', 'old-code'];
   assert.match(refused(...words).stderr, /created without its image\nName the image/);
   succeed(...words, ...IMAGE);

@@ -28,7 +28,7 @@ function loadedPayload(model: Model, payload: ModelPayload): LoadedPayload {
     metadata: metadataOf(model, payload),
     functions: memory.isMapped(payload.funcs.address)
       ? functionsOf(memory, rules, payload).map((func) =>
-          func.nameAddress === 0n ? '' : memory.string(func.nameAddress).text,
+          memory.isMapped(func.nameAddress) ? memory.string(func.nameAddress).text : '',
         )
       : [],
     reverted: payload.reverted,
