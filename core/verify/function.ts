@@ -1,4 +1,4 @@
-import { LIVEPATCH_FUNC } from '../abi/livepatch.js';
+import { KSYM_NAME_LEN, LIVEPATCH_FUNC } from '../abi/livepatch.js';
 import { type AddressSpace, formatAddress } from './memory.js';
 import type { ModelPayload } from './model.js';
 import type { Rules } from './rules.js';
@@ -38,7 +38,31 @@ export interface PatchedFunction {
   } | null;
 }
 
-/** Reads the function entries of a loaded payload. */
+/**
+ * The name of a function entry, latin1, cut where Xen's own table cuts names; null where its pointer leads to
+ * nothing that is mapped. Xen loads such a payload where old_addr is given, since it does not read the name then.
+ */
+export function functionName(
+  memory: AddressSpace,
+  { nameAddress }: PatchedFunction,
+): string | null {
+  return memory.isMapped(nameAddress) ? memory.name(nameAddress).slice(0, KSYM_NAME_LEN) : null;
+}
+
+/**
+ * The function entries of a loaded payload; none where they are in memory that Xen has freed (4.20, 4.18.4,
+ * 4.19.1: a section that is not allocated stays in the file's buffer).
+ */
+export function functionsInMemory(
+  memory: AddressSpace,
+  rules: Rules,
+  payload: Pick<ModelPayload, 'funcs'>,
+): readonly PatchedFunction[] {
+  const { address, count } = payload.funcs;
+  return count > 0 && memory.isMapped(address) ? functionsOf(memory, rules, payload) : [];
+}
+
+/** Reads the function entries of a loaded payload. Faults where they are not mapped, as Xen would. */
 export function functionsOf(
   memory: AddressSpace,
   rules: Rules,

@@ -3,10 +3,18 @@ export { createModel, type HypervisorFacts } from './create.js';
 export { checkExpectations } from './expectations.js';
 export type { HazardCode } from './explain/index.js';
 export { findingsOfFaults } from './fault-findings.js';
-export { functionsOf, type PatchedFunction, startsWithEndbr } from './function.js';
+export {
+  functionName,
+  functionsInMemory,
+  functionsOf,
+  type PatchedFunction,
+  startsWithEndbr,
+} from './function.js';
 export { AddressSpace, MemoryFault, type Region } from './memory.js';
 export {
   findPayload,
+  type IdSpan,
+  idAt,
   type Model,
   type ModelPayload,
   type SymbolLookup,

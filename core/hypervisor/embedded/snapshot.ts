@@ -1,5 +1,10 @@
-import { buildIdFromBytes } from '../../abi/ids.js';
-import { functionsOf, type Model, type ModelPayload } from '../../verify/index.js';
+import {
+  functionName,
+  functionsInMemory,
+  idAt,
+  type Model,
+  type ModelPayload,
+} from '../../verify/index.js';
 import type { LoadedPayload, Snapshot } from '../snapshot.js';
 
 /** Longest metadata that is split into strings, in bytes: a whole payload is not larger. */
@@ -15,22 +20,18 @@ export function snapshotOf(model: Model, version: string): Snapshot {
 
 function loadedPayload(model: Model, payload: ModelPayload): LoadedPayload {
   const { memory, rules } = model;
-  const id = (span: ModelPayload['buildId']) =>
-    memory.isMapped(span.address) ? buildIdFromBytes(memory.read(span.address, span.length)) : null;
   const position = model.applied.indexOf(payload.name);
   return {
     name: payload.name,
     state: payload.state,
     rc: payload.rc,
-    buildId: id(payload.buildId),
-    depends: id(payload.depends),
+    buildId: idAt(memory, payload.buildId),
+    depends: idAt(memory, payload.depends),
     position: position < 0 ? null : position + 1,
     metadata: metadataOf(model, payload),
-    functions: memory.isMapped(payload.funcs.address)
-      ? functionsOf(memory, rules, payload).map((func) =>
-          func.nameAddress === 0n ? '' : memory.string(func.nameAddress).text,
-        )
-      : [],
+    functions: functionsInMemory(memory, rules, payload).map(
+      (func) => functionName(memory, func) ?? '',
+    ),
     reverted: payload.reverted,
   };
 }

@@ -55,6 +55,12 @@ export const HAZARD_EXPLANATIONS = {
     since: ALL,
     mend: 'Keep one entry for each function.',
   },
+  'function-name-unmapped': {
+    what: 'The name of a function leads to no text. The loader does not read it where old_addr is given; debug key x, which lists the payloads, prints it. Whether that kills the host was not tried yet.',
+    where: ['resolve_old_address, livepatch_printall (common/livepatch.c)'],
+    since: ALL,
+    mend: 'Build the payload again: the name of each function has to be a string in it.',
+  },
   'patched-by-other': {
     what: 'The jump of the other payload is overwritten. Its fix of this function is lost without a word, although list shows it as applied.',
     where: [APPLY],

@@ -11,6 +11,7 @@ import { startsWithEndbr } from '../function.js';
 import {
   checkWholeEntries,
   contentsAddress,
+  hasMaxFaults,
   type Loading,
   named,
   refuse,
@@ -52,7 +53,7 @@ export const functions: Stage = (loading) => {
   draft.functionStates = states;
   let fault: StageResult = 0;
 
-  for (let i = 0; i < count; i++) {
+  for (let i = 0; i < count && !hasMaxFaults(loading); i++) {
     const func = wrap64(address + BigInt(i * entryBytes));
     const version = memory.u8(func + BigInt(LIVEPATCH_FUNC.version));
     if (version !== rules.payloadVersion) {
@@ -139,7 +140,7 @@ function resolveOldAddress(loading: Loading, entry: Entry): StageResult {
   const field = entry.address + BigInt(LIVEPATCH_FUNC.old_addr);
   if (memory.u64(field) !== 0n) return 0;
   const nameAddress = memory.u64(entry.address + BigInt(LIVEPATCH_FUNC.name));
-  const { text } = memory.string(nameAddress);
+  const text = memory.name(nameAddress);
   const found = model.symbols.lookup(text) ?? lookupInPayloads(model, text);
   if (found === null) {
     return refuseEntry(

@@ -3,6 +3,7 @@ import { KSYM_NAME_LEN } from '../../abi/livepatch.js';
 import { functionsOf } from '../function.js';
 import {
   ELF_SYM,
+  hasMaxFaults,
   type Loading,
   type LoadingSymbol,
   refuse,
@@ -27,6 +28,7 @@ export const newSymbols: Stage = (loading) => {
   let fault: StageResult = 0;
 
   for (const symbol of loading.symbols.slice(1)) {
+    if (hasMaxFaults(loading)) break;
     const fullName = payloadSymbolName(loading, symbol);
     if (fullName === null) continue;
     // The copies are made with strlcpy(…, KSYM_NAME_LEN).
@@ -52,7 +54,7 @@ function payloadSymbolName(loading: Loading, symbol: LoadingSymbol): string | nu
   if (!section) return null;
   const flags = section.header.flags;
   if (!(flags & SHF_ALLOC)) return null;
-  const name = loading.memory.string(symbol.nameAddress).text;
+  const name = loading.memory.name(symbol.nameAddress);
   if (name === '') return null;
   return flags & SHF_MERGE && name.startsWith('.L') ? null : name;
 }

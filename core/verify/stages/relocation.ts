@@ -1,6 +1,7 @@
 import { XEN_ERRNO } from '../../abi/errno.js';
 import {
   contentsAddress,
+  hasMaxFaults,
   type Loading,
   type LoadingSection,
   named,
@@ -81,6 +82,7 @@ function applyRela(loading: Loading, target: LoadingSection, rela: LoadingSectio
   let fault: StageResult = 0;
   // The loop's counter is an unsigned int; the bound is a division of 64-bit values.
   for (let i = 0n; rela.header.size !== 0n && i < rela.header.size / entrySize; i++) {
+    if (hasMaxFaults(loading)) break;
     fault = applyEntry(loading, target, rela, { index: i, offset: i * entrySize }) || fault;
   }
   return fault;
