@@ -4,6 +4,7 @@ import { checkBindings } from './bindings.js';
 import { checkCriticalCode } from './critical-code.js';
 import { checkInstructionEnds } from './instruction-ends.js';
 import { checkLifetime } from './lifetime.js';
+import { checkNames } from './names.js';
 import { checkOverlaps } from './overlaps.js';
 import { checkReplace } from './replace.js';
 import { checkSizes } from './sizes.js';
@@ -32,6 +33,7 @@ export function checkHazards(
     ...checkOverlaps(subject),
     ...checkCriticalCode(subject),
     ...checkBindings(subject),
+    ...checkNames(subject),
     ...checkLifetime(subject),
     ...(context.intent === 'replace' ? checkReplace(subject) : []),
   ];
