@@ -108,6 +108,13 @@ function regionsOf(memory: readonly MemoryRange[], file: string): readonly Regio
         { hint: 'The image may be damaged: compare it with the one of its package.' },
       );
     }
+    if (last !== undefined && end < endOf(last)) {
+      throw new XspliceError(
+        'bad-image',
+        `${file}: parts of its memory overlap: one ends at 0x${endOf(last).toString(16)}, the next begins at 0x${end.toString(16)}`,
+        { hint: 'The image is damaged: compare it with the one of its package.' },
+      );
+    }
     const bytes = new Uint8Array(Number(end - base));
     for (const range of ranges) bytes.set(range.bytes, Number(range.address - base));
     const writable = first?.writable ?? false;
