@@ -1,6 +1,11 @@
-import { type AddressSpace, findPayload, type Model, PAGE_SIZE } from '../verify/index.js';
+import {
+  type AddressSpace,
+  findPayload,
+  functionsInMemory,
+  type Model,
+  PAGE_SIZE,
+} from '../verify/index.js';
 import { type Instruction, loadDisassembler } from '../x86/index.js';
-import { sitesOf } from './subject.js';
 
 /** Ours: no function of Xen is larger by far, and a size out of a table is not trusted. */
 const MAX_CODE_BYTES = 256n * 1024n;
@@ -38,11 +43,12 @@ function withoutPatches(model: Model): AddressSpace {
   for (const name of [...model.applied].reverse()) {
     const payload = findPayload(model, name);
     if (payload === null) continue;
-    sitesOf(model, payload).forEach(({ start }, i) => {
-      const saved = payload.functionStates[i]?.savedBytes;
-      if (saved !== undefined && memory.readOrNull(start, saved.length) !== null) {
-        memory.write(start, saved, () => true);
-      }
+    functionsInMemory(model.memory, model.rules, payload).forEach(({ oldAddress }, i) => {
+      const state = payload.functionStates[i];
+      if (!state?.applied) return;
+      const start = oldAddress + BigInt(state.patchOffset);
+      if (memory.readOrNull(start, state.savedBytes.length) === null) return;
+      memory.write(start, state.savedBytes, () => true);
     });
   }
   return memory;

@@ -42,9 +42,10 @@ export function indexSites(sites: readonly PatchSite[] = []): SiteIndex {
 /** None for a site of no bytes. */
 function cellsOf({ start, end }: PatchSite): readonly bigint[] {
   if (end <= start) return [];
-  const first = start / CELL_BYTES;
-  const count = Number((end - 1n) / CELL_BYTES - first) + 1;
-  return Array.from({ length: count }, (_, i) => first + BigInt(i));
+  const last = (end - 1n) / CELL_BYTES;
+  const cells: bigint[] = [];
+  for (let cell = start / CELL_BYTES; cell <= last; cell++) cells.push(cell);
+  return cells;
 }
 
 function overlap(a: PatchSite, b: PatchSite): boolean {

@@ -46,7 +46,7 @@ export function functionName(
   memory: AddressSpace,
   { nameAddress }: PatchedFunction,
 ): string | null {
-  return memory.isMapped(nameAddress) ? memory.name(nameAddress).slice(0, KSYM_NAME_LEN) : null;
+  return memory.isMapped(nameAddress) ? memory.name(nameAddress, KSYM_NAME_LEN) : null;
 }
 
 /**
@@ -71,22 +71,33 @@ export function functionsOf(
   const entryBytes = BigInt(LIVEPATCH_FUNC.sizeBytes[rules.payloadVersion]);
   return Array.from({ length: funcs.count }, (_, i) => {
     const at = funcs.address + BigInt(i) * entryBytes;
-    const flags = rules.payloadVersion === 2 ? memory.u8(at + BigInt(LIVEPATCH_FUNC.expect)) : 0;
+    const expect = rules.payloadVersion === 2 ? expectationAt(memory, at + FIELD.expect) : null;
     return {
-      nameAddress: memory.u64(at + BigInt(LIVEPATCH_FUNC.name)),
-      newAddress: memory.u64(at + BigInt(LIVEPATCH_FUNC.new_addr)),
-      oldAddress: memory.u64(at + BigInt(LIVEPATCH_FUNC.old_addr)),
-      newSize: memory.u32(at + BigInt(LIVEPATCH_FUNC.new_size)),
-      oldSize: memory.u32(at + BigInt(LIVEPATCH_FUNC.old_size)),
-      expect:
-        rules.payloadVersion === 2
-          ? {
-              enabled: (flags & 1) !== 0,
-              length: (flags >> 1) & 31,
-              reserved: flags >> 6,
-              dataAddress: at + BigInt(LIVEPATCH_FUNC.expect) + 1n,
-            }
-          : null,
+      nameAddress: memory.u64(at + FIELD.name),
+      newAddress: memory.u64(at + FIELD.newAddress),
+      oldAddress: memory.u64(at + FIELD.oldAddress),
+      newSize: memory.u32(at + FIELD.newSize),
+      oldSize: memory.u32(at + FIELD.oldSize),
+      expect,
     };
   });
+}
+
+const FIELD = {
+  name: BigInt(LIVEPATCH_FUNC.name),
+  newAddress: BigInt(LIVEPATCH_FUNC.new_addr),
+  oldAddress: BigInt(LIVEPATCH_FUNC.old_addr),
+  newSize: BigInt(LIVEPATCH_FUNC.new_size),
+  oldSize: BigInt(LIVEPATCH_FUNC.old_size),
+  expect: BigInt(LIVEPATCH_FUNC.expect),
+};
+
+function expectationAt(memory: AddressSpace, at: bigint): PatchedFunction['expect'] {
+  const flags = memory.u8(at);
+  return {
+    enabled: (flags & 1) !== 0,
+    length: (flags >> 1) & 31,
+    reserved: flags >> 6,
+    dataAddress: at + 1n,
+  };
 }

@@ -228,16 +228,16 @@ export class AddressSpace {
     return { text: this.name(address), terminated: this.#unterminatedAt(address) === null };
   }
 
-  /** The same text for a comparison, as strcmp makes it: where the string ends is not looked for. */
-  name(address: bigint): string {
+  /** The first characters of the same text, for a comparison: where the string ends is not looked for. */
+  name(address: bigint, maxBytes = MAX_TEXT_BYTES): string {
     const { start, bytes } = this.#readable(address);
     const offset = Number(address - start);
-    const near = bytes.subarray(offset, offset + MAX_TEXT_BYTES);
+    const near = bytes.subarray(offset, offset + maxBytes);
     const nul = near.indexOf(0);
-    if (nul >= 0 || near.length === MAX_TEXT_BYTES) {
+    if (nul >= 0 || near.length === maxBytes) {
       return latin1(nul < 0 ? near : near.subarray(0, nul));
     }
-    const text = latin1(joined([...this.#runs(address, MAX_TEXT_BYTES)]));
+    const text = latin1(joined([...this.#runs(address, maxBytes)]));
     const end = text.indexOf('\0');
     return end < 0 ? text : text.slice(0, end);
   }

@@ -115,15 +115,16 @@ function checkEntry(loading: Loading, entry: Entry): StageResult {
         verifyDistance(loading, entry);
 }
 
+const FRESH: FunctionState = { applied: false, patchOffset: 0, savedBytes: new Uint8Array(0) };
+
 /**
  * Not applied. Where Xen keeps the state in the section itself (4.14 up to 4.17.2, 4.18.0), it is what
  * the file says: an entry that claims to be applied is skipped by APPLY, and REVERT then writes the
  * bytes that the file has for it.
  */
 function initialState({ memory, rules }: Loading, func: bigint): FunctionState {
-  const fresh = { applied: false, patchOffset: 0, savedBytes: new Uint8Array(0) };
-  if (rules.has('stateOutside') || !rules.has('payloadV2')) return fresh;
-  if (memory.u8(func + BigInt(LIVEPATCH_FUNC.applied)) !== LIVEPATCH_FUNC_APPLIED) return fresh;
+  if (rules.has('stateOutside') || !rules.has('payloadV2')) return FRESH;
+  if (memory.u8(func + BigInt(LIVEPATCH_FUNC.applied)) !== LIVEPATCH_FUNC_APPLIED) return FRESH;
   const patchOffset = rules.has('endbr')
     ? memory.u8(func + BigInt(LIVEPATCH_FUNC.patch_offset))
     : 0;

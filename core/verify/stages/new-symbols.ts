@@ -29,10 +29,8 @@ export const newSymbols: Stage = (loading) => {
 
   for (const symbol of loading.symbols.slice(1)) {
     if (hasMaxFaults(loading)) break;
-    const fullName = payloadSymbolName(loading, symbol);
-    if (fullName === null) continue;
-    // The copies are made with strlcpy(…, KSYM_NAME_LEN).
-    const name = fullName.slice(0, KSYM_NAME_LEN - 1);
+    const name = payloadSymbolName(loading, symbol);
+    if (name === null) continue;
     const value = symbolValue(loading, symbol);
     const newSymbol = !newAddresses.has(value);
     if (newSymbol && (model.symbols.lookup(name) ?? lookupInPayloads(model, name)) !== null) {
@@ -47,6 +45,9 @@ export const newSymbols: Stage = (loading) => {
   return fault;
 };
 
+/** The copies are made with strlcpy(…, KSYM_NAME_LEN). */
+const MAX_NAME_BYTES = KSYM_NAME_LEN - 1;
+
 /** is_payload_symbol: the name, or null for a symbol that stays out of the table. */
 function payloadSymbolName(loading: Loading, symbol: LoadingSymbol): string | null {
   const index = loading.memory.u16(wrap64(symbol.address + ELF_SYM.shndx));
@@ -54,7 +55,7 @@ function payloadSymbolName(loading: Loading, symbol: LoadingSymbol): string | nu
   if (!section) return null;
   const flags = section.header.flags;
   if (!(flags & SHF_ALLOC)) return null;
-  const name = loading.memory.name(symbol.nameAddress);
+  const name = loading.memory.name(symbol.nameAddress, MAX_NAME_BYTES);
   if (name === '') return null;
   return flags & SHF_MERGE && name.startsWith('.L') ? null : name;
 }
