@@ -10,7 +10,7 @@ import { hazard, type Subject } from './subject.js';
  */
 export function checkBindings(subject: Subject): readonly Finding[] {
   const { context, sites } = subject;
-  const functions = sites.map(({ name }) => name);
+  const functions = sites.flatMap(({ symbol }) => symbol ?? []);
   const names = new Set([...(context.imports ?? []), ...functions]);
   return [...names].flatMap((name) => [
     ...checkAmbiguous(subject, name),

@@ -98,11 +98,19 @@ function regionsOf(memory: readonly MemoryRange[], file: string): readonly Regio
     const next = groups[index + 1]?.[0]?.address;
     const whole = last === undefined ? base : pageEnd(endOf(last));
     const end = next !== undefined && next >= base && next < whole ? next : whole;
-    total += end - base;
+    // What is claimed counts: where parts overlap, it is more than what is mapped.
+    total += whole - base;
     if (total > BigInt(MAX_MEMORY_SIZE)) {
       throw new XspliceError(
         'image-too-large',
         `${file} would take ${total} bytes or more of memory; Xen takes at most ${MAX_MEMORY_SIZE}`,
+      );
+    }
+    if (last !== undefined && end < endOf(last)) {
+      throw new XspliceError(
+        'image-damaged',
+        `${file}: parts of its memory overlap: one ends at 0x${endOf(last).toString(16)}, the next begins at 0x${end.toString(16)}`,
+        { hint: 'The image is damaged: compare it with the one of its package.' },
       );
     }
     const bytes = new Uint8Array(Number(end - base));

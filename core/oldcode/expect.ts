@@ -2,7 +2,7 @@ import { LIVEPATCH_FUNC, LIVEPATCH_OPAQUE_SIZE, SECTION } from '../abi/livepatch
 import { sectionByName, sectionBytes } from '../elf/index.js';
 import { type Finding, XspliceError } from '../findings/index.js';
 import type { Payload } from '../payload/index.js';
-import { ownerOf, type RunningCode, readOrNull } from './running.js';
+import { ownerOf, type RunningCode } from './running.js';
 import { type PatchSite, sitesWithin } from './sites.js';
 import type { Trial } from './trial-load.js';
 
@@ -42,7 +42,7 @@ export function withExpectations(payload: Payload, trial: Trial): ExpectationRes
     const { name, oldAddress, oldSize } = patch;
     const wanted = Math.min(LIVEPATCH_OPAQUE_SIZE, oldSize);
     const { length, reason } = comparablePrefix(code, oldAddress, wanted);
-    const old = readOrNull(code.model, oldAddress, length);
+    const old = code.model.memory.readOrNull(oldAddress, length);
     const at = Number(section.offset) + index * LIVEPATCH_FUNC.sizeBytes[2] + LIVEPATCH_FUNC.expect;
     bytes.fill(0, at, at + 1 + LIVEPATCH_OPAQUE_SIZE);
     if (reason !== null) findings.push(finding(payload, name, length, wanted, reason));
@@ -61,7 +61,7 @@ export function comparablePrefix(
   wanted: number,
 ): { readonly length: number; readonly reason: string | null } {
   const end = address + BigInt(wanted);
-  if (readOrNull(code.model, address, wanted) === null) {
+  if (code.model.memory.readOrNull(address, wanted) === null) {
     return { length: 0, reason: 'its old code is not in memory' };
   }
   const sites: readonly { readonly at: bigint; readonly reason: string }[] = [

@@ -1,6 +1,6 @@
 import { XspliceError } from '../findings/index.js';
 import { type CodeExtent, imageBytes } from './image-code.js';
-import { ownerOf, type RunningCode, readOrNull, throughTrampolines } from './running.js';
+import { ownerOf, type RunningCode, throughTrampolines } from './running.js';
 
 /** One code that a function has had, or has. */
 export interface CodeVersion {
@@ -134,5 +134,7 @@ function version(code: RunningCode, address: bigint, kind: CodeVersion['kind']):
 function bytesAt(code: RunningCode, address: bigint): Uint8Array | null {
   const extent = ownerOf(code, throughTrampolines(code, address))?.extent;
   if (!extent) return null;
-  return readOrNull(code.model, extent.address, extent.sizeBytes) ?? imageBytes(code.base, extent);
+  return (
+    code.model.memory.readOrNull(extent.address, extent.sizeBytes) ?? imageBytes(code.base, extent)
+  );
 }

@@ -3,11 +3,19 @@ export { answerOf, type Operation, type XenAnswer } from './answer.js';
 export { createModel, type HypervisorFacts } from './create.js';
 export { checkExpectations } from './expectations.js';
 export { findingsOfFaults } from './fault-findings.js';
-export { functionsOf, type PatchedFunction, startsWithEndbr } from './function.js';
+export {
+  functionName,
+  functionsInMemory,
+  functionsOf,
+  type PatchedFunction,
+  startsWithEndbr,
+} from './function.js';
 export { adviceFor, hintFor } from './hints.js';
 export { AddressSpace, MemoryFault, type Region } from './memory.js';
 export {
   findPayload,
+  type IdSpan,
+  idAt,
   type Model,
   type ModelPayload,
   type SymbolLookup,

@@ -71,6 +71,14 @@ export const HAZARDS = {
     since: ALL,
     mend: 'Keep one entry for each function.',
   },
+  'function-name-unmapped': {
+    severity: 'warning',
+    title: 'Function name leads nowhere',
+    what: 'The name of a function leads to no text. The loader does not read it where old_addr is given; debug key x, which lists the payloads, prints it. Whether that kills the host was not tried yet.',
+    where: ['resolve_old_address, livepatch_printall (common/livepatch.c)'],
+    since: ALL,
+    mend: 'Build the payload again: the name of each function has to be a string in it.',
+  },
   'patched-by-other': {
     severity: 'warning',
     title: 'Function patched by another payload',

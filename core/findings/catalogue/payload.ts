@@ -111,6 +111,13 @@ export const PAYLOAD = {
     since: '4.14.',
     mend: 'End each key=value string with a NUL.',
   },
+  'payload-metadata-cut': {
+    severity: 'note',
+    title: 'Metadata not read to its end',
+    what: '.modinfo holds more strings than are read here. Xen keeps them all.',
+    where: [],
+    mend: 'Nothing has to be done.',
+  },
   'payload-no-build-id': {
     severity: 'error',
     title: 'Payload without build-id',

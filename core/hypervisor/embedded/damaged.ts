@@ -3,7 +3,6 @@ import { XspliceError } from '../../findings/index.js';
 /** The state folder does not hold what it should. */
 export function damaged(what: string, cause?: unknown): XspliceError {
   return new XspliceError('state-damaged', `The embedded hypervisor's state is damaged: ${what}`, {
-    hint: 'Create it anew with xsplice-ts init.',
     cause,
   });
 }

@@ -156,7 +156,7 @@ describe('the state of an embedded hypervisor', () => {
       assert.equal((await new ModelPort(HOST, await open()).upload('p', bytes)).hypercallRc, 0);
       const port = new ModelPort(HOST, await open());
       await assert.rejects(port.act('p', 'APPLY', { timeoutNs: 0, nodeps: false }), {
-        code: 'fatal-verdict',
+        code: 'would-be-fatal',
         message: /write of read-only address/,
       });
     });
