@@ -10,6 +10,8 @@ import { type Cell, renderTable } from '../terminal/table.js';
 /** Rows shown of a long plan unless everything is asked for: the first and the last. */
 const ROWS_AT_START = 5;
 const ROWS_AT_END = 2;
+/** Assumptions named of a payload unless everything is asked for. */
+const SHOWN_ASSUMPTIONS = 2;
 
 /** `embedded:DIR · Xen 4.17.7, build-id b47c8ae82c7e`. */
 export function renderHost(
@@ -40,9 +42,7 @@ export function renderPlan(
   }
   if (verification !== null) {
     lines.push(`${style.bold('Verdict')}  ${verdictText(verification, style)}`);
-    if (verbose && 'predictions' in verification) {
-      lines.push(...assumptionsOf(verification.predictions).map((text) => `  assumed: ${text}`));
-    }
+    lines.push(...restLines(verification, style, verbose));
   }
   return lines.join('\n');
 }
@@ -125,12 +125,10 @@ function verdictText(verification: Verification, style: Style): string {
   if ('notVerified' in verification) {
     return style.warn(escapeText(`not verified: ${verification.notVerified}`));
   }
-  const { ok, version, predictions, unknown } = verification;
+  const { ok, version, predictions } = verification;
   if (ok) {
-    const assumed = assumptionsOf(predictions).length;
-    const note = assumed === 0 ? '' : `, if ${assumed} assumption(s) hold (--verbose)`;
-    const limit = unknown.length === 0 ? '' : ` (not known: ${unknown.join('; ')})`;
-    return style.good(escapeText(`Xen ${version} will accept each${note}${limit}`));
+    const condition = assumptionsOf(predictions).size === 0 ? '' : ', if what is assumed holds';
+    return style.good(escapeText(`Xen ${version} will accept each${condition}`));
   }
   const bad = predictions.find(({ outcome }) => outcome === 'refused' || outcome === 'fatal');
   const what = bad === undefined ? 'it' : `the ${bad.step.action} of ${escapeName(bad.step.name)}`;
@@ -139,7 +137,30 @@ function verdictText(verification: Verification, style: Style): string {
   return style.bad(escapeText(`Xen ${version} would ${verb} ${what}${stage}`));
 }
 
-function assumptionsOf(predictions: readonly Prediction[]): readonly string[] {
-  const all = predictions.flatMap(({ assumptions }) => assumptions).map(escapeText);
-  return [...new Set(all)];
+/** What the verdict rests on, a line a payload, and what is not known of the hypervisor. */
+function restLines(verification: Verification, style: Style, verbose: boolean): readonly string[] {
+  if (!('predictions' in verification)) return [];
+  const lines = [...assumptionsOf(verification.predictions)].map(([name, all]) => {
+    const shown = verbose ? all : all.slice(0, SHOWN_ASSUMPTIONS);
+    const more = all.length - shown.length;
+    const rest = more > 0 ? `; ${more} more with --verbose` : '';
+    return `${style.bold('Assumed')}  ${escapeName(name)}: ${escapeText(shown.join('; '))}${rest}`;
+  });
+  const { unknown } = verification;
+  if (unknown.length > 0) {
+    lines.push(`${style.bold('Unknown')}  ${escapeText(unknown.join('; '))}`);
+  }
+  return lines;
+}
+
+/** By the name of the payload, each assumption once. */
+function assumptionsOf(predictions: readonly Prediction[]): ReadonlyMap<string, readonly string[]> {
+  const byName = new Map<string, Set<string>>();
+  for (const { step, assumptions } of predictions) {
+    if (assumptions.length === 0) continue;
+    const all = byName.get(step.name) ?? new Set();
+    for (const text of assumptions) all.add(text);
+    byName.set(step.name, all);
+  }
+  return new Map([...byName].map(([name, all]) => [name, [...all]]));
 }

@@ -91,7 +91,7 @@ export async function change(
   const plan = isChange
     ? withHooksFirst(planned.plan, snapshot, payloads, await copy())
     : planned.plan;
-  const verification = isChange ? await verifyPlan(plan, payloads, await copy()) : null;
+  const verification = isChange ? await verifyPlan(plan, snapshot, payloads, await copy()) : null;
   const findings = [
     ...plan.findings,
     ...(guard?.payloads.flatMap((payload) => payload.findings) ?? []),
@@ -131,7 +131,7 @@ function executionOptions(options: ChangeOptions): ExecutionOptions {
 }
 
 function hazardsIn(verification: Verification | null): readonly Finding[] {
-  return verification !== null && 'hazards' in verification ? verification.hazards : [];
+  return verification?.hazards ?? [];
 }
 
 /** The copy is asked for by guard, verification and plan: it is made once, images are read once. */

@@ -10,12 +10,17 @@ const ENDBR64_POISON = 0x011f0f66;
 /**
  * Whether the trampoline has to leave the first instruction alone (is_endbr64; 4.17, 4.14.5, 4.15.3,
  * 4.16.1; is_endbr64_poison since 4.17). The read faults where the address is not mapped. Where the code
- * is not known, it is taken to have none.
+ * is not known, it is taken to have none, which is an assumption where it `decides` anything.
  */
-export function startsWithEndbr(memory: AddressSpace, rules: Rules, address: bigint): boolean {
+export function startsWithEndbr(
+  memory: AddressSpace,
+  rules: Rules,
+  address: bigint,
+  decides = true,
+): boolean {
   if (!rules.has('endbr')) return false;
   if (!memory.isKnown(address)) {
-    memory.guess(`the code at ${formatAddress(address)} does not begin with ENDBR64`);
+    if (decides) memory.guess(`the code at ${formatAddress(address)} does not begin with ENDBR64`);
     return false;
   }
   const first = memory.u32(address);

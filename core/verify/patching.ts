@@ -63,7 +63,9 @@ export function patchFunctions(
       log.push({ level: 'warning', text });
       return state;
     }
-    const patchOffset = startsWithEndbr(memory, rules, func.oldAddress) ? ENDBR64_LEN : 0;
+    // Where a jump is written, what is behind it does not matter to the verdict.
+    const isNop = func.newAddress === 0n;
+    const patchOffset = startsWithEndbr(memory, rules, func.oldAddress, isNop) ? ENDBR64_LEN : 0;
     const length = patchLength(func, patchOffset);
     // `len` is unsigned: a NOP shorter than the ENDBR64 in front of it would wrap. Xen then copies
     // 4 GiB, which ends in a page fault.
@@ -72,7 +74,7 @@ export function patchFunctions(
     const savedBytes = memory.isKnown(site)
       ? memory.read(site, length).slice()
       : new Uint8Array(length);
-    const code = func.newAddress === 0n ? nopBytes(length) : trampoline(func, patchOffset);
+    const code = isNop ? nopBytes(length) : trampoline(func, patchOffset);
     memory.write(site, code, canWrite);
     return { applied: true, patchOffset, savedBytes };
   });

@@ -174,7 +174,8 @@ function verifySize(loading: Loading, entry: Entry): StageResult {
     });
   }
   const oldAddress = memory.u64(func + BigInt(LIVEPATCH_FUNC.old_addr));
-  const endbr = startsWithEndbr(memory, rules, oldAddress) ? ENDBR64_LEN : 0;
+  const decides = oldSize < ARCH_PATCH_INSN_SIZE + ENDBR64_LEN;
+  const endbr = startsWithEndbr(memory, rules, oldAddress, decides) ? ENDBR64_LEN : 0;
   const smallest = ARCH_PATCH_INSN_SIZE + endbr;
   if (oldSize >= smallest) return 0;
   return refuseEntry(loading, entry, XEN_ERRNO.EINVAL, null, {
