@@ -1,0 +1,76 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { fail, kill, read, signal } from './calls.js';
+import { faultsText, type Part, type Setting, type Trial, tableOf } from './trial.js';
+
+const USAGE = `Lets everything go wrong around the embedded hypervisor, and looks at what is true then.
+
+  npm run test:faults [-- --all] [--seed N] [--part NAME]… [--only TEXT]
+  npm run test:faults -- --part PART --only SCENARIO --at CALL --how HOW [--lasting] [--text | --json]
+
+The first takes a share of a seed, or all; the second does one thing again, as the report of faults says it.
+Exit code 1 where anything is wrong.
+`;
+
+/** In the order in which they run. */
+const PARTS: Readonly<Record<string, Part>> = { kill, fail, read, signal };
+
+/** Seed of a share where none is given. */
+const SEED = 1;
+
+const { values } = parseArgs({
+  options: {
+    all: { type: 'boolean', default: false },
+    seed: { type: 'string', default: String(SEED) },
+    part: { type: 'string', multiple: true, default: Object.keys(PARTS) },
+    only: { type: 'string', default: '' },
+    at: { type: 'string' },
+    how: { type: 'string' },
+    lasting: { type: 'boolean', default: false },
+    text: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+async function main(): Promise<void> {
+  if (values.help) {
+    console.log(USAGE);
+    return;
+  }
+  const scratch = mkdtempSync(join(tmpdir(), 'xsplice-faults-'));
+  const setting: Setting = {
+    seed: Number(values.seed),
+    all: values.all,
+    scratch,
+    only: values.only,
+    at: values.at === undefined ? null : Number(values.at),
+    how: values.how ?? null,
+    lasting: values.lasting,
+    text: values.text ? true : values.json ? false : null,
+  };
+  const trials: Trial[] = [];
+  try {
+    for (const name of values.part) {
+      const part = PARTS[name];
+      if (part === undefined) throw new Error(`no part ${name}: ${Object.keys(PARTS).join(', ')}`);
+      const start = performance.now();
+      const done = await part(setting);
+      trials.push(...done);
+      console.error(
+        `${name}: ${done.length} in ${((performance.now() - start) / 1000).toFixed(0)} s`,
+      );
+    }
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+  const wrong = trials.filter(({ faults }) => faults.length > 0);
+  if (wrong.length > 0) console.log(`${faultsText(trials)}\n`);
+  console.log(tableOf(trials, setting.seed));
+  console.log(`\n${trials.length} tried, ${wrong.length} wrong`);
+  if (wrong.length > 0 || trials.length === 0) process.exitCode = 1;
+}
+
+await main();

@@ -1,0 +1,39 @@
+import { CHAIN, DEMO_IMAGE, demo } from '../support/cli.js';
+
+type Words = readonly string[];
+
+/**
+ * One command that changes the embedded hypervisor. Which states it may leave follows from its own plan: each
+ * step of it may have been done, or not yet. A command without a plan leaves the state before or after it.
+ */
+export interface Scenario {
+  readonly name: string;
+  /** Commands that make the state before. */
+  readonly setup: readonly Words[];
+  /** The command whose calls are spoilt. From any of its legal states it also leads to the state after. */
+  readonly command: Words;
+  /** True where `--dry-run` of the command gives its steps. */
+  readonly hasPlan: boolean;
+}
+
+const init: Words = ['init', '--image', DEMO_IMAGE, '--yes'];
+const apply = (count: number): Words => ['apply', ...CHAIN.slice(0, count), '--yes'];
+
+/** A verb that changes something needs one line here, and every part of the fault tests has it. */
+export const SCENARIOS: readonly Scenario[] = [
+  { name: 'apply5', setup: [init], command: apply(5), hasPlan: true },
+  {
+    name: 'revert',
+    setup: [init, apply(5)],
+    command: ['revert', '--to', 'base', '--yes'],
+    hasPlan: true,
+  },
+  {
+    name: 'replace',
+    setup: [init, apply(2)],
+    command: ['replace', demo('replace'), '--yes'],
+    hasPlan: true,
+  },
+  { name: 'init', setup: [], command: init, hasPlan: false },
+  { name: 're-init', setup: [init, apply(2)], command: init, hasPlan: false },
+];
