@@ -6,6 +6,9 @@ import { ElfError } from './errors.js';
  */
 const MAX_SHARING = 8;
 
+/** What a name belongs to, for messages. */
+export type NameOwner = 'section' | 'symbol' | 'dynamic entry' | 'version';
+
 /** NUL-terminated names by offset: the contents of a SHT_STRTAB section. */
 export class StringTable {
   /** One character a byte. */
@@ -26,7 +29,7 @@ export class StringTable {
    * Offset 0 of an empty table is the empty name, as the specification has it. Fails on an offset
    * past the end and on a name whose NUL is missing; `owner` and `index` say whose name it is.
    */
-  at(offset: number, owner: 'section' | 'symbol', index: number): string {
+  at(offset: number, owner: NameOwner, index: number): string {
     const known = this.#known.get(offset);
     if (known !== undefined) return known;
     if (offset === 0 && this.#text.length === 0) return '';
