@@ -13,6 +13,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   abi: ['findings'],
   elf: ['findings'],
   x86: ['findings'],
+  // The dynamic linker's rules: no Xen, and files only through what is passed in.
+  link: ['elf'],
   image: ['findings', 'abi', 'elf'],
   payload: ['findings', 'abi', 'elf'],
   // Xen's rules know what Xen's interface says and how a finding looks, and nothing else.

@@ -51,6 +51,38 @@ export const SHN = {
 } as const;
 
 export const PT = { NULL: 0, LOAD: 1, DYNAMIC: 2, INTERP: 3, NOTE: 4, PHDR: 6, TLS: 7 } as const;
+
+/** Tags of the dynamic section; names as readelf prints them. */
+export const DT = {
+  NULL: 0,
+  NEEDED: 1,
+  PLTRELSZ: 2,
+  HASH: 4,
+  STRTAB: 5,
+  SYMTAB: 6,
+  RELA: 7,
+  RELASZ: 8,
+  STRSZ: 10,
+  SONAME: 14,
+  RPATH: 15,
+  REL: 17,
+  PLTREL: 20,
+  JMPREL: 23,
+  INIT_ARRAYSZ: 27,
+  RUNPATH: 29,
+  RELRSZ: 35,
+  RELR: 36,
+  GNU_HASH: 0x6ffffef5,
+  VERSYM: 0x6ffffff0,
+  FLAGS_1: 0x6ffffffb,
+  VERDEF: 0x6ffffffc,
+  VERDEFNUM: 0x6ffffffd,
+  VERNEED: 0x6ffffffe,
+  VERNEEDNUM: 0x6fffffff,
+} as const;
+
+/** In DT_FLAGS_1: a program, whatever its type says. */
+export const DF_1_PIE = 0x08000000n;
 export const PF = { X: 1, W: 2, R: 4 } as const;
 
 export const STB = { LOCAL: 0, GLOBAL: 1, WEAK: 2, GNU_UNIQUE: 10 } as const;

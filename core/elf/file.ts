@@ -72,7 +72,7 @@ export interface ElfFile {
 }
 
 /** Sizes that the specification gives, in bytes. */
-const SIZES = {
+export const SIZES = {
   32: { header: 52, section: 40, segment: 32 },
   64: { header: 64, section: 64, segment: 56 },
 } as const;
@@ -108,7 +108,8 @@ export function readElf(bytes: Uint8Array): ElfFile {
   return { class: elfClass, bytes, header, sections, segments };
 }
 
-function checkIdent(file: ByteReader): 32 | 64 {
+/** The class, once all of e_ident is known to be in order. */
+export function checkIdent(file: ByteReader): 32 | 64 {
   if (file.sizeBytes < 4 || file.u32(0, 'e_ident') !== MAGIC) {
     throw new ElfError('elf-not-elf', {
       field: 'e_ident',
@@ -302,10 +303,11 @@ function sectionNames(
   );
 }
 
-function readSegment(
+/** Program header `index` of a table that is all there. */
+export function readSegment(
   file: ByteReader,
   elfClass: 32 | 64,
-  header: ElfHeader,
+  header: Pick<ElfHeader, 'programHeaderOffset'>,
   index: number,
 ): ElfSegment {
   const at = Number(header.programHeaderOffset) + index * SIZES[elfClass].segment;

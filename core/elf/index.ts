@@ -16,6 +16,18 @@ export {
   STT,
 } from './constants.js';
 export { sectionByName, sectionBytes, segmentBytes } from './contents.js';
+export {
+  type DynamicSection,
+  dynamicValue,
+  readDynamic,
+} from './dynamic.js';
+export {
+  pointersOf,
+  readDynamicRelocations,
+  readRelr,
+  symbolRelocations,
+} from './dynamic-relocations.js';
+export { readDynamicSymbols } from './dynamic-symbols.js';
 export { ElfError, type ElfErrorCode, type ElfProblem } from './errors.js';
 export {
   type ElfFile,
@@ -25,7 +37,9 @@ export {
   looksLikeElf,
   readElf,
 } from './file.js';
+export { MappedFile, PAGE_SIZE } from './mapped.js';
 export { type ElfNote, readNotes } from './notes.js';
+export { type ElfProgram, readProgram } from './program.js';
 export {
   type ElfRelocation,
   type RelocationTable,
@@ -41,3 +55,11 @@ export {
   readSymbolTable,
   symbolEntrySize,
 } from './symbols.js';
+export {
+  type DefinedVersion,
+  type NeededVersions,
+  readSymbolVersions,
+  type SymbolVersions,
+  VERSION_HIDDEN,
+  versionIndex,
+} from './versions.js';

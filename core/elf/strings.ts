@@ -11,6 +11,9 @@ const MAX_SHARING = 8;
  */
 const MAX_NAME_BYTES = 16 * 1024 * 1024;
 
+/** What a name belongs to, for messages. */
+export type NameOwner = 'section' | 'symbol' | 'dynamic entry' | 'version';
+
 /** NUL-terminated names by offset: the contents of a SHT_STRTAB section. */
 export class StringTable {
   /** One character a byte. */
@@ -33,7 +36,7 @@ export class StringTable {
    * Offset 0 of an empty table is the empty name, as the specification has it. Fails on an offset
    * past the end and on a name whose NUL is missing; `owner` and `index` say whose name it is.
    */
-  at(offset: number, owner: 'section' | 'symbol', index: number): string {
+  at(offset: number, owner: NameOwner, index: number): string {
     const known = this.#known.get(offset);
     const name = known ?? this.#read(offset, owner, index);
     this.#all -= name.length;

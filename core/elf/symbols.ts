@@ -53,10 +53,19 @@ export function readSymbols(elf: ElfFile): readonly ElfSymbol[] | null {
 export function readSymbolTable(elf: ElfFile, section: ElfSection): readonly ElfSymbol[] {
   const entrySize = symbolEntrySize(elf);
   const count = entryCount(section, entrySize, MAX_SYMBOLS);
-  const bytes = sectionBytes(elf, section);
-  const names = linkedStrings(elf, section);
+  return symbolsIn(sectionBytes(elf, section), elf.class, count, linkedStrings(elf, section));
+}
+
+/** `count` symbols out of bytes that hold them all. */
+export function symbolsIn(
+  bytes: Uint8Array,
+  elfClass: 32 | 64,
+  count: number,
+  names: StringTable,
+): readonly ElfSymbol[] {
+  const entrySize = elfClass === 64 ? 24 : 16;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const readSymbol = elf.class === 64 ? readSymbol64 : readSymbol32;
+  const readSymbol = elfClass === 64 ? readSymbol64 : readSymbol32;
   const symbols: ElfSymbol[] = [];
   for (let index = 0; index < count; index++) {
     symbols.push(readSymbol(view, index * entrySize, index, names));
