@@ -41,40 +41,15 @@ const PAYLOAD_SECTIONS: readonly string[] = [
   ...HOOK_KINDS.map(hookSection),
 ];
 
-/** What is read of bytes does not change: they are asked about by the check, the plan and the ports. */
-const known = new WeakMap<Uint8Array, Payload>();
-
 /**
  * Reads a payload. Whatever is wrong inside it is a finding, so that the rest can still be seen;
- * `file` is what findings and errors call it. The bytes are kept as they are, and are read once only:
- * do not change them.
+ * `file` is what findings and errors call it. The bytes are kept as they are: do not change them.
  *
  * Fails with `elf-*` (an ElfError as cause) where the bytes are no ELF file that can be read at all,
  * with `not-a-payload` where they are another kind of ELF file, and with `payload-too-large` above
  * {@link MAX_READABLE_SIZE}. The error's findings hold the same as a Finding.
  */
 export function readPayload(bytes: Uint8Array, file: string): Payload {
-  const payload = known.get(bytes) ?? readContents(bytes, file);
-  known.set(bytes, payload);
-  return payload.file === file ? payload : calledBy(file, payload);
-}
-
-/** The same payload by another name of its file. */
-function calledBy(file: string, payload: Payload): Payload {
-  const within = (finding: Finding): Finding => ({ ...finding, file });
-  const idWithin = (id: PayloadId): PayloadId =>
-    id.status === 'malformed' ? { ...id, finding: within(id.finding) } : id;
-  return {
-    ...payload,
-    file,
-    buildId: idWithin(payload.buildId),
-    depends: idWithin(payload.depends),
-    xenDepends: idWithin(payload.xenDepends),
-    findings: payload.findings.map(within),
-  };
-}
-
-function readContents(bytes: Uint8Array, file: string): Payload {
   const elf = readHeaders(bytes, file);
   const { report, findings } = collectFindings(file);
   checkFile(elf, report);

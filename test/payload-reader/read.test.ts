@@ -321,19 +321,6 @@ describe('readPayload', () => {
     });
   }
 
-  it('bytes that were read before are the same payload, whatever the file is called', () => {
-    const bytes = buildPayload({ ...one, buildId: lying, depends: lying, xenDepends: lying });
-    const payload = readPayload(bytes, 'a.livepatch');
-    assert.equal(readPayload(bytes, 'a.livepatch'), payload);
-    const other = readPayload(bytes, 'b.livepatch');
-    assert.equal(other.elf, payload.elf);
-    assert.equal(payload.findings.length, 3);
-    // A copy of the bytes is read anew.
-    const anew = readPayload(bytes.slice(), 'b.livepatch');
-    assert.notEqual(anew.elf, payload.elf);
-    assert.deepEqual({ ...other, elf: null }, { ...anew, elf: null });
-  });
-
   it('shows the ids of a payload whose symbols and relocations are gone', () => {
     const bytes = buildElf({
       symbolTable: false,

@@ -1,0 +1,54 @@
+import { readFileSync } from 'node:fs';
+import {
+  findPayload,
+  inputFile,
+  MemoryStore,
+  ModelPort,
+  modelFromImage,
+  modelWithApplied,
+  type OpenHost,
+  type PayloadInput,
+  readImage,
+  readPayloadInputs,
+} from '../../core/index.js';
+import { DEMO_IMAGE, demo } from './cli.js';
+
+export const demoImage = readImage(readFileSync(DEMO_IMAGE), DEMO_IMAGE);
+export const booted = modelFromImage(demoImage, null);
+
+/** Payload files, read. */
+export function inputsOf(...files: readonly string[]): readonly PayloadInput[] {
+  return readPayloadInputs(files.map((file) => inputFile(file, readFileSync(file))));
+}
+
+/** An embedded hypervisor in memory, and what was asked of it. */
+export interface DemoHost extends OpenHost {
+  /** How often a copy was made. */
+  readonly copies: () => number;
+  /** What is loaded, with its state, in the order of upload. */
+  readonly loaded: () => Promise<readonly string[]>;
+}
+
+/** The demo hypervisor with these demo payloads applied, in this order. */
+export function demoHost(...applied: readonly string[]): DemoHost {
+  const model = modelWithApplied(booted.model, inputsOf(...applied.map(demo)));
+  const store = new MemoryStore(model, booted.version);
+  const port = new ModelPort({ kind: 'embedded', spec: 'embedded:test' }, store);
+  const { symbols } = demoImage;
+  if (symbols === null) throw new Error('the demo image has symbols');
+  let copies = 0;
+  return {
+    port,
+    copies: () => copies,
+    async preflightModel() {
+      copies++;
+      const { version } = store;
+      const known = { model: await store.read(), version, unknown: [], opaque: [], symbols };
+      return { ...known, image: async () => demoImage };
+    },
+    async loaded() {
+      const now = await store.read();
+      return now.payloads.map(({ name }) => `${name} ${findPayload(now, name)?.state}`);
+    },
+  };
+}
