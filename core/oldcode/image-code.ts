@@ -7,7 +7,7 @@ import {
   type SymbolTable,
   type XenSymbol,
 } from '../image/index.js';
-import { type PatchSite, readPatchSites } from './sites.js';
+import { type BootPatchSite, readPatchSites } from './sites.js';
 
 /** A piece of code between two symbols. */
 export interface CodeExtent {
@@ -28,7 +28,7 @@ export interface BaseCode {
   /** By ascending address, without gaps inside a range of code. */
   readonly extents: readonly CodeExtent[];
   /** By ascending address. */
-  readonly sites: readonly PatchSite[];
+  readonly sites: readonly BootPatchSite[];
 }
 
 /** Ours: Xen's text is below 2 MiB altogether. */

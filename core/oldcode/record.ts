@@ -15,7 +15,7 @@ export type RecordStatus =
   | { readonly status: 'invalid'; readonly finding: Finding };
 
 /** Of the line before the body, in bytes. */
-const LONGEST_HEADER = 160;
+const MAX_HEADER_BYTES = 160;
 const MAGIC = 'xsplice-record';
 
 /** The bytes of a record's section: a line with version, length and SHA-256 of the body, then JSON. */
@@ -67,7 +67,7 @@ export function readRecord(payload: Payload): RecordStatus {
   }
   try {
     const bytes = Buffer.from(sectionBytes(payload.elf, section));
-    const lineEnd = bytes.subarray(0, LONGEST_HEADER).indexOf('\n');
+    const lineEnd = bytes.subarray(0, MAX_HEADER_BYTES).indexOf('\n');
     const line = bytes.subarray(0, Math.max(lineEnd, 0)).toString('latin1');
     const [, version, length, digest] =
       /^xsplice-record (\d{1,9})(?: (\d{1,9}) ([0-9a-f]{64}))?(?: .*)?$/.exec(line) ?? [];
