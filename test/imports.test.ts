@@ -12,7 +12,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   findings: [],
   abi: ['findings'],
   elf: ['findings'],
-  x86: ['findings'],
+  x86: ['findings', 'abi'],
   image: ['findings', 'abi', 'elf'],
   payload: ['findings', 'abi', 'elf'],
   // Xen's rules know what Xen's interface says and how a finding looks, and nothing else.

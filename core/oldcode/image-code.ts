@@ -1,3 +1,4 @@
+import { countLeading } from '../abi/address.js';
 import { XspliceError } from '../findings/index.js';
 import {
   type HypervisorImage,
@@ -100,14 +101,7 @@ function isBefore(name: string, other: string): boolean {
 
 /** The extent that holds an address, of a list by ascending address; null where none does. */
 export function extentAt(extents: readonly CodeExtent[], address: bigint): CodeExtent | null {
-  let low = 0;
-  let high = extents.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((extents[middle]?.address ?? 0n) <= address) low = middle + 1;
-    else high = middle;
-  }
-  const extent = extents[low - 1];
+  const extent = extents[countLeading(extents, (e) => e.address <= address) - 1];
   if (extent === undefined || address >= extent.address + BigInt(extent.sizeBytes)) return null;
   return extent;
 }

@@ -1,3 +1,4 @@
+import { countLeading } from '../abi/address.js';
 import { ByteReader } from '../elf/index.js';
 import { type HypervisorImage, readMemory } from '../image/index.js';
 
@@ -142,16 +143,12 @@ export function sitesWithin(
   from: bigint,
   to: bigint,
 ): readonly BootPatchSite[] {
-  let low = 0;
-  let high = sites.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const site = sites[middle];
-    if (site !== undefined && site.address + BigInt(site.sizeBytes) <= from) low = middle + 1;
-    else high = middle;
-  }
+  const first = countLeading(
+    sites,
+    ({ address, sizeBytes }) => address + BigInt(sizeBytes) <= from,
+  );
   const found: BootPatchSite[] = [];
-  for (let at = low; at < sites.length; at++) {
+  for (let at = first; at < sites.length; at++) {
     const site = sites[at];
     if (site === undefined || site.address >= to) break;
     found.push(site);

@@ -1,3 +1,4 @@
+export { PAGE_SIZE } from '../abi/address.js';
 export { apply, replace, revert, unload } from './actions.js';
 export { createModel, type HypervisorFacts } from './create.js';
 export { checkExpectations } from './expectations.js';
@@ -33,4 +34,3 @@ export type {
   VerdictStage,
   Whereabouts,
 } from './verdict.js';
-export { PAGE_SIZE } from './vmap.js';
