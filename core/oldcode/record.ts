@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
 import { LIVEPATCH_MAX_SIZE } from '../abi/livepatch.js';
 import { ElfError, SHT, sectionBytes } from '../elf/index.js';
 import type { Finding } from '../findings/index.js';
-import { idOrNull, type Payload } from '../payload/index.js';
+import { idOrNull, type Payload, sha256Of } from '../payload/index.js';
 import { DIGEST_FORMAT } from './analyse.js';
 import { type CodeRecord, RECORD_FORMAT_VERSION } from './code-record.js';
 import { loadedContents, RECORD_SECTION } from './loaded-contents.js';
@@ -21,7 +20,7 @@ const MAGIC = 'xsplice-record';
 /** The bytes of a record's section: a line with version, length and SHA-256 of the body, then JSON. */
 export function encodeRecord(record: CodeRecord): Uint8Array {
   const body = Buffer.from(JSON.stringify(record), 'utf8');
-  const header = `${MAGIC} ${record.formatVersion} ${body.length} ${sha256(body)}\n`;
+  const header = `${MAGIC} ${record.formatVersion} ${body.length} ${sha256Of(body)}\n`;
   return Buffer.concat([Buffer.from(header, 'latin1'), body]);
 }
 
@@ -80,7 +79,7 @@ export function readRecord(payload: Payload): RecordStatus {
     if (String(body.length) !== length) {
       return damaged(`${length ?? 'a stated number of'} bytes`, `${body.length} bytes`);
     }
-    if (sha256(body) !== digest) return damaged(`SHA-256 ${digest}`, sha256(body));
+    if (sha256Of(body) !== digest) return damaged(`SHA-256 ${digest}`, sha256Of(body));
     const record = parseRecordBody(body.toString('utf8'));
     if (typeof record === 'string') return damaged(record, 'something else');
     if (record.formatVersion !== RECORD_FORMAT_VERSION || record.digestFormat !== DIGEST_FORMAT) {
@@ -108,8 +107,4 @@ function isOf(record: CodeRecord, payload: Payload): boolean {
     record.xenDepends === idOrNull(payload.xenDepends) &&
     record.functions.length === payload.functions.length
   );
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }

@@ -75,7 +75,7 @@ export function readFunctions(elf: ElfFile, links: Links, report: Report): Funct
       severity: 'error',
       ...place(nameless.first, LIVEPATCH_FUNC.name),
       message: `Function ${nameless.text} has no name: its pointer leads to no string in the payload`,
-      hint: 'Xen reads the name without asking, and crashes: rebuild the payload.',
+      hint: 'Xen reads the name where old_addr is 0, and prints it for debug key x, without asking: rebuild the payload.',
     });
   }
   const expected = version === null ? '1 (Xen up to 4.13) or 2 (since 4.14)' : String(version);
