@@ -18,7 +18,7 @@ export {
   LIVEPATCH_MAX_SIZE,
   type PayloadState,
 } from './abi/livepatch.js';
-export { LONGEST_NAME, nameText, payloadName, payloadNameFor } from './abi/payload-name.js';
+export { nameText, payloadName, payloadNameFor } from './abi/payload-name.js';
 export { formatRelease, parseRelease, type XenRelease } from './abi/release.js';
 export {
   type ChangeOptions,

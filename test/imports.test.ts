@@ -12,7 +12,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   findings: [],
   abi: ['findings'],
   elf: ['findings'],
-  x86: ['findings'],
+  x86: ['findings', 'abi'],
   // The dynamic linker's rules: no Xen, and files only through what is passed in.
   link: ['elf'],
   image: ['findings', 'abi', 'elf'],

@@ -8,8 +8,6 @@ export const LIVEPATCH_MAX_SIZE = 2 * 1024 * 1024;
 export const XEN_LIVEPATCH_NAME_SIZE = 128;
 /** A payload must have fewer sections than this (livepatch_header_check). */
 export const LIVEPATCH_MAX_SECTIONS = 1024;
-/** Most entries that one LIST call may ask for (livepatch_list). */
-export const LIVEPATCH_LIST_MAX = 1024;
 /** Bytes of old code that Xen can keep for a function, hence the longest NOP (4.14 on: struct's expect too). */
 export const LIVEPATCH_OPAQUE_SIZE = 31;
 /** `jmp rel32` (asm-x86/livepatch.h). */

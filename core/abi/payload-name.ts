@@ -3,7 +3,7 @@ import { XspliceError } from '../findings/index.js';
 import { XEN_LIVEPATCH_NAME_SIZE } from './livepatch.js';
 
 /** Most bytes a payload's name may have: Xen's limit counts the closing NUL. */
-export const LONGEST_NAME = XEN_LIVEPATCH_NAME_SIZE - 1;
+const MAX_NAME_BYTES = XEN_LIVEPATCH_NAME_SIZE - 1;
 
 /**
  * The name as the hypervisor port takes it: one character for each byte of its UTF-8 form, as
@@ -16,7 +16,7 @@ export function payloadName(text: string): string {
   const bytes = Buffer.from(text, 'utf8');
   if (bytes.length === 0) {
     throw new XspliceError('payload-bad-name', 'The payload name is empty', {
-      hint: `Give a name of 1 to ${LONGEST_NAME} bytes.`,
+      hint: `Give a name of 1 to ${MAX_NAME_BYTES} bytes.`,
     });
   }
   if (bytes.includes(0)) {
@@ -28,10 +28,10 @@ export function payloadName(text: string): string {
       },
     );
   }
-  if (bytes.length > LONGEST_NAME) {
+  if (bytes.length > MAX_NAME_BYTES) {
     throw new XspliceError(
       'payload-bad-name',
-      `The payload name ${JSON.stringify(text)} has ${bytes.length} bytes, Xen takes at most ${LONGEST_NAME}`,
+      `The payload name ${JSON.stringify(text)} has ${bytes.length} bytes, Xen takes at most ${MAX_NAME_BYTES}`,
       { hint: 'Rename the file, or give a shorter name.' },
     );
   }

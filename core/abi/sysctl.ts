@@ -75,14 +75,14 @@ export function encodeName(name: string): Uint8Array {
     const code = name.charCodeAt(index);
     if (code !== 0 && code <= 0xff) continue;
     const what = code === 0 ? 'a NUL' : 'a character that is not one byte';
-    throw new XspliceError('payload-bad-name', `The name ${shown} has ${what} at ${index}.`, {
+    throw new XspliceError('payload-bad-name', `The name ${shown} has ${what} at ${index}`, {
       hint: 'Choose a name of plain characters.',
     });
   }
   if (name.length >= XEN_LIVEPATCH_NAME_SIZE) {
     throw new XspliceError(
       'payload-bad-name',
-      `The name ${shown} has ${name.length} bytes; Xen takes ${XEN_LIVEPATCH_NAME_SIZE - 1} at most.`,
+      `The name ${shown} has ${name.length} bytes; Xen takes ${XEN_LIVEPATCH_NAME_SIZE - 1} at most`,
       { hint: 'Choose a shorter name.' },
     );
   }
@@ -127,7 +127,7 @@ function decodeStatus(bytes: Buffer, offset: number): PayloadStatus {
   if (state === undefined) {
     throw new XspliceError(
       'xen-bad-answer',
-      `Xen gave the payload state ${value}; only 1 (CHECKED) and 2 (APPLIED) are known.`,
+      `Xen gave the payload state ${value}; only 1 (CHECKED) and 2 (APPLIED) are known`,
       { hint: 'The hypervisor is newer than this program, or its answer was damaged.' },
     );
   }
@@ -234,7 +234,7 @@ function slice(bytes: Uint8Array, offset: number, size: number, what: string): B
   if (offset + size > bytes.length) {
     throw new XspliceError(
       'xen-bad-answer',
-      `LIST gave ${what} of ${size} bytes at ${offset}, behind the end of its buffer (${bytes.length}).`,
+      `LIST gave ${what} of ${size} bytes at ${offset}, behind the end of its buffer (${bytes.length})`,
       { hint: 'The list may have changed in between: try again.' },
     );
   }
@@ -296,14 +296,14 @@ export function encodeAction(version: InterfaceVersion, request: ActionRequest):
   if (request.nodeps && version < 0x13) {
     throw new XspliceError(
       'xen-no-nodeps',
-      `This Xen (interface 0x${version.toString(16)}: ${RELEASES_OF_INTERFACE[version]}) cannot skip the comparison of depends.`,
+      `This Xen (interface 0x${version.toString(16)}: ${RELEASES_OF_INTERFACE[version]}) cannot skip the comparison of depends`,
     );
   }
   const { timeoutNs } = request;
   if (!Number.isInteger(timeoutNs) || timeoutNs < 0 || timeoutNs > 0xffff_ffff) {
     throw new XspliceError(
       'bad-timeout',
-      `The timeout ${timeoutNs} ns does not fit: Xen takes whole nanoseconds from 0 to ${0xffff_ffff}.`,
+      `The timeout ${timeoutNs} ns does not fit: Xen takes whole nanoseconds from 0 to ${0xffff_ffff}`,
     );
   }
   const bytes = livepatchSysctl(LIVEPATCH_COMMAND.action, version);

@@ -39,7 +39,7 @@ export function decodeBuildId(bytes: Uint8Array, sizeBytes: number): BuildId {
   if (sizeBytes < 1 || sizeBytes > bytes.length - 4) {
     throw new XspliceError(
       'xen-bad-answer',
-      `Xen gave a build-id of ${sizeBytes} bytes; there is room for ${bytes.length - 4}.`,
+      `Xen gave a build-id of ${sizeBytes} bytes; there is room for ${bytes.length - 4}`,
       { hint: 'The hypervisor may be newer than this program.' },
     );
   }

@@ -2,7 +2,6 @@
 
 export const ET = { NONE: 0, REL: 1, EXEC: 2, DYN: 3, CORE: 4 } as const;
 export const EM = { I386: 3, ARM: 40, X86_64: 62, AARCH64: 183 } as const;
-export const ELFOSABI = { NONE: 0, FREEBSD: 9 } as const;
 
 export const SHT = {
   NULL: 0,
@@ -164,7 +163,6 @@ const X86_64_RELOCATIONS = namesOf(R_X86_64, 'R_X86_64_');
 const AARCH64_RELOCATIONS = namesOf(R_AARCH64, 'R_AARCH64_');
 const FILE_TYPES = namesOf(ET);
 const SECTION_TYPES = namesOf(SHT);
-const SEGMENT_TYPES = namesOf(PT);
 const SYMBOL_TYPES = namesOf({ ...STT, IFUNC: STT.GNU_IFUNC });
 const BINDINGS = namesOf({ ...STB, UNIQUE: STB.GNU_UNIQUE });
 const VISIBILITIES = namesOf(STV);
@@ -192,11 +190,6 @@ export function fileTypeName(type: number): string {
 /** `PROGBITS`, as readelf prints it. */
 export function sectionTypeName(type: number): string {
   return SECTION_TYPES.get(type) ?? hex(type);
-}
-
-/** `LOAD`, `NOTE`. */
-export function segmentTypeName(type: number): string {
-  return SEGMENT_TYPES.get(type) ?? hex(type);
 }
 
 /** `FUNC`, `OBJECT`. */

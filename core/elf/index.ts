@@ -1,20 +1,5 @@
 export { ByteReader } from './bytes.js';
 export * from './constants.js';
-export {
-  EM,
-  ET,
-  fileTypeName,
-  machineName,
-  NT_GNU_BUILD_ID,
-  PF,
-  PT,
-  relocationTypeName,
-  SHF,
-  SHN,
-  SHT,
-  STB,
-  STT,
-} from './constants.js';
 export { sectionByName, sectionBytes, segmentBytes } from './contents.js';
 export {
   type DynamicSection,

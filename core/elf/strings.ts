@@ -53,7 +53,7 @@ export class StringTable {
     return name;
   }
 
-  #read(offset: number, owner: 'section' | 'symbol', index: number): string {
+  #read(offset: number, owner: NameOwner, index: number): string {
     if (offset === 0 && this.#text.length === 0) return '';
     if (offset >= this.#text.length) {
       throw new ElfError('elf-invalid', {

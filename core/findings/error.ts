@@ -27,6 +27,21 @@ export class XspliceError extends Error {
     this.findings = detail.findings ?? [];
     this.exitCode = exitCode ?? EXIT.failed;
   }
+
+  /**
+   * The error that says the first of these findings, with its code and hint, and holds them all; null where
+   * there is none. What `detail` gives stands in place of what the finding says.
+   */
+  static of(findings: readonly Finding[], detail: FailureDetail = {}): XspliceError | null {
+    const [first] = findings;
+    if (first === undefined) return null;
+    const { code, message, hint } = first;
+    return new XspliceError(code, message, {
+      findings,
+      ...(hint === undefined ? {} : { hint }),
+      ...detail,
+    });
+  }
 }
 
 /** Whatever was thrown, as an error that can be reported: what is none of ours is `internal-error`. */

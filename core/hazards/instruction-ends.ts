@@ -1,3 +1,4 @@
+import { hex } from '../abi/address.js';
 import type { Finding } from '../findings/index.js';
 import {
   branchesInto,
@@ -7,7 +8,7 @@ import {
   mayJumpInto,
 } from '../x86/index.js';
 import { type OriginalCode, originalCode } from './original-code.js';
-import { type Extent, extentAt, hazard, hex, type PatchSite, type Subject } from './subject.js';
+import { type Extent, extentAt, hazard, type PatchSite, type Subject } from './subject.js';
 
 const MAX_NOP_BYTES = 8n;
 

@@ -1,6 +1,7 @@
+import { hex } from '../abi/address.js';
 import { LIVEPATCH_FUNC } from '../abi/livepatch.js';
 import type { Finding } from '../findings/index.js';
-import { hazard, hex, type Subject } from './subject.js';
+import { hazard, type Subject } from './subject.js';
 
 /**
  * Names that lead nowhere. The loader reads a function's name only to look its address up, so that one with

@@ -1,5 +1,6 @@
+import { hex } from '../abi/address.js';
 import type { Finding } from '../findings/index.js';
-import { extentAt, hazard, hex, type PatchSite, type Subject } from './subject.js';
+import { extentAt, hazard, type PatchSite, type Subject } from './subject.js';
 
 /**
  * Xen takes sizes and addresses as the payload states them (arch_livepatch_verify_func,

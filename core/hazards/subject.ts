@@ -1,3 +1,4 @@
+import { countLeading } from '../abi/address.js';
 import { ARCH_PATCH_INSN_SIZE, ENDBR64_LEN } from '../abi/livepatch.js';
 import { type Finding, finding, type HazardCode } from '../findings/index.js';
 import type { SymbolTable, XenSymbol } from '../image/index.js';
@@ -105,14 +106,7 @@ export function extentAt({ model, context }: Subject, address: bigint): Extent |
 }
 
 function nextAddress({ entries }: SymbolTable, { address }: XenSymbol): bigint | null {
-  let low = 0;
-  let high = entries.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((entries[middle]?.address ?? 0n) <= address) low = middle + 1;
-    else high = middle;
-  }
-  return entries[low]?.address ?? null;
+  return entries[countLeading(entries, (entry) => entry.address <= address)]?.address ?? null;
 }
 
 /** A finding of this folder: a warning about one function or the whole payload. */
@@ -127,8 +121,4 @@ export function hazard(
     ...(context.file === undefined ? {} : { file: context.file }),
     ...detail,
   });
-}
-
-export function hex(address: bigint): string {
-  return `0x${address.toString(16)}`;
 }

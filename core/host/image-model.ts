@@ -1,3 +1,4 @@
+import { PAGE_SIZE } from '../abi/address.js';
 import { formatRelease, type XenRelease } from '../abi/release.js';
 import { EM, machineName } from '../elf/index.js';
 import { XspliceError } from '../findings/index.js';
@@ -17,7 +18,6 @@ export interface BootedImage {
 
 /** Ours: the image and its .bss; Xen's own address range for both is 1 GiB, and it uses some 10 MiB. */
 const MAX_MEMORY_SIZE = 256 * 1024 * 1024;
-const PAGE_SIZE = 4096n;
 
 /**
  * The model of a hypervisor booted from this image, without payloads. `release` is what the user says it

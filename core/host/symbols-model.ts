@@ -1,3 +1,4 @@
+import { PAGE_SIZE } from '../abi/address.js';
 import type { BuildId } from '../abi/ids.js';
 import { formatRelease, type XenRelease } from '../abi/release.js';
 import type { SymbolTable } from '../image/index.js';
@@ -5,7 +6,6 @@ import { createModel, type Model, type Region, rulesFor } from '../verify/index.
 
 /** Ours: Xen's own address range is 1 GiB, and it uses some 10 MiB of it. */
 const MAX_MEMORY_SIZE = 256n * 1024n * 1024n;
-const PAGE_SIZE = 4096n;
 
 /** What is mapped once Xen has booted, between symbols of its linker script (arch/x86/xen.lds.S). */
 const PARTS: readonly (readonly [

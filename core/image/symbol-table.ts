@@ -1,3 +1,5 @@
+import { countLeading } from '../abi/address.js';
+
 /** One entry of Xen's symbol table. */
 export interface XenSymbol {
   /** `path/file.c#name` for a local symbol, the plain name for a global one. Escape before printing. */
@@ -58,16 +60,8 @@ export function createSymbolTable(entries: readonly XenSymbol[]): SymbolTable {
   }
   const bisects = first.has('symbols_sorted_offsets');
   let byName: readonly XenSymbol[] | null = null;
-  const firstAt = (address: bigint): number => {
-    let low = 0;
-    let high = entries.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((entries[middle]?.address ?? 0n) < address) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  };
+  const firstAt = (address: bigint): number =>
+    countLeading(entries, (entry) => entry.address < address);
   const at = (address: bigint): readonly XenSymbol[] => {
     const start = firstAt(address);
     let end = start;

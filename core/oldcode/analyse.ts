@@ -3,7 +3,7 @@ import type { Disassembler, Instruction } from '../x86/index.js';
 import { identityOf } from './identity.js';
 import { imageBytes } from './image-code.js';
 import { ownerOf, type RunningCode, throughTrampolines } from './running.js';
-import { type PatchSite, sitesWithin } from './sites.js';
+import { type BootPatchSite, sitesWithin } from './sites.js';
 
 /** What one function does, as far as its own bytes tell. */
 export interface CodeNode {
@@ -91,7 +91,7 @@ export function analyseCode(
 }
 
 /** Sites of Xen's own text that no payload has written over. */
-function untouchedSites(code: RunningCode, from: bigint, to: bigint): readonly PatchSite[] {
+function untouchedSites(code: RunningCode, from: bigint, to: bigint): readonly BootPatchSite[] {
   const sites = sitesWithin(code.base.sites, from, to);
   if (sites.length === 0) return sites;
   const written = code.patches.map(({ oldAddress, patchOffset, savedBytes }) => {
@@ -110,7 +110,7 @@ function restoreSites(
   bytes: Uint8Array,
   inImage: Uint8Array,
   start: bigint,
-  sites: readonly PatchSite[],
+  sites: readonly BootPatchSite[],
 ): void {
   for (const { address, sizeBytes } of sites) {
     const at = Number(address - start);

@@ -3,11 +3,11 @@ import { sectionByName, sectionBytes } from '../elf/index.js';
 import { type Finding, XspliceError } from '../findings/index.js';
 import type { Payload } from '../payload/index.js';
 import { ownerOf, type RunningCode } from './running.js';
-import { type PatchSite, sitesWithin } from './sites.js';
+import { type BootPatchSite, sitesWithin } from './sites.js';
 import type { Trial } from './trial-load.js';
 
 /** What was put into a payload's expectation fields. */
-export interface ExpectationResult {
+export interface FilledExpectations {
   readonly bytes: Uint8Array;
   /** By function, in the order of the file: how many bytes Xen will compare; 0 where it cannot. */
   readonly lengths: readonly number[];
@@ -25,7 +25,7 @@ export interface ExpectationResult {
  * loaded), gets no expectation and a warning `expectation-empty`; a shorter one a note
  * `expectation-short`. Fails with `expectation-unsupported` for payload version 1, which has none.
  */
-export function withExpectations(payload: Payload, trial: Trial): ExpectationResult {
+export function withExpectations(payload: Payload, trial: Trial): FilledExpectations {
   const section = sectionByName(payload.elf, SECTION.funcs);
   if (section === null || payload.version !== 2) {
     throw new XspliceError(
@@ -55,7 +55,7 @@ export function withExpectations(payload: Payload, trial: Trial): ExpectationRes
 }
 
 /** How many of the bytes at an address are the same on every host, and why not more. */
-export function comparablePrefix(
+function comparablePrefix(
   code: RunningCode,
   address: bigint,
   wanted: number,
@@ -81,7 +81,7 @@ export function comparablePrefix(
   return { length: Math.max(0, Number(first.at - address)), reason: first.reason };
 }
 
-function siteText({ kind }: PatchSite): string {
+function siteText({ kind }: BootPatchSite): string {
   switch (kind) {
     case 'alternative':
       return 'Xen replaces code there at boot, by CPU feature';

@@ -65,14 +65,13 @@ export function explainDifference(
     function: name,
     isLeftExpected: left.digest === comparison.expected,
     owner: right.owner,
-    lines: align(listing(disassembler, original, left), listing(disassembler, now, right)),
+    lines: align(listing(original, left), listing(now, right)),
   };
 }
 
 /** The instructions of a function, without the padding at its end. */
 export function listing(
-  disassembler: Disassembler,
-  { code }: CodeGraph,
+  { code, disassembler }: CodeGraph,
   { address, sizeBytes }: CodeNode,
 ): readonly ListedInstruction[] {
   const extent = ownerOf(code, address)?.extent;

@@ -6,6 +6,8 @@ import { type RunningCode, throughTrampolines } from './running.js';
 /** The call graph of a hypervisor with its payloads. Each function is decoded once, when first asked for. */
 export interface CodeGraph {
   readonly code: RunningCode;
+  /** What its functions are decoded with. */
+  readonly disassembler: Disassembler;
   /** The code that begins at an address; null where none does. */
   node(address: bigint): CodeNode | null;
   /** The code that runs when a function of this name is called; null where there is none. */
@@ -29,6 +31,7 @@ export function codeGraph(disassembler: Disassembler, code: RunningCode): CodeGr
   }
   return {
     code,
+    disassembler,
     node,
     named: (name) => {
       const address = addresses.get(name) ?? code.model.symbols.lookup(name);

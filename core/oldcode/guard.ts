@@ -150,7 +150,7 @@ export function checkOldCode(setting: GuardSetting, payload: Payload): OldCodeRe
   }
   const record = status.status === 'present' ? status.record : null;
   const madeOn = record === null ? ancestorsOf(trial, payload) : new Set(record.on);
-  const overlaps = foreignOverlaps(disassembler, trial, madeOn);
+  const overlaps = foreignOverlaps(trial, madeOn);
   for (const { payload: other, overlap } of overlaps) {
     if (isSettledBy(record, overlap)) continue;
     findings.push(overlapFinding(payload, other, overlap));
@@ -176,7 +176,6 @@ export function checkOldCode(setting: GuardSetting, payload: Payload): OldCodeRe
 
 /** Overlaps with applied payloads that this one was not made on. `null` as `madeOn`: with all. */
 function foreignOverlaps(
-  disassembler: Disassembler,
   trial: Trial,
   madeOn: ReadonlySet<string> | null,
 ): readonly { readonly payload: string; readonly overlap: Overlap }[] {
@@ -187,9 +186,9 @@ function foreignOverlaps(
     return isKnown ? [] : [other];
   });
   if (others.length === 0) return [];
-  const mine = footprintOf(disassembler, graph, own);
+  const mine = footprintOf(graph, own);
   return others.flatMap((other) =>
-    overlapsOf(mine, footprintOf(disassembler, graph, other)).map((overlap) => ({
+    overlapsOf(mine, footprintOf(graph, other)).map((overlap) => ({
       payload: other.payload.name,
       overlap,
     })),

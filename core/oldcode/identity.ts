@@ -18,14 +18,14 @@ export function identityOf(code: RunningCode, address: bigint): string | null {
   // Boundaries such as _etext lie at the end of a range, not in it.
   const { symbols } = code.base;
   const last = symbols.entries.at(-1)?.address ?? 0n;
-  const found = address > last + FARTHEST ? null : symbols.ownerOf(address);
+  const found = address > last + MAX_DISTANCE ? null : symbols.ownerOf(address);
   if (found === null) return null;
   const { name } = commonName(symbols.at(found.symbol.address)) ?? found.symbol;
   return place(name, found.offset);
 }
 
 /** Ours: how far behind its last symbol an address can still mean something of Xen's. */
-const FARTHEST = 2n * 1024n * 1024n;
+const MAX_DISTANCE = 2n * 1024n * 1024n;
 
 function payloadData({ payload, buildId }: PayloadCode, address: bigint): string {
   for (const { name, value, size } of payload.symbols) {

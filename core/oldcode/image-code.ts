@@ -1,3 +1,4 @@
+import { countLeading } from '../abi/address.js';
 import { XspliceError } from '../findings/index.js';
 import {
   type HypervisorImage,
@@ -7,7 +8,7 @@ import {
   type SymbolTable,
   type XenSymbol,
 } from '../image/index.js';
-import { type PatchSite, readPatchSites } from './sites.js';
+import { type BootPatchSite, readPatchSites } from './sites.js';
 
 /** A piece of code between two symbols. */
 export interface CodeExtent {
@@ -28,7 +29,7 @@ export interface BaseCode {
   /** By ascending address, without gaps inside a range of code. */
   readonly extents: readonly CodeExtent[];
   /** By ascending address. */
-  readonly sites: readonly PatchSite[];
+  readonly sites: readonly BootPatchSite[];
 }
 
 /** Ours: Xen's text is below 2 MiB altogether. */
@@ -99,14 +100,7 @@ function isBefore(name: string, other: string): boolean {
 
 /** The extent that holds an address, of a list by ascending address; null where none does. */
 export function extentAt(extents: readonly CodeExtent[], address: bigint): CodeExtent | null {
-  let low = 0;
-  let high = extents.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((extents[middle]?.address ?? 0n) <= address) low = middle + 1;
-    else high = middle;
-  }
-  const extent = extents[low - 1];
+  const extent = extents[countLeading(extents, (e) => e.address <= address) - 1];
   if (extent === undefined || address >= extent.address + BigInt(extent.sizeBytes)) return null;
   return extent;
 }

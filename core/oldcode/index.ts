@@ -22,7 +22,7 @@ export {
   compareRecord,
   type FunctionComparison,
 } from './compare.js';
-export { comparablePrefix, type ExpectationResult, withExpectations } from './expect.js';
+export { type FilledExpectations, withExpectations } from './expect.js';
 export {
   type CodeDifference,
   type ComparedLine,
@@ -53,7 +53,7 @@ export { encodeRecord, type RecordStatus, readRecord } from './record.js';
 export { type RecordOptions, type RecordResult, recordPayload } from './record-payload.js';
 export { planRevertIndependent } from './revert-one.js';
 export { type AppliedPatch, type RunningCode, runningCode } from './running.js';
-export { type PatchSite, readPatchSites } from './sites.js';
+export { type BootPatchSite, readPatchSites } from './sites.js';
 export { type Trial, type TrialResult, type TriedFunction, tryPayload } from './trial-load.js';
 export { type CodeVersion, type EffectiveCode, effectiveCode } from './which.js';
 export { withRecord } from './write-record.js';

@@ -1,5 +1,4 @@
 import { HOOK_KINDS } from '../abi/livepatch.js';
-import type { Disassembler } from '../x86/index.js';
 import type { CodeNode } from './analyse.js';
 import type { CodeGraph } from './graph.js';
 import { identityOf, variableAt } from './identity.js';
@@ -38,11 +37,7 @@ export interface Overlap {
  * The footprint of a loaded payload. Its old code counts too where it is not applied yet: the
  * payload was made for that to be what it is.
  */
-export function footprintOf(
-  disassembler: Disassembler,
-  graph: CodeGraph,
-  payload: PayloadCode,
-): Footprint {
+export function footprintOf(graph: CodeGraph, payload: PayloadCode): Footprint {
   const { code } = graph;
   const replaces = new Set<string>();
   const roots: { readonly name: string; readonly node: CodeNode }[] = [];
@@ -61,7 +56,7 @@ export function footprintOf(
   const variables = new Map<string, 'read' | 'write'>();
   for (const address of ownCode(graph, roots, payload.payload.name)) {
     const node = graph.node(address);
-    if (node !== null) addVariables(disassembler, graph, node, variables);
+    if (node !== null) addVariables(graph, node, variables);
   }
   return { payload: payload.payload.name, replaces, reaches, variables };
 }
@@ -123,8 +118,7 @@ function ownCode(
 }
 
 function addVariables(
-  disassembler: Disassembler,
-  { code }: CodeGraph,
+  { code, disassembler }: CodeGraph,
   { address, sizeBytes }: CodeNode,
   variables: Map<string, 'read' | 'write'>,
 ): void {

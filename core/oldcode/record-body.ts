@@ -4,7 +4,7 @@ import type { CodeRecord, RecordedFunction, RecordedNode } from './code-record.j
 const MAX_NODES = 65_536;
 const MAX_IDS = 1024;
 /** Ours: a build-id of SHA-512 has 128 digits. */
-const LONGEST_TEXT = 1024;
+const MAX_TEXT_LENGTH = 1024;
 
 /** The record that a JSON text holds, or what was expected where it holds none. */
 export function parseRecordBody(text: string): CodeRecord | string {
@@ -66,7 +66,7 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
 }
 
 function isText(value: unknown): value is string {
-  return typeof value === 'string' && value.length <= LONGEST_TEXT;
+  return typeof value === 'string' && value.length <= MAX_TEXT_LENGTH;
 }
 
 function isHex(value: unknown): value is string {

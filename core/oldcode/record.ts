@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
 import { LIVEPATCH_MAX_SIZE } from '../abi/livepatch.js';
 import { ElfError, SHT, sectionBytes } from '../elf/index.js';
 import { type Code, type Finding, finding } from '../findings/index.js';
-import { idOrNull, type Payload } from '../payload/index.js';
+import { idOrNull, type Payload, sha256Of } from '../payload/index.js';
 import { DIGEST_FORMAT } from './analyse.js';
 import { type CodeRecord, RECORD_FORMAT_VERSION } from './code-record.js';
 import { loadedContents, RECORD_SECTION } from './loaded-contents.js';
@@ -15,13 +14,13 @@ export type RecordStatus =
   | { readonly status: 'invalid'; readonly finding: Finding };
 
 /** Of the line before the body, in bytes. */
-const LONGEST_HEADER = 160;
+const MAX_HEADER_BYTES = 160;
 const MAGIC = 'xsplice-record';
 
 /** The bytes of a record's section: a line with version, length and SHA-256 of the body, then JSON. */
 export function encodeRecord(record: CodeRecord): Uint8Array {
   const body = Buffer.from(JSON.stringify(record), 'utf8');
-  const header = `${MAGIC} ${record.formatVersion} ${body.length} ${sha256(body)}\n`;
+  const header = `${MAGIC} ${record.formatVersion} ${body.length} ${sha256Of(body)}\n`;
   return Buffer.concat([Buffer.from(header, 'latin1'), body]);
 }
 
@@ -64,7 +63,7 @@ export function readRecord(payload: Payload): RecordStatus {
   }
   try {
     const bytes = Buffer.from(sectionBytes(payload.elf, section));
-    const lineEnd = bytes.subarray(0, LONGEST_HEADER).indexOf('\n');
+    const lineEnd = bytes.subarray(0, MAX_HEADER_BYTES).indexOf('\n');
     const line = bytes.subarray(0, Math.max(lineEnd, 0)).toString('latin1');
     const [, version, length, digest] =
       /^xsplice-record (\d{1,9})(?: (\d{1,9}) ([0-9a-f]{64}))?(?: .*)?$/.exec(line) ?? [];
@@ -77,7 +76,7 @@ export function readRecord(payload: Payload): RecordStatus {
     if (String(body.length) !== length) {
       return damaged(`${length ?? 'a stated number of'} bytes`, `${body.length} bytes`);
     }
-    if (sha256(body) !== digest) return damaged(`SHA-256 ${digest}`, sha256(body));
+    if (sha256Of(body) !== digest) return damaged(`SHA-256 ${digest}`, sha256Of(body));
     const record = parseRecordBody(body.toString('utf8'));
     if (typeof record === 'string') return damaged(record, 'something else');
     if (record.formatVersion !== RECORD_FORMAT_VERSION || record.digestFormat !== DIGEST_FORMAT) {
@@ -105,8 +104,4 @@ function isOf(record: CodeRecord, payload: Payload): boolean {
     record.xenDepends === idOrNull(payload.xenDepends) &&
     record.functions.length === payload.functions.length
   );
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }

@@ -25,7 +25,7 @@ export function planRevertIndependent(
   const footprints = new Map(
     code.payloads.map((own) => [
       own.payload.name,
-      { own, footprint: () => footprintOf(disassembler, graph, own) },
+      { own, footprint: () => footprintOf(graph, own) },
     ]),
   );
   const removed = footprints.get(target)?.footprint();

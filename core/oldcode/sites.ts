@@ -1,3 +1,4 @@
+import { countLeading } from '../abi/address.js';
 import { ByteReader } from '../elf/index.js';
 import { type HypervisorImage, readMemory } from '../image/index.js';
 
@@ -11,7 +12,7 @@ export interface Replacement {
 }
 
 /** A piece of Xen's text that may read differently on a running hypervisor than in the image. */
-export interface PatchSite {
+export interface BootPatchSite {
   readonly address: bigint;
   readonly sizeBytes: number;
   /**
@@ -42,8 +43,8 @@ type CodeImage = Pick<HypervisorImage, 'memory' | 'symbols'>;
  * ENDBR64 is changed since 4.17). Up to 4.20 alternative calls are alternatives with a replacement
  * that is a call of itself. Empty where the image has no such tables.
  */
-export function readPatchSites(image: CodeImage): readonly PatchSite[] {
-  const found = new Map<bigint, PatchSite>();
+export function readPatchSites(image: CodeImage): readonly BootPatchSite[] {
+  const found = new Map<bigint, BootPatchSite>();
   for (const site of [...alternatives(image), ...alternativeCalls(image), ...clobbered(image)]) {
     const known = found.get(site.address);
     found.set(site.address, known === undefined ? site : merge(known, site));
@@ -52,7 +53,7 @@ export function readPatchSites(image: CodeImage): readonly PatchSite[] {
 }
 
 /** Of several entries for one place the longest counts, and all replacements (ALTERNATIVE_2). */
-function merge(first: PatchSite, second: PatchSite): PatchSite {
+function merge(first: BootPatchSite, second: BootPatchSite): BootPatchSite {
   return {
     address: first.address,
     sizeBytes: Math.max(first.sizeBytes, second.sizeBytes),
@@ -79,11 +80,11 @@ function entriesOf(table: Table | null, entryBytes: number): readonly number[] {
   return Array.from({ length: count }, (_, index) => index * entryBytes);
 }
 
-function alternatives(image: CodeImage): readonly PatchSite[] {
+function alternatives(image: CodeImage): readonly BootPatchSite[] {
   const table = tableBetween(image, '__alt_instructions', '__alt_instructions_end');
   if (table === null) return [];
   const { reader, address } = table;
-  return entriesOf(table, ALT_INSTR_BYTES).map((at): PatchSite => {
+  return entriesOf(table, ALT_INSTR_BYTES).map((at): BootPatchSite => {
     const here = address + BigInt(at);
     const original = here + BigInt(reader.i32(at, 'orig_offset'));
     const replacement = here + 4n + BigInt(reader.i32(at + 4, 'repl_offset'));
@@ -113,7 +114,7 @@ function callsItself(bytes: Uint8Array): boolean {
   );
 }
 
-function alternativeCalls(image: CodeImage): readonly PatchSite[] {
+function alternativeCalls(image: CodeImage): readonly BootPatchSite[] {
   const table = tableBetween(image, '__alt_call_sites_start', '__alt_call_sites_end');
   if (table === null) return [];
   return entriesOf(table, ALT_CALL_BYTES).map((at) => ({
@@ -125,10 +126,10 @@ function alternativeCalls(image: CodeImage): readonly PatchSite[] {
 }
 
 /** The pointers between these symbols: each that leads to an ENDBR64 in text. */
-function clobbered(image: CodeImage): readonly PatchSite[] {
+function clobbered(image: CodeImage): readonly BootPatchSite[] {
   const table = tableBetween(image, '__initdata_cf_clobber_start', '__initdata_cf_clobber_end');
   if (table === null) return [];
-  return entriesOf(table, POINTER_BYTES).flatMap((at): readonly PatchSite[] => {
+  return entriesOf(table, POINTER_BYTES).flatMap((at): readonly BootPatchSite[] => {
     const address = table.reader.u64(at, 'pointer');
     const first = readMemory(image.memory, address, ENDBR64_BYTES);
     if (first === null || new ByteReader(first, 'code').u32(0, 'code') !== ENDBR64) return [];
@@ -138,20 +139,16 @@ function clobbered(image: CodeImage): readonly PatchSite[] {
 
 /** Those of the sites, given by ascending address, that share a byte with a range. */
 export function sitesWithin(
-  sites: readonly PatchSite[],
+  sites: readonly BootPatchSite[],
   from: bigint,
   to: bigint,
-): readonly PatchSite[] {
-  let low = 0;
-  let high = sites.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const site = sites[middle];
-    if (site !== undefined && site.address + BigInt(site.sizeBytes) <= from) low = middle + 1;
-    else high = middle;
-  }
-  const found: PatchSite[] = [];
-  for (let at = low; at < sites.length; at++) {
+): readonly BootPatchSite[] {
+  const first = countLeading(
+    sites,
+    ({ address, sizeBytes }) => address + BigInt(sizeBytes) <= from,
+  );
+  const found: BootPatchSite[] = [];
+  for (let at = first; at < sites.length; at++) {
     const site = sites[at];
     if (site === undefined || site.address >= to) break;
     found.push(site);

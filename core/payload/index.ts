@@ -1,4 +1,4 @@
-export { contentsOf, type InputFile, inputFile } from './input-file.js';
+export { contentsOf, type InputFile, inputFile, sha256Of } from './input-file.js';
 export type {
   Expectation,
   MetadataEntry,

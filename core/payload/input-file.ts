@@ -11,7 +11,12 @@ export interface InputFile {
 
 /** Names bytes that were read, and digests them. */
 export function inputFile(file: string, bytes: Uint8Array): InputFile {
-  return { file, bytes, sha256: createHash('sha256').update(bytes).digest('hex') };
+  return { file, bytes, sha256: sha256Of(bytes) };
+}
+
+/** Lower-case hex digest. */
+export function sha256Of(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }
 
 /** The bytes by their digest, as executePlan takes them. */

@@ -57,26 +57,39 @@ export function checkChain(
     const nothing = finding('no-payloads', { message });
     return { chain: [], cumulative: [], findings: [nothing] };
   }
-  const findings: Finding[] = [];
   const given = inFileOrder(members);
-  const linked = linkable(given, base, findings);
-  const wrongIds = checkHypervisors(linked, hypervisorId, findings);
+  const { linked, findings: unlinked } = linkable(given, base);
+  const wrongIds = otherHypervisors(linked, hypervisorId);
   const links = linksOf(linked);
 
   const roots = links.children.get(base) ?? [];
   const cumulative = roots.filter(
     (m) => m.xenDepends === hypervisorId && m.depends === hypervisorId && !hasChildren(links, m),
   );
-  if (roots.length > 1) {
-    const onlyOneIsUsed = cumulative.length === roots.length;
-    findings.push(onlyOneIsUsed ? alternativesFinding(roots) : severalRootsFinding(roots, base));
-  } else if (cumulative.length === 1 && given.length === 1) {
-    findings.push(...cumulative.map(cumulativeFinding));
-  }
-  checkForks(links, base, findings);
-  checkMissing(links, base, wrongIds, given, findings);
-  checkCycles(links, base, findings);
+  const findings = [
+    ...unlinked,
+    ...[...wrongIds].map(([id, group]) => wrongHypervisorFinding(id, hypervisorId, group)),
+    ...checkRoots(roots, cumulative, base),
+    ...(given.length === 1 ? cumulative.map(cumulativeFinding) : []),
+    ...checkForks(links, base),
+    ...checkMissing(links, base, wrongIds, given),
+    ...checkCycles(links, base),
+  ];
   return { chain: trunk(links, base), cumulative, findings };
+}
+
+/** Several that build on the base: all cumulative, or too many. */
+function checkRoots(
+  roots: readonly ChainMember[],
+  cumulative: readonly ChainMember[],
+  base: BuildId,
+): readonly Finding[] {
+  if (roots.length < 2) return [];
+  return [
+    cumulative.length === roots.length
+      ? alternativesFinding(roots)
+      : severalRootsFinding(roots, base),
+  ];
 }
 
 interface Links {
@@ -110,8 +123,8 @@ function groupBy<K, V>(values: Iterable<V>, keyOf: (value: V) => K): Map<K, V[]>
 function linkable(
   members: readonly ChainMember[],
   base: BuildId,
-  findings: Finding[],
-): readonly ChainMember[] {
+): { readonly linked: readonly ChainMember[]; readonly findings: readonly Finding[] } {
+  const findings: Finding[] = [];
   const distinct: ChainMember[] = [];
   for (const group of groupBy(members, (m) => m.sha256).values()) {
     const [first, ...others] = group;
@@ -132,22 +145,19 @@ function linkable(
     else linked.push(first);
     if (first.depends === null) findings.push(unlinkedFinding(first));
   }
-  return linked;
+  return { linked, findings };
 }
 
-/** Returns the ids of the other hypervisors that payloads were built for. */
-function checkHypervisors(
+/** The ids of the other hypervisors that payloads were built for, with these. */
+function otherHypervisors(
   members: readonly ChainMember[],
   hypervisorId: BuildId,
-  findings: Finding[],
-): ReadonlySet<BuildId> {
-  const wrongIds = new Set<BuildId>();
+): ReadonlyMap<BuildId, readonly ChainMember[]> {
+  const others = new Map<BuildId, readonly ChainMember[]>();
   for (const [id, group] of groupBy(members, (m) => m.xenDepends)) {
-    if (id === null || id === hypervisorId) continue;
-    wrongIds.add(id);
-    findings.push(wrongHypervisorFinding(id, hypervisorId, group));
+    if (id !== null && id !== hypervisorId) others.set(id, group);
   }
-  return wrongIds;
+  return others;
 }
 
 function linksOf(members: readonly ChainMember[]): Links {
@@ -171,27 +181,27 @@ function hasChildren(links: Links, member: ChainMember): boolean {
   return childrenOf(links, member).length > 0;
 }
 
-function checkForks(links: Links, base: BuildId, findings: Finding[]): void {
-  for (const [parentId, children] of links.children) {
-    if (parentId === base || children.length < 2) continue;
-    findings.push(forkFinding(parentId, links.byId.get(parentId) ?? null, children));
-  }
+function checkForks(links: Links, base: BuildId): readonly Finding[] {
+  return [...links.children]
+    .filter(([parentId, children]) => parentId !== base && children.length > 1)
+    .map(([parentId, children]) =>
+      forkFinding(parentId, links.byId.get(parentId) ?? null, children),
+    );
 }
 
 function checkMissing(
   links: Links,
   base: BuildId,
-  wrongIds: ReadonlySet<BuildId>,
+  wrongIds: ReadonlyMap<BuildId, unknown>,
   members: readonly ChainMember[],
-  findings: Finding[],
-): void {
+): readonly Finding[] {
   const unreadable = members.filter((m) => m.buildId === null);
-  for (const [parentId, children] of links.children) {
+  return [...links.children].flatMap(([parentId, children]) => {
     // A payload for another hypervisor stands on that one: it has been reported as such.
-    if (parentId === base || links.byId.has(parentId) || wrongIds.has(parentId)) continue;
+    if (parentId === base || links.byId.has(parentId) || wrongIds.has(parentId)) return [];
     const above = reach(links, children).slice(children.length);
-    findings.push(missingParentFinding(parentId, children, above, unreadable));
-  }
+    return [missingParentFinding(parentId, children, above, unreadable)];
+  });
 }
 
 /** These members, in their order, and after them all that build on them, parents first. */
@@ -205,7 +215,8 @@ function reach(links: Links, from: readonly ChainMember[]): readonly ChainMember
 }
 
 /** Each member has one parent, so a walk down from it ends at the base, at a gap, or in one cycle. */
-function checkCycles(links: Links, base: BuildId, findings: Finding[]): void {
+function checkCycles(links: Links, base: BuildId): readonly Finding[] {
+  const findings: Finding[] = [];
   const walked = new Set<ChainMember>();
   for (const start of links.byId.values()) {
     const path = new Set<ChainMember>();
@@ -222,6 +233,7 @@ function checkCycles(links: Links, base: BuildId, findings: Finding[]): void {
     const above = reach(links, cycle).slice(cycle.length);
     findings.push(cycleFinding(cycle, above));
   }
+  return findings;
 }
 
 /** From the base up, while there is exactly one member for the next place. */

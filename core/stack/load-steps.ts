@@ -107,12 +107,8 @@ export function refuseTakenNames(
       }),
     );
   }
-  const [first] = findings;
-  if (first === undefined) return;
-  throw new XspliceError('name-taken', first.message, {
-    findings,
-    ...(first.hint === undefined ? {} : { hint: first.hint }),
-  });
+  const error = XspliceError.of(findings);
+  if (error !== null) throw error;
 }
 
 /**
@@ -124,12 +120,8 @@ export function checkHypervisor(snapshot: Snapshot, payloads: readonly PlanPaylo
   const id = snapshot.hypervisor.buildId;
   if (id === null || payloads.length === 0) return;
   const findings = checkChain(payloads, id).findings.filter((f) => f.code === 'wrong-hypervisor');
-  const [first] = findings;
-  if (first === undefined) return;
-  throw new XspliceError('wrong-hypervisor', first.message, {
-    findings,
-    ...(first.hint === undefined ? {} : { hint: first.hint }),
-  });
+  const error = XspliceError.of(findings);
+  if (error !== null) throw error;
 }
 
 function whyAnew(

@@ -224,7 +224,8 @@ function orderOnTop(
       { findings: report.findings, ...(first?.hint === undefined ? {} : { hint: first.hint }) },
     );
   }
-  refuse(errors);
+  const refusal = XspliceError.of(errors);
+  if (refusal !== null) throw refusal;
   findings.push(...report.findings.filter((finding) => finding.code !== 'cumulative'));
   return payloadsOf(report.chain, open);
 }
@@ -271,15 +272,6 @@ function orderByLinks(
     for (const next of [...below].reverse()) order.add(next);
   }
   return [...order];
-}
-
-function refuse(errors: readonly Finding[]): void {
-  const [first] = errors;
-  if (first === undefined) return;
-  throw new XspliceError(first.code, first.message, {
-    findings: errors,
-    ...(first.hint === undefined ? {} : { hint: first.hint }),
-  });
 }
 
 function unreadable(payload: PlanPayload, what: string): XspliceError {

@@ -73,13 +73,10 @@ export function planRevertOne(
     const message = `${nameText(payload.name)} is above ${nameText(target.name)} and cannot be applied again without it: ${why}`;
     return [finding('not-reapplicable', { message })];
   });
-  const [first] = findings;
-  if (first !== undefined) {
-    throw new XspliceError(first.code, first.message, {
-      findings,
-      hint: `Revert everything from ${nameText(target.name)} up, then apply the files of those that are to stay.`,
-    });
-  }
+  const refusal = XspliceError.of(findings, {
+    hint: `Revert everything from ${nameText(target.name)} up, then apply the files of those that are to stay.`,
+  });
+  if (refusal !== null) throw refusal;
   const name = nameText(target.name);
   const reverts = [...above].reverse().map(({ name: each, buildId, depends }): Step => {
     return { action: 'revert', name: each, buildId, depends, reason: `is above ${name}` };

@@ -3,7 +3,7 @@ import { XspliceError } from '../findings/index.js';
 import type { LoadedPayload, Snapshot } from '../hypervisor/index.js';
 
 /** Fewest hex digits that stand for the build-id that starts with them. */
-const SHORTEST_ID = 8;
+const MIN_ID_DIGITS = 8;
 
 /**
  * The loaded payload that a person means by a name, a build-id, or the first eight or more digits of
@@ -14,7 +14,7 @@ export function selectLoaded(snapshot: Snapshot, text: string): LoadedPayload {
   const named = snapshot.payloads.find((payload) => payload.name === name);
   if (named) return named;
   const digits = text.trim().toLowerCase();
-  const isId = digits.length >= SHORTEST_ID && /^[0-9a-f]+$/.test(digits);
+  const isId = digits.length >= MIN_ID_DIGITS && /^[0-9a-f]+$/.test(digits);
   const matches = isId
     ? snapshot.payloads.filter((payload) => payload.buildId?.startsWith(digits))
     : [];

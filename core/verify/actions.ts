@@ -1,3 +1,4 @@
+import { PAGE_SIZE } from '../abi/address.js';
 import { XEN_ERRNO } from '../abi/errno.js';
 import { type HookKind, VETOING_HOOKS } from '../abi/livepatch.js';
 import { shownOnConsole } from './console.js';
@@ -23,7 +24,6 @@ import {
   type Whereabouts,
   XenPanic,
 } from './verdict.js';
-import { PAGE_SIZE } from './vmap.js';
 
 const POINTER_BYTES = 8;
 

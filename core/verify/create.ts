@@ -1,8 +1,8 @@
+import { PAGE_SIZE } from '../abi/address.js';
 import type { BuildId } from '../abi/ids.js';
 import { AddressSpace, type Region } from './memory.js';
 import type { Model, SymbolLookup } from './model.js';
 import type { Rules } from './rules.js';
-import { PAGE_SIZE } from './vmap.js';
 
 /** What is known of a hypervisor before any payload is loaded. */
 export interface HypervisorFacts {

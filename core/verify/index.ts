@@ -1,3 +1,4 @@
+export { PAGE_SIZE } from '../abi/address.js';
 export { apply, replace, revert, unload } from './actions.js';
 export { answerOf, type Operation, type XenAnswer } from './answer.js';
 export { createModel, type HypervisorFacts } from './create.js';
@@ -34,4 +35,3 @@ export type {
   VerdictStage,
   Whereabouts,
 } from './verdict.js';
-export { PAGE_SIZE } from './vmap.js';

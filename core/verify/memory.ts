@@ -1,3 +1,5 @@
+import { countLeading } from '../abi/address.js';
+
 /**
  * The memory of a hypervisor as Xen's loader sees it: ranges that are mapped, and everything else,
  * where an access ends in a page fault. The loader is replayed over it, so a fatal verdict is not
@@ -331,14 +333,7 @@ export class AddressSpace {
 
   /** The pieces that begin at an address or below: some hundred are looked through, by halves. */
   #countUpTo(address: bigint): number {
-    let low = 0;
-    let high = this.#pieces.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#pieces[middle]?.start ?? 0n) <= address) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return countLeading(this.#pieces, ({ start }) => start <= address);
   }
 
   /** The piece that has the first byte of what is read. */

@@ -1,9 +1,9 @@
+import { PAGE_SIZE } from '../abi/address.js';
 import { ARCH_PATCH_INSN_SIZE, ENDBR64_LEN } from '../abi/livepatch.js';
 import { functionsOf, type PatchedFunction, startsWithEndbr } from './function.js';
 import { type AddressSpace, MemoryFault, type WritePermission, wrap64 } from './memory.js';
 import type { FunctionState, Model, ModelPayload } from './model.js';
 import type { LogLine } from './verdict.js';
-import { PAGE_SIZE } from './vmap.js';
 
 /** Xen's longest NOP; longer runs are made of several (add_nops, ASM_NOP_MAX). */
 const MAX_NOP_BYTES = 8;

@@ -1,3 +1,4 @@
+import { PAGE_SIZE } from '../abi/address.js';
 import { XEN_ERRNO } from '../abi/errno.js';
 import { LIVEPATCH_MAX_SIZE, XEN_LIVEPATCH_NAME_SIZE } from '../abi/livepatch.js';
 import { type Loading, recordFatality, startLoading } from './loading.js';
@@ -7,7 +8,7 @@ import { NEEDS } from './rules.js';
 import type { StageId } from './stage-id.js';
 import { STAGES } from './stages/index.js';
 import { type Fault, type Verdict, type VerdictStage, XenPanic } from './verdict.js';
-import { PAGE_SIZE, pagesFor } from './vmap.js';
+import { pagesFor } from './vmap.js';
 
 /**
  * Where the file's buffer is while it is loaded: some address of the VMAP_DEFAULT range

@@ -1,7 +1,5 @@
+import { PAGE_SIZE } from '../abi/address.js';
 import { wrap64 } from './memory.js';
-
-/** Bytes of a page. */
-export const PAGE_SIZE = 4096n;
 
 /** PFN_UP: pages that these bytes need. Wraps like C's unsigned 64-bit. */
 export function pagesFor(sizeBytes: bigint): bigint {

@@ -1,3 +1,5 @@
+import { countLeading } from '../abi/address.js';
+
 /** Where execution can go after an instruction. */
 export type Flow =
   /** To the next one. `hlt`, `int n`, `vmlaunch` and their like are here: Xen goes on behind them. */
@@ -59,17 +61,9 @@ export function instructionAt(
   instructions: readonly Instruction[],
   address: bigint,
 ): Instruction | null {
-  let low = 0;
-  let high = instructions.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const candidate = instructions[middle];
-    if (candidate === undefined) return null;
-    if (address < candidate.address) high = middle;
-    else if (address >= candidate.address + BigInt(candidate.length)) low = middle + 1;
-    else return candidate;
-  }
-  return null;
+  const candidate = instructions[countLeading(instructions, (i) => i.address <= address) - 1];
+  if (candidate === undefined) return null;
+  return address < candidate.address + BigInt(candidate.length) ? candidate : null;
 }
 
 /**

@@ -75,7 +75,7 @@ async function statesBetween(scenario: Scenario, base: string): Promise<readonly
   const dry = await runProgram(words, base);
   requireDone(dry, words);
   const { plan } = JSON.parse(dry.stdout) as { plan: { steps: readonly PlannedStep[] } };
-  const host = await openHost({ kind: 'embedded', directory: base }, null);
+  const host = await openHost({ kind: 'embedded', directory: base });
   const { model } = await host.preflightModel(await host.port.observe(), []);
   if (model === null) throw new Error('an embedded hypervisor without a model');
   const store = new MemoryStore(model, 'in memory');

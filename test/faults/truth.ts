@@ -22,7 +22,7 @@ export const NONE = 'none';
 /** Looks at a state folder by reading all of it. A state that cannot be read is a truth of its own. */
 export async function truthOf(directory: string): Promise<Truth> {
   try {
-    const host = await openHost({ kind: 'embedded', directory }, null);
+    const host = await openHost({ kind: 'embedded', directory });
     try {
       const snapshot = await host.port.observe();
       const { model } = await host.preflightModel(snapshot, []);

@@ -83,7 +83,7 @@ describe('footprintOf', () => {
     const code = runningCode(base, model);
     const own = code.payloads.find(({ payload }) => payload.name === name);
     assert.ok(own);
-    return footprintOf(disassembler, codeGraph(disassembler, code), own);
+    return footprintOf(codeGraph(disassembler, code), own);
   };
 
   it('holds what new code reaches, by the path there', () => {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { PAGE_SIZE } from '../../core/abi/address.js';
 import { AddressSpace, MemoryFault, wrap64 } from '../../core/verify/memory.js';
-import { PAGE_SIZE, pageAlign, pagesFor, placeInVmap } from '../../core/verify/vmap.js';
+import { pageAlign, pagesFor, placeInVmap } from '../../core/verify/vmap.js';
 
 const BASE = 0xffff82d0_40000000n;
 const region = (at: number, length: number, writable = true) => ({

@@ -4,7 +4,7 @@ import { MemoryFault, wrap64 } from '../memory.js';
 
 const ENTRY_BYTES = 8;
 /** A payload file has no room for more. */
-const MOST_ENTRIES = BigInt(LIVEPATCH_MAX_SIZE / ENTRY_BYTES);
+const MAX_ENTRIES = BigInt(LIVEPATCH_MAX_SIZE / ENTRY_BYTES);
 
 /** `.ex_table` in prepare_payload: whole entries, which are then sorted in place. All releases. */
 export const exceptionTable: Stage = (loading) => {
@@ -15,7 +15,7 @@ export const exceptionTable: Stage = (loading) => {
   if (fault) return fault;
   const start = contentsAddress(loading, section);
   const entriesInFile = section.header.size / BigInt(ENTRY_BYTES);
-  if (entriesInFile > MOST_ENTRIES) {
+  if (entriesInFile > MAX_ENTRIES) {
     // sort() begins at the last parent of the heap, far behind everything that is mapped.
     throw new MemoryFault('read', wrap64(start + (entriesInFile / 2n) * BigInt(ENTRY_BYTES)));
   }

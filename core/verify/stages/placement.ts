@@ -1,3 +1,4 @@
+import { PAGE_SIZE } from '../../abi/address.js';
 import { XEN_ERRNO } from '../../abi/errno.js';
 import { SECTION } from '../../abi/livepatch.js';
 import {
@@ -11,7 +12,7 @@ import {
   type Stage,
 } from '../loading.js';
 import { wrap32, wrap64 } from '../memory.js';
-import { PAGE_SIZE, pageAlign, pagesFor, placeInVmap } from '../vmap.js';
+import { pageAlign, pagesFor, placeInVmap } from '../vmap.js';
 
 /** The range of vmalloc_xen is below 1 GiB: that Xen cannot give more is certain. */
 const MAX_PAGES_OF_XEN = (1n << 30n) / PAGE_SIZE;
