@@ -1,10 +1,9 @@
 /**
  * xsplice-ts as a library: live-patch payloads for Xen, read, checked, planned and applied.
  *
- * What a program usually does: read files with `readInputs`; compare them with a hypervisor image by
- * `readImage`, `modelFromImage` and `checkPayloads`; open a hypervisor with `openHost`, make a plan of
- * its snapshot with one of the `plan…` functions, try it with `preflightPlan`, and carry it out with
- * `executePlan`. Operations that cannot be done throw an XspliceError; what was found out about an input
+ * What a program usually does: compare files with a hypervisor image by `readImage`, `modelFromImage` and
+ * `check`; open a hypervisor with `openHost`, read files with `readPayloadInputs`, and have `change` plan, try, ask and
+ * carry out what is wanted. Operations that cannot be done throw an XspliceError; what was found out about an input
  * is a Finding. Names, metadata, symbols and log lines come from files and hypervisors: escape them
  * before they reach a terminal.
  *
@@ -42,7 +41,7 @@ export {
 export {
   type CheckReport,
   type CheckTarget,
-  checkPayloads,
+  check,
   type FileVerdict,
 } from './check/index.js';
 export * as elf from './elf/index.js';
@@ -107,22 +106,22 @@ export {
   type XenSymbol,
 } from './image/index.js';
 export {
-  type Admitted,
+  type ApplicationOrder,
   type BaseCode,
+  type CodeContext,
   type CodeDifference,
   type CodeGuard,
   type CodeRecord,
   type CodeVersion,
   type ComparedBytes,
   type Comparison,
+  codeContext,
   type EffectiveCode,
   effectiveCode,
   type FunctionComparison,
-  type GuardedFile,
+  type GuardFileReport,
   GuardRefusal,
   type GuardReport,
-  type GuardSetting,
-  guardSetting,
   type ListedInstruction,
   type RecordOptions,
   type RecordResult,
@@ -153,7 +152,7 @@ export {
   readPayloadInputs,
 } from './payload/index.js';
 export {
-  type Admission,
+  type ApplyTerms,
   applySteps,
   BASE,
   type ChainReport,

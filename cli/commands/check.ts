@@ -1,9 +1,9 @@
 import { type BuildId, parseBuildId } from '../../core/abi/ids.js';
-import { type CheckTarget, checkPayloads } from '../../core/check/index.js';
+import { type CheckTarget, check } from '../../core/check/index.js';
 import { EXIT, explained, XspliceError } from '../../core/findings/index.js';
 import { modelFromImage } from '../../core/host/index.js';
 import type { HypervisorImage } from '../../core/image/index.js';
-import { guardSetting } from '../../core/oldcode/index.js';
+import { codeContext } from '../../core/oldcode/index.js';
 import { readPayloadFiles } from '../files.js';
 import { openImage, releaseOf } from '../images.js';
 import type { Session } from '../session.js';
@@ -15,7 +15,7 @@ import { renderFindings } from '../views/findings.js';
 export async function run({ settings, output }: Session): Promise<number> {
   const target = targetOf(settings);
   const { inputs, findings } = readPayloadFiles(settings.words);
-  const checked = await checkPayloads(inputs, target, findings);
+  const checked = await check(inputs, target, findings);
   const report = settings.explain ? { ...checked, findings: explained(checked.findings) } : checked;
   output.document(checkFields(report));
   if (output.quiet) {
@@ -52,7 +52,7 @@ function targetOf({ image: file, buildId, xen, check }: Settings): CheckTarget {
     const { model, assumption } = modelFromImage(image, release);
     const target = { buildId: id, model, assumption, symbols: image.symbols, notVerified: null };
     if (check === 'build-id') return target;
-    return { ...target, oldCode: { guard: check, setting: guardSetting(image, model) } };
+    return { ...target, oldCode: { guard: check, context: codeContext(image, model) } };
   } catch (error) {
     // A release that nobody knows is a mistake in what was asked for, whatever the image.
     const isMistake = release !== null || check !== 'build-id';

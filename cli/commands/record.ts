@@ -1,6 +1,6 @@
 import { EXIT } from '../../core/findings/index.js';
 import { modelFromImage, modelWithApplied } from '../../core/host/index.js';
-import { type CodeRecord, guardSetting, recordPayload } from '../../core/oldcode/index.js';
+import { type CodeRecord, codeContext, recordPayload } from '../../core/oldcode/index.js';
 import { readPayload, readPayloadInputs } from '../../core/payload/index.js';
 import { exists, readEveryPayloadFile, readPayloadFiles, writeFileAs } from '../files.js';
 import { openImage, releaseOf } from '../images.js';
@@ -32,7 +32,7 @@ export async function run({ settings, output }: Session): Promise<number> {
   const below = readPayloadInputs(readEveryPayloadFile(settings.on));
   const booted = modelFromImage(image, releaseOf(settings.xen)).model;
   const model = modelWithApplied(booted, below);
-  const result = recordPayload(guardSetting(image, model), payload, { expect: settings.expect });
+  const result = recordPayload(codeContext(image, model), payload, { expect: settings.expect });
   const { record, expectationLengths, findings, bytes } = result;
   const target = settings.output ?? file;
   await writeFileAs(target, bytes, file);

@@ -44,9 +44,9 @@ export function renderCheck(report: CheckReport, style: Style, verbose: boolean)
   if (verbose) {
     for (const verdict of verdicts ?? []) {
       const { log, assumptions } = verdict.inChain ?? verdict;
-      const said = log.map((line) => `  ${verdict.file}: Xen: ${line}`);
+      const printed = log.map((line) => `  ${verdict.file}: Xen: ${line}`);
       const assumed = assumptions.map((text) => `  ${verdict.file}: assumed: ${text}`);
-      lines.push(...[...said, ...assumed].map((line) => style.dim(escapeText(line))));
+      lines.push(...[...printed, ...assumed].map((line) => style.dim(escapeText(line))));
     }
   }
   if (guard !== null) lines.push(renderGuard(guard, style, verbose));

@@ -17,9 +17,9 @@ export function renderExecution(
   style: Style,
   verbose: boolean,
 ): string {
-  const asked = report.steps.filter(({ status }) => status !== 'none' && status !== 'skipped');
+  const performed = report.steps.filter(({ status }) => status !== 'none' && status !== 'skipped');
   const lines = [];
-  if (asked.length > 0) lines.push(renderTable(rowsOf(asked, style, verbose), '  '));
+  if (performed.length > 0) lines.push(renderTable(rowsOf(performed, style, verbose), '  '));
   if (report.undone.length > 0) {
     lines.push(style.warn('Taken back:'), renderTable(rowsOf(report.undone, style, true), '  '));
   }

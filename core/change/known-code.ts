@@ -2,18 +2,18 @@ import { nameText } from '../abi/payload-name.js';
 import { XspliceError } from '../findings/index.js';
 import type { PreflightModel } from '../host/index.js';
 import { isOrderKnown, type Snapshot, stackOf } from '../hypervisor/index.js';
-import { type GuardSetting, guardSetting, runningCode } from '../oldcode/index.js';
+import { type CodeContext, codeContext, runningCode } from '../oldcode/index.js';
 
 /**
  * What guards are asked about on this hypervisor: its image's code and what is loaded. The disassembler
  * is loaded here. Fails with `host-no-model` where the hypervisor cannot be modelled, `host-no-image`, and
  * `image-no-symbols`.
  */
-export async function settingOf(copy: PreflightModel): Promise<GuardSetting> {
+export async function codeContextOf(copy: PreflightModel): Promise<CodeContext> {
   if (copy.model === null) {
     throw new XspliceError('host-no-model', `Old code cannot be compared: ${copy.why}`);
   }
-  return guardSetting(await copy.image(), copy.model);
+  return codeContext(await copy.image(), copy.model);
 }
 
 /**
@@ -22,7 +22,7 @@ export async function settingOf(copy: PreflightModel): Promise<GuardSetting> {
  * which one did so last.
  */
 export function requireKnownCode(
-  { base, model }: GuardSetting,
+  { base, model }: CodeContext,
   copy: PreflightModel,
   snapshot: Snapshot,
 ): void {

@@ -3,9 +3,9 @@ import type { HostDescription, Snapshot } from '../hypervisor/index.js';
 import {
   admit,
   admitReplacement,
+  type CodeContext,
   type CodeGuard,
   type GuardReport,
-  type GuardSetting,
   planRevertIndependent,
 } from '../oldcode/index.js';
 import type { PayloadInput } from '../payload/index.js';
@@ -21,7 +21,7 @@ import {
   planUnload,
   planUpload,
 } from '../stack/index.js';
-import { requireKnownCode, settingOf } from './known-code.js';
+import { codeContextOf, requireKnownCode } from './known-code.js';
 import type { ChangeRequest } from './request.js';
 
 /** A host as it was observed, and a copy of it to try things on, which is made once and only if asked for. */
@@ -65,16 +65,16 @@ export async function planRequest(
       return unguarded(planRevert(snapshot, { to: request.to }, { host }));
     case 'revert-one': {
       const options: PlanOptions = { host, guard: request.check };
-      const setting = await knownSetting(observed);
-      return unguarded(planRevertIndependent(snapshot, request.name, options, setting));
+      const context = await knownContext(observed);
+      return unguarded(planRevertIndependent(snapshot, request.name, options, context));
     }
     case 'replace': {
       const { payload, check } = request;
       if (check === 'build-id') return unguarded(planReplace(snapshot, payload.planned, { host }));
       const plan = planReplace(snapshot, payload.planned, { host, guard: check });
       // All that is applied is reverted first: it need not be known what it replaced.
-      const setting = await settingOf(await observed.copy());
-      return { plan, guard: admitReplacement(check, setting, payload) };
+      const context = await codeContextOf(await observed.copy());
+      return { plan, guard: admitReplacement(check, context, payload) };
     }
     case 'unload':
       return unguarded(planUnload(snapshot, request.names, { host }));
@@ -96,16 +96,16 @@ async function planFiles(
   const options: PlanOptions = { host, guard: check };
   // What is wrong with the chain is said by its own plan, and says more than the guard would.
   if (check === 'both') plan(snapshot, plannedOf(payloads), options);
-  const setting = await knownSetting(observed);
-  const { order, admitted, report } = admit(check, setting, snapshot, payloads);
-  return { plan: plan(snapshot, plannedOf(order), { ...options, admitted }), guard: report };
+  const context = await knownContext(observed);
+  const { order, terms, report } = admit(check, context, snapshot, payloads);
+  return { plan: plan(snapshot, plannedOf(order), { ...options, terms }), guard: report };
 }
 
-async function knownSetting({ snapshot, copy }: ObservedHost): Promise<GuardSetting> {
+async function knownContext({ snapshot, copy }: ObservedHost): Promise<CodeContext> {
   const known = await copy();
-  const setting = await settingOf(known);
-  requireKnownCode(setting, known, snapshot);
-  return setting;
+  const context = await codeContextOf(known);
+  requireKnownCode(context, known, snapshot);
+  return context;
 }
 
 function unguarded(plan: Plan): PlannedRequest {

@@ -34,11 +34,11 @@ export async function takeBack(
       tell(options, { kind: 'undo', step: opposite, index, total });
       let report = foundUndone(opposite, now);
       if (report === null) {
-        const tried = await runStep({ ...context, options, total }, opposite, index);
+        const attempt = await runStep({ ...context, options, total }, opposite, index);
         // Another tool may have been quicker even now, or the answer was not heard.
         const late =
-          tried.status === 'done' ? null : foundUndone(opposite, await context.port.observe());
-        report = late ?? tried;
+          attempt.status === 'done' ? null : foundUndone(opposite, await context.port.observe());
+        report = late ?? attempt;
       }
       undone.push(report);
       if (report.status !== 'done' && report.status !== 'none') return { undone, complete: false };

@@ -4,11 +4,11 @@ import { type Finding, finding } from '../findings/index.js';
 import { hazardsOf } from '../hazards/index.js';
 import type { SymbolTable } from '../image/index.js';
 import {
-  type Asked,
   askGuard,
+  type CodeContext,
   type CodeGuard,
+  type GuardAnswer,
   type GuardReport,
-  type GuardSetting,
 } from '../oldcode/index.js';
 import {
   type ChainMember,
@@ -20,7 +20,6 @@ import { type ChainReport, checkChain } from '../stack/index.js';
 import {
   answerOf,
   apply,
-  type Fault,
   findingsOfFaults,
   type Model,
   upload,
@@ -41,8 +40,8 @@ export interface CheckTarget {
   readonly isImageGiven?: boolean;
   /** That the rules are those of another release, in words; absent or null where they are not. */
   readonly assumption?: string | null;
-  /** To have the code that payloads replace compared too; the setting is of the model. */
-  readonly oldCode?: { readonly guard: CodeGuard; readonly setting: GuardSetting };
+  /** To have the code that payloads replace compared too; the context is of the model. */
+  readonly oldCode?: { readonly guard: CodeGuard; readonly context: CodeContext };
 }
 
 /** What Xen answers to the upload of one payload on an otherwise empty hypervisor. */
@@ -77,7 +76,7 @@ export interface CheckReport {
  * Reads these files as payloads, puts them into their chain, and asks Xen's rules about each. `more` are
  * findings that were made while the files were read from disk.
  */
-export async function checkPayloads(
+export async function check(
   inputs: readonly InputFile[],
   target: CheckTarget,
   more: readonly Finding[] = [],
@@ -89,24 +88,25 @@ export async function checkPayloads(
   // Without a single payload there is something worse to say than that there is nothing to chain.
   const linked = hasMembers || unread.length === 0 ? checkChain(members, target.buildId) : null;
   const { oldCode } = target;
-  const asked = oldCode && askGuard(oldCode.guard, oldCode.setting, read.payloads);
+  const guarded = oldCode && askGuard(oldCode.guard, oldCode.context, read.payloads);
   const isFree = oldCode?.guard === 'old-code';
-  const chain = isFree && linked !== null ? freeOrder(linked, asked?.order ?? []) : linked;
-  const tried =
+  const chain = isFree && linked !== null ? freeOrder(linked, guarded?.order ?? []) : linked;
+  const trials =
     target.model === null
       ? null
-      : tryAll(read.payloads, target.model, isFree ? (asked?.order ?? []) : null);
-  const verdicts = tried?.map(({ verdict }) => verdict) ?? null;
-  const refusals = (tried ?? []).flatMap(({ verdict, faults }) =>
-    findingsOfFaults(verdict, (verdict.inChain ?? verdict).operation, faults),
-  );
+      : tryAll(read.payloads, target.model, isFree ? (guarded?.order ?? []) : null);
+  const verdicts = trials?.map(({ verdict }) => verdict) ?? null;
+  const refusals = (trials ?? []).flatMap(({ verdict }) => {
+    const { operation, faults } = verdict.inChain ?? verdict;
+    return findingsOfFaults(verdict, operation, faults);
+  });
   const hazards: Finding[] = [];
-  for (const { payload, model } of tried ?? []) {
+  for (const { payload, model } of trials ?? []) {
     if (model !== null) hazards.push(...hazardsOf(payload, model, target.symbols));
   }
-  const guard = asked?.report ?? null;
-  const said = [...ofTarget(target), ...unread, ...(chain?.findings ?? []), ...refusals];
-  const findings = [...said, ...guardFindings(guard, said), ...hazards];
+  const guard = guarded?.report ?? null;
+  const others = [...ofTarget(target), ...unread, ...(chain?.findings ?? []), ...refusals];
+  const findings = [...others, ...guardFindings(guard, others), ...hazards];
   return {
     ok: findings.every(({ severity }) => severity !== 'error'),
     buildId: target.buildId,
@@ -134,11 +134,9 @@ function ofTarget({
 }
 
 /** One payload with its verdict, and the hypervisor on which it is loaded; null where it is not accepted. */
-interface Tried {
+interface PayloadTrial {
   readonly payload: PayloadInput;
   readonly verdict: FileVerdict;
-  /** Why it is not accepted: the verdict's own reason, and what comes behind it. */
-  readonly faults: readonly Fault[];
   readonly model: Model | null;
 }
 
@@ -151,15 +149,15 @@ const FREE_ORDER_FINDINGS: ReadonlySet<string> = new Set([
 ]);
 
 /** The order that the guard found, in place of the chain. */
-function freeOrder(linked: ChainReport, order: readonly Asked[]): ChainReport {
+function freeOrder(linked: ChainReport, order: readonly GuardAnswer[]): ChainReport {
   const findings = linked.findings.filter(({ code }) => FREE_ORDER_FINDINGS.has(code));
   return { chain: order.map(({ input }) => input.planned), cumulative: [], findings };
 }
 
-/** What was not said of the file already: that Xen does not take it, or that it builds on something else. */
-function guardFindings(report: GuardReport | null, said: readonly Finding[]): readonly Finding[] {
-  const wrong = new Set(said.flatMap((f) => (f.severity === 'error' ? (f.file ?? []) : [])));
-  const isChainWrong = said.some(({ severity }) => severity === 'error');
+/** What is not said of the file already: that Xen does not take it, or that it builds on something else. */
+function guardFindings(report: GuardReport | null, others: readonly Finding[]): readonly Finding[] {
+  const wrong = new Set(others.flatMap((f) => (f.severity === 'error' ? (f.file ?? []) : [])));
+  const isChainWrong = others.some(({ severity }) => severity === 'error');
   return (report?.payloads ?? []).flatMap(({ file, findings }) =>
     findings.filter(({ code }) => {
       if (code === 'trial-upload-failed' || code === 'trial-apply-failed') return !wrong.has(file);
@@ -175,8 +173,8 @@ function guardFindings(report: GuardReport | null, said: readonly Finding[]): re
 function tryAll(
   payloads: readonly PayloadInput[],
   base: Model,
-  order: readonly Asked[] | null,
-): readonly Tried[] {
+  order: readonly GuardAnswer[] | null,
+): readonly PayloadTrial[] {
   const chains = order === null ? tryChains(payloads, base) : tryOrder(order, base);
   return payloads.map((payload) => {
     const { file, name } = payload.planned;
@@ -192,38 +190,40 @@ function tryAll(
     return {
       payload,
       verdict,
-      faults: inChain?.faults ?? alone.verdict.faults,
       model: accepted ? (inChain?.model ?? alone.model) : null,
     };
   });
 }
 
-interface TriedOn {
+/** What Xen answers to upload and apply of one payload on top of others, and the hypervisor then. */
+interface ChainTrial {
   readonly answer: XenAnswer;
-  readonly faults: readonly Fault[];
   readonly model: Model;
 }
 
 /** Upload and apply, each on top of those before it. */
-function tryOrder(order: readonly Asked[], base: Model): ReadonlyMap<PayloadInput, TriedOn> {
-  const tried = new Map<PayloadInput, TriedOn>();
+function tryOrder(
+  order: readonly GuardAnswer[],
+  base: Model,
+): ReadonlyMap<PayloadInput, ChainTrial> {
+  const trials = new Map<PayloadInput, ChainTrial>();
   let below = base;
   for (const { input, verdict } of order) {
-    const result = tryOn(input, below, verdict.needsNodeps);
-    tried.set(input, result);
+    const result = tryInChain(input, below, verdict.needsNodeps);
+    trials.set(input, result);
     below = result.model;
   }
-  return tried;
+  return trials;
 }
 
 /** Upload and apply on top of the parents, parents first; payloads that have none are left out. */
 function tryChains(
   payloads: readonly PayloadInput[],
   base: Model,
-): ReadonlyMap<PayloadInput, TriedOn> {
+): ReadonlyMap<PayloadInput, ChainTrial> {
   const after = new Map<string, Model>();
   if (base.buildId !== null) after.set(base.buildId, base);
-  const tried = new Map<PayloadInput, TriedOn>();
+  const trials = new Map<PayloadInput, ChainTrial>();
   const waiting = new Set(payloads);
   // Each round does at least one, or what is left has no parent to wait for.
   for (let ready = true; ready; ) {
@@ -232,8 +232,8 @@ function tryChains(
       const { depends, buildId } = payload.planned;
       const below = depends === null ? undefined : after.get(depends);
       if (below === undefined) continue;
-      const result = tryOn(payload, below, false);
-      tried.set(payload, result);
+      const result = tryInChain(payload, below, false);
+      trials.set(payload, result);
       waiting.delete(payload);
       if (result.answer.outcome === 'accepted' && buildId !== null && !after.has(buildId)) {
         after.set(buildId, result.model);
@@ -241,15 +241,14 @@ function tryChains(
       ready = true;
     }
   }
-  return tried;
+  return trials;
 }
 
-function tryOn({ input, planned }: PayloadInput, below: Model, nodeps: boolean): TriedOn {
+function tryInChain({ input, planned }: PayloadInput, below: Model, nodeps: boolean): ChainTrial {
   const { name } = planned;
   const uploaded = upload(below, name, input.bytes);
   if (uploaded.verdict.outcome.outcome !== 'accepted') {
-    const { faults } = uploaded.verdict;
-    return { answer: answerOf('upload', uploaded.verdict), faults, model: below };
+    return { answer: answerOf('upload', uploaded.verdict), model: below };
   }
   const applied = apply(uploaded.model, name, { nodeps });
   const both: Verdict = {
@@ -257,5 +256,5 @@ function tryOn({ input, planned }: PayloadInput, below: Model, nodeps: boolean):
     log: [...uploaded.verdict.log, ...applied.verdict.log],
     assumptions: [...uploaded.verdict.assumptions, ...applied.verdict.assumptions],
   };
-  return { answer: answerOf('apply', both), faults: both.faults, model: applied.model };
+  return { answer: answerOf('apply', both), model: applied.model };
 }

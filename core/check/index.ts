@@ -1,6 +1,6 @@
 export {
   type CheckReport,
   type CheckTarget,
-  checkPayloads,
+  check,
   type FileVerdict,
 } from './check.js';

@@ -2,8 +2,8 @@ import { nameText } from '../abi/payload-name.js';
 import { XspliceError } from '../findings/index.js';
 import type { PayloadInput } from '../payload/index.js';
 import { revert } from '../verify/index.js';
-import { type CodeGuard, GuardRefusal, type GuardReport, guardedFile } from './admit.js';
-import { type GuardSetting, guardPayload } from './guard.js';
+import { type CodeGuard, fileReport, GuardRefusal, type GuardReport } from './admit.js';
+import { type CodeContext, guardPayload } from './guard.js';
 
 /**
  * Asks the guard about a payload that is to be the only one: on the hypervisor with all others
@@ -11,10 +11,10 @@ import { type GuardSetting, guardPayload } from './guard.js';
  */
 export function admitReplacement(
   guard: CodeGuard,
-  setting: GuardSetting,
+  context: CodeContext,
   input: PayloadInput,
 ): GuardReport {
-  let { model } = setting;
+  let { model } = context;
   for (const name of [...model.applied].reverse()) {
     const { model: after, verdict } = revert(model, name);
     if (after.applied.length >= model.applied.length) {
@@ -25,9 +25,9 @@ export function admitReplacement(
     }
     model = after;
   }
-  const bare = { ...setting, model };
+  const bare = { ...context, model };
   const verdict = guardPayload(guard, bare, input.payload);
-  const report = { guard, payloads: [guardedFile(bare, { input, verdict })] };
+  const report = { guard, payloads: [fileReport(bare, { input, verdict })] };
   if (!verdict.passes) throw new GuardRefusal(report);
   return report;
 }

@@ -2,18 +2,18 @@ import type { BuildId } from '../abi/ids.js';
 import { type Finding, XspliceError } from '../findings/index.js';
 import { isOrderKnown, type Snapshot, stackOf } from '../hypervisor/index.js';
 import type { PayloadInput } from '../payload/index.js';
-import type { Admission } from '../stack/index.js';
+import type { ApplyTerms } from '../stack/index.js';
 import { findPayload, type Model, unload } from '../verify/index.js';
 import type { FunctionComparison } from './compare.js';
 import { type CodeDifference, explainDifference } from './explain.js';
-import type { GuardSetting, GuardVerdict } from './guard.js';
-import { type GuardedPayload, orderByGuard } from './order.js';
+import type { CodeContext, GuardVerdict } from './guard.js';
+import { type JudgedPayload, orderByGuard } from './order.js';
 
 /** The guards that compare code. */
 export type CodeGuard = 'old-code' | 'both';
 
 /** What the guard said about one payload. */
-export interface GuardedFile {
+export interface GuardFileReport {
   readonly file: string;
   /** The name it has on the hypervisor, or would get. Escape before printing. */
   readonly name: string;
@@ -31,14 +31,14 @@ export interface GuardedFile {
 /** What a guard that compares code said: first those that pass, in the order of application. */
 export interface GuardReport {
   readonly guard: CodeGuard;
-  readonly payloads: readonly GuardedFile[];
+  readonly payloads: readonly GuardFileReport[];
 }
 
 /** Payloads that their guard lets pass, each at its turn. */
-export interface Admitted {
+export interface ApplicationOrder {
   readonly order: readonly PayloadInput[];
   /** By file, for PlanOptions. */
-  readonly admitted: ReadonlyMap<string, Admission>;
+  readonly terms: ReadonlyMap<string, ApplyTerms>;
   readonly report: GuardReport;
 }
 
@@ -70,31 +70,31 @@ export class GuardRefusal extends XspliceError {
  */
 export function admit(
   guard: CodeGuard,
-  setting: GuardSetting,
+  context: CodeContext,
   snapshot: Snapshot,
   payloads: readonly PayloadInput[],
-): Admitted {
+): ApplicationOrder {
   const applied = new Set<BuildId>(stackOf(snapshot).flatMap(({ buildId }) => buildId ?? []));
   const open = payloads.filter(({ planned: { buildId } }) => !buildId || !applied.has(buildId));
-  const model = withoutLoaded(setting.model, snapshot, open);
-  const { order, refused, report } = askGuard(guard, { ...setting, model }, open);
+  const model = withoutLoaded(context.model, snapshot, open);
+  const { order, refused, report } = askGuard(guard, { ...context, model }, open);
   if (refused.length > 0) throw new GuardRefusal(report);
   // Which payload Xen has on top is not known then: only NODEPS is sure to be taken.
   const isTopKnown = isOrderKnown(snapshot);
-  const admitted = order.map(({ input, verdict }, index): readonly [string, Admission] => {
+  const terms = order.map(({ input, verdict }, index): readonly [string, ApplyTerms] => {
     const needsNodeps = verdict.needsNodeps || (guard === 'old-code' && index === 0 && !isTopKnown);
     return [input.planned.file, { needsNodeps, reason: reasonOf(verdict) }];
   });
   const done = payloads.filter((payload) => !open.includes(payload));
   return {
     order: [...done, ...order.map(({ input }) => input)],
-    admitted: new Map(admitted),
+    terms: new Map(terms),
     report,
   };
 }
 
 /** One payload and what its guard said when it was its turn. */
-export interface Asked {
+export interface GuardAnswer {
   readonly input: PayloadInput;
   readonly verdict: GuardVerdict;
 }
@@ -102,37 +102,37 @@ export interface Asked {
 /** The order that the guard allows, those it refuses, and both as a report. */
 export function askGuard(
   guard: CodeGuard,
-  setting: GuardSetting,
+  context: CodeContext,
   payloads: readonly PayloadInput[],
 ): {
-  readonly order: readonly Asked[];
-  readonly refused: readonly Asked[];
+  readonly order: readonly GuardAnswer[];
+  readonly refused: readonly GuardAnswer[];
   readonly report: GuardReport;
 } {
   const byPayload = new Map(payloads.map((input) => [input.payload, input]));
   const { order, refused, model } = orderByGuard(
     guard,
-    setting,
+    context,
     payloads.map(({ payload, planned: { name } }) => ({ payload, name })),
   );
-  const asked = (list: readonly GuardedPayload[]) =>
-    list.flatMap(({ payload, verdict }): readonly Asked[] => {
+  const answersTo = (list: readonly JudgedPayload[]) =>
+    list.flatMap(({ payload, verdict }): readonly GuardAnswer[] => {
       const input = byPayload.get(payload);
       return input === undefined ? [] : [{ input, verdict }];
     });
-  const [passing, failing] = [asked(order), asked(refused)];
-  const files = [...passing, ...failing].map((one) => guardedFile({ ...setting, model }, one));
+  const [passing, failing] = [answersTo(order), answersTo(refused)];
+  const files = [...passing, ...failing].map((one) => fileReport({ ...context, model }, one));
   return { order: passing, refused: failing, report: { guard, payloads: files } };
 }
 
-/** A verdict with its differences; the setting is the one it was given in. */
-export function guardedFile(
-  setting: GuardSetting,
-  { input: { planned }, verdict }: Asked,
-): GuardedFile {
+/** A verdict with its differences; the context is the one it was given in. */
+export function fileReport(
+  context: CodeContext,
+  { input: { planned }, verdict }: GuardAnswer,
+): GuardFileReport {
   const { file, name } = planned;
   const differences = verdict.functions.flatMap(
-    ({ comparison }) => explainDifference(setting, comparison) ?? [],
+    ({ comparison }) => explainDifference(context, comparison) ?? [],
   );
   return { file, name, ...verdict, differences };
 }

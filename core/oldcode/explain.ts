@@ -3,7 +3,7 @@ import type { Disassembler, Instruction } from '../x86/index.js';
 import type { CodeNode } from './analyse.js';
 import type { Comparison } from './compare.js';
 import { type CodeGraph, codeGraph } from './graph.js';
-import type { GuardSetting } from './guard.js';
+import type { CodeContext } from './guard.js';
 import { identityOf } from './identity.js';
 import { imageBytes } from './image-code.js';
 import { ownerOf, type RunningCode, runningCode } from './running.js';
@@ -48,12 +48,12 @@ const MAX_ALIGNED_PAIRS = 4_000_000;
  * instruction. Null where the comparison found no difference, or one of the two has no code.
  */
 export function explainDifference(
-  setting: GuardSetting,
+  context: CodeContext,
   comparison: Comparison,
 ): CodeDifference | null {
   if (comparison.result !== 'differs') return null;
   const name = comparison.path.at(-1) ?? '';
-  const { disassembler, base, model } = setting;
+  const { disassembler, base, model } = context;
   const now = codeGraph(disassembler, runningCode(base, model));
   // Without any memory all code is the image's.
   const empty = { ...model, memory: new AddressSpace([]), payloads: [], applied: [] };

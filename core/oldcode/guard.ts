@@ -41,7 +41,7 @@ export interface GuardVerdict {
 }
 
 /** What guards are asked about. */
-export interface GuardSetting {
+export interface CodeContext {
   readonly disassembler: Disassembler;
   readonly base: BaseCode;
   /** The hypervisor as it is before the payload is applied. */
@@ -52,7 +52,7 @@ export interface GuardSetting {
  * Asks about the code of this image with what the model has loaded. The disassembler is loaded here. Fails with
  * `image-no-symbols`.
  */
-export function guardSetting(image: HypervisorImage, model: Model): GuardSetting {
+export function codeContext(image: HypervisorImage, model: Model): CodeContext {
   return { disassembler: loadDisassembler(), base: readBaseCode(image), model };
 }
 
@@ -63,8 +63,8 @@ export function guardSetting(image: HypervisorImage, model: Model): GuardSetting
  * reach, is what it was made against, and no payload that it was not made on shares anything with it
  * (see {@link checkOldCode}). `both`: both. `nodeps`: always.
  */
-export function guardPayload(guard: Guard, setting: GuardSetting, payload: Payload): GuardVerdict {
-  const wrongParent = checkParent(setting.model, payload);
+export function guardPayload(guard: Guard, context: CodeContext, payload: Payload): GuardVerdict {
+  const wrongParent = checkParent(context.model, payload);
   const needsNodeps = wrongParent !== null;
   if (guard === 'nodeps') {
     return { passes: true, by: ['nodeps'], needsNodeps, functions: [], findings: [] };
@@ -75,9 +75,9 @@ export function guardPayload(guard: Guard, setting: GuardSetting, payload: Paylo
     const by = passes ? (['build-id'] as const) : [];
     return { passes, by, needsNodeps, functions: [], findings: parentFindings };
   }
-  const { functions, findings: found } = checkOldCode(setting, payload);
+  const { functions, findings: found } = checkOldCode(context, payload);
   const findings =
-    needsNodeps && guard === 'old-code' ? [...found, ...noNodeps(setting, payload)] : found;
+    needsNodeps && guard === 'old-code' ? [...found, ...noNodeps(context, payload)] : found;
   const isOldCodeFine = findings.every(({ severity }) => severity !== 'error');
   if (guard === 'old-code') {
     const by = isOldCodeFine ? (['old-code'] as const) : [];
@@ -89,7 +89,7 @@ export function guardPayload(guard: Guard, setting: GuardSetting, payload: Paylo
 }
 
 /** NODEPS came with payload version 2, in 4.14: before, Xen compares build-ids whatever is asked. */
-function noNodeps({ model }: GuardSetting, payload: Payload): readonly Finding[] {
+function noNodeps({ model }: CodeContext, payload: Payload): readonly Finding[] {
   if (model.rules.has('payloadV2')) return [];
   const { major, minor } = model.rules.release;
   return [
@@ -136,8 +136,8 @@ export interface OldCodeReport {
  * Findings: those of readRecord, `trial-upload-failed`, `expectation-fails`, `old-code-differs`,
  * `old-code-unknown`, `old-code-overlaps`, and the note `record-absent`.
  */
-export function checkOldCode(setting: GuardSetting, payload: Payload): OldCodeReport {
-  const { disassembler, base, model } = setting;
+export function checkOldCode(context: CodeContext, payload: Payload): OldCodeReport {
+  const { disassembler, base, model } = context;
   const status = readRecord(payload);
   const result = tryPayload(disassembler, base, model, payload);
   if (result.status === 'not-loadable') return { functions: [], findings: [result.finding] };
@@ -231,7 +231,7 @@ function expectationFindings(trial: Trial, payload: Payload): readonly Finding[]
   if (errno === 0) return [];
   const { name } = trial.own.payload;
   // The line that names the payload names the copy here; the other ones say what differs.
-  const said = log
+  const lines = log
     .filter(({ level, text }) => level === 'error' && !text.startsWith(`${name}: `))
     .map(({ text }) => text);
   return [
@@ -239,7 +239,7 @@ function expectationFindings(trial: Trial, payload: Payload): readonly Finding[]
       file: payload.file,
       stage: 'expectations',
       errno,
-      message: `The payload's own expectations do not hold, so Xen refuses to apply it: ${said.join('; ') || errnoName(errno)}`,
+      message: `The payload's own expectations do not hold, so Xen refuses to apply it: ${lines.join('; ') || errnoName(errno)}`,
       hint: 'The code that it replaces is not what it was made against.',
     }),
   ];

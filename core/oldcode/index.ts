@@ -1,10 +1,10 @@
 export {
-  type Admitted,
-  type Asked,
+  type ApplicationOrder,
   admit,
   askGuard,
   type CodeGuard,
-  type GuardedFile,
+  type GuardAnswer,
+  type GuardFileReport,
   GuardRefusal,
   type GuardReport,
 } from './admit.js';
@@ -32,11 +32,11 @@ export {
 } from './explain.js';
 export { type Closure, type CodeGraph, closureOf, codeGraph } from './graph.js';
 export {
+  type CodeContext,
   checkOldCode,
-  type GuardSetting,
+  codeContext,
   type GuardVerdict,
   guardPayload,
-  guardSetting,
   type OldCodeReport,
 } from './guard.js';
 export { type BaseCode, type CodeExtent, readBaseCode } from './image-code.js';
@@ -44,8 +44,8 @@ export { loadedContents, RECORD_SECTION } from './loaded-contents.js';
 export { makeRecord } from './make-record.js';
 export {
   type GuardedOrder,
-  type GuardedPayload,
-  type OrderedPayload,
+  type JudgedPayload,
+  type NamedPayload,
   orderByGuard,
 } from './order.js';
 export { type Footprint, footprintOf, type Overlap, overlapsOf } from './overlap.js';

@@ -9,24 +9,24 @@ import {
   upload,
   type Verdict,
 } from '../verify/index.js';
-import { type GuardSetting, type GuardVerdict, guardPayload } from './guard.js';
+import { type CodeContext, type GuardVerdict, guardPayload } from './guard.js';
 
 /** A payload to be put in order, and the name it would be uploaded under. */
-export interface OrderedPayload {
+export interface NamedPayload {
   readonly payload: Payload;
   readonly name: string;
 }
 
 /** One payload and what its guard said when it was its turn. */
-export interface GuardedPayload extends OrderedPayload {
+export interface JudgedPayload extends NamedPayload {
   readonly verdict: GuardVerdict;
 }
 
 /** An order in which payloads can be applied under a guard. */
 export interface GuardedOrder {
-  readonly order: readonly GuardedPayload[];
+  readonly order: readonly JudgedPayload[];
   /** Those that no place in the order was found for, with what the guard says once all others are applied. */
-  readonly refused: readonly GuardedPayload[];
+  readonly refused: readonly JudgedPayload[];
   /** The hypervisor after the order. */
   readonly model: Model;
 }
@@ -39,16 +39,16 @@ export interface GuardedOrder {
  */
 export function orderByGuard(
   guard: Guard,
-  setting: GuardSetting,
-  payloads: readonly OrderedPayload[],
+  context: CodeContext,
+  payloads: readonly NamedPayload[],
 ): GuardedOrder {
-  const order: GuardedPayload[] = [];
+  const order: JudgedPayload[] = [];
   let waiting = [...payloads];
-  let { model } = setting;
-  let verdicts: readonly GuardedPayload[] = [];
+  let { model } = context;
+  let verdicts: readonly JudgedPayload[] = [];
   // Each turn places one payload, or is the last.
   while (waiting.length > 0) {
-    const now = { ...setting, model };
+    const now = { ...context, model };
     verdicts = waiting.map((one) => ({ ...one, verdict: guardPayload(guard, now, one.payload) }));
     const passing = verdicts.filter(({ verdict }) => verdict.passes);
     const inTurn = [
@@ -70,7 +70,7 @@ export function orderByGuard(
 }
 
 /** What Xen answers to UPLOAD, where it is not loaded yet, and APPLY. */
-function applyOn(model: Model, { payload, name, verdict }: GuardedPayload): Answer {
+function applyOn(model: Model, { payload, name, verdict }: JudgedPayload): Answer {
   if (model.payloads.some((loaded) => loaded.name === name)) {
     return apply(model, name, { nodeps: verdict.needsNodeps });
   }
@@ -80,7 +80,7 @@ function applyOn(model: Model, { payload, name, verdict }: GuardedPayload): Answ
 }
 
 /** A guard that lets a payload pass does not make Xen take it. */
-function withRefusal(one: GuardedPayload, { outcome, faults }: Verdict): GuardedPayload {
+function withRefusal(one: JudgedPayload, { outcome, faults }: Verdict): JudgedPayload {
   if (outcome.outcome === 'accepted') return one;
   const subject = { file: one.payload.file, name: one.name };
   const refusals = findingsOfFaults(subject, 'apply', faults).map(

@@ -2,7 +2,7 @@ import { type Finding, finding, XspliceError } from '../findings/index.js';
 import { type Payload, readPayload } from '../payload/index.js';
 import type { CodeRecord } from './code-record.js';
 import { withExpectations } from './expect.js';
-import type { GuardSetting } from './guard.js';
+import type { CodeContext } from './guard.js';
 import { makeRecord } from './make-record.js';
 import { encodeRecord } from './record.js';
 import { type Trial, tryPayload } from './trial-load.js';
@@ -25,27 +25,27 @@ export interface RecordResult {
 }
 
 /**
- * Records in a payload what it is made against: the hypervisor of the setting, with what is applied
+ * Records in a payload what it is made against: the hypervisor of the context, with what is applied
  * there. An earlier record is replaced. Warns (`signature-uncovered`) where the file is signed.
  *
  * Fails with `trial-upload-failed` where Xen would not load the payload there, and as {@link withExpectations},
  * {@link makeRecord} and {@link withRecord} do.
  */
 export function recordPayload(
-  setting: GuardSetting,
+  context: CodeContext,
   payload: Payload,
   options: RecordOptions,
 ): RecordResult {
   const findings: Finding[] = [];
   let subject = payload;
-  let trial = loadedTrial(setting, payload);
+  let trial = loadedTrial(context, payload);
   let expectationLengths: readonly number[] | null = null;
   if (options.expect) {
     const expectations = withExpectations(payload, trial);
     findings.push(...expectations.findings);
     expectationLengths = expectations.lengths;
     subject = readPayload(expectations.bytes, payload.file);
-    trial = loadedTrial(setting, subject);
+    trial = loadedTrial(context, subject);
   }
   if (payload.hasSignature) {
     findings.push(
@@ -65,7 +65,7 @@ export function recordPayload(
   };
 }
 
-function loadedTrial({ disassembler, base, model }: GuardSetting, payload: Payload): Trial {
+function loadedTrial({ disassembler, base, model }: CodeContext, payload: Payload): Trial {
   const result = tryPayload(disassembler, base, model, payload);
   if (result.status === 'loaded') return result.trial;
   const { finding } = result;

@@ -2,7 +2,7 @@ import { nameText } from '../abi/payload-name.js';
 import type { LoadedPayload, Snapshot } from '../hypervisor/index.js';
 import { type Plan, type PlanOptions, planRevertOne, selectLoaded } from '../stack/index.js';
 import { codeGraph } from './graph.js';
-import type { GuardSetting } from './guard.js';
+import type { CodeContext } from './guard.js';
 import { footprintOf, overlapsOf } from './overlap.js';
 import { runningCode } from './running.js';
 
@@ -17,7 +17,7 @@ export function planRevertIndependent(
   snapshot: Snapshot,
   text: string,
   options: PlanOptions,
-  { disassembler, base, model }: GuardSetting,
+  { disassembler, base, model }: CodeContext,
 ): Plan {
   const code = runningCode(base, model);
   const graph = codeGraph(disassembler, code);

@@ -1,7 +1,7 @@
 export { type ChainReport, checkChain } from './chain.js';
 export { entriesOf, makePlan } from './make-plan.js';
 export {
-  type Admission,
+  type ApplyTerms,
   changesSomething,
   comparesBuildIds,
   type Guard,

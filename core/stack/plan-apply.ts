@@ -7,7 +7,7 @@ import { checkChain } from './chain.js';
 import { checkHypervisor, loadSteps } from './load-steps.js';
 import { makePlan } from './make-plan.js';
 import {
-  type Admission,
+  type ApplyTerms,
   comparesBuildIds,
   type Guard,
   type Plan,
@@ -27,7 +27,7 @@ import { selectLoaded } from './select.js';
  *
  * With the guard `old-code` or `nodeps` the files need not build on the top, and not on one another:
  * linked ones keep their order, the others come in the order given, and APPLY gets NODEPS. Where the
- * guard was asked about each (`admitted`), the order given is kept and only those get NODEPS that
+ * guard was asked about each (`terms`), the order given is kept and only those get NODEPS that
  * Xen would refuse by build-id.
  *
  * Fails with `no-payloads`, `hypervisor-no-build-id`, `unknown-stack` (the top's id or the order is not known),
@@ -72,10 +72,10 @@ function planFiles(
   const loads = loadSteps(snapshot, order);
   const applies = order.map((payload, index): Step => {
     const name = loads.names.get(payload) ?? payload.name;
-    const admission = options.admitted?.get(payload.file);
-    const reason = whyApplied(snapshot, payload, order[index - 1], guard, admission);
+    const ownTerms = options.terms?.get(payload.file);
+    const reason = whyApplied(snapshot, payload, order[index - 1], guard, ownTerms);
     const step = applyStep(name, payload, guard, { file: payload.file, reason });
-    return admission === undefined ? step : { ...step, nodeps: admission.needsNodeps };
+    return ownTerms === undefined ? step : { ...step, nodeps: ownTerms.needsNodeps };
   });
   return makePlan(command, snapshot, options, [...done, ...loads.steps, ...applies], findings);
 }
@@ -83,13 +83,13 @@ function planFiles(
 function orderOf(
   snapshot: Snapshot,
   open: readonly PlanPayload[],
-  { guard = 'build-id', admitted }: PlanOptions,
+  { guard = 'build-id', terms }: PlanOptions,
   findings: Finding[],
 ): readonly PlanPayload[] {
   if (comparesBuildIds(guard)) return orderOnTop(snapshot, open, findings);
   checkFreeOrder(snapshot, open);
-  if (admitted === undefined) return orderByLinks(open, guard, findings);
-  const unlinked = open.filter(({ file }) => admitted.get(file)?.needsNodeps !== false);
+  if (terms === undefined) return orderByLinks(open, guard, findings);
+  const unlinked = open.filter(({ file }) => terms.get(file)?.needsNodeps !== false);
   if (unlinked.length > 0) {
     findings.push(
       finding('parents-not-compared', {
@@ -371,12 +371,12 @@ function whyApplied(
   payload: PlanPayload,
   previous: PlanPayload | undefined,
   guard: Guard,
-  admission: Admission | undefined,
+  ownTerms: ApplyTerms | undefined,
 ): string {
   if (!comparesBuildIds(guard)) {
-    return admission?.reason ?? 'was asked for; its parent is not compared';
+    return ownTerms?.reason ?? 'was asked for; its parent is not compared';
   }
-  const code = admission === undefined ? '' : `; ${admission.reason}`;
+  const code = ownTerms === undefined ? '' : `; ${ownTerms.reason}`;
   return `${whatBelow(snapshot, payload, previous)}${code}`;
 }
 

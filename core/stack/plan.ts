@@ -75,7 +75,7 @@ export interface Plan {
 }
 
 /** What a guard that compares code said about one payload, before the plan was made. */
-export interface Admission {
+export interface ApplyTerms {
   /** Xen itself would refuse it by build-id at its turn: this APPLY needs NODEPS. */
   readonly needsNodeps: boolean;
   /** Why it may be applied, in words: starts in lower case, follows "NAME: ". */
@@ -91,7 +91,7 @@ export interface PlanOptions {
    * By file: what the guard said where it compares code. The order of the payloads is then the one it
    * was asked in, and is kept.
    */
-  readonly admitted?: ReadonlyMap<string, Admission>;
+  readonly terms?: ReadonlyMap<string, ApplyTerms>;
 }
 
 /** True if executing the plan would change something. */

@@ -41,10 +41,10 @@ function findingOf(
     });
   }
   const reason = log.at(-1)?.text;
-  const said = reason === undefined ? 'prints nothing' : `prints "${nameText(reason)}"`;
+  const printed = reason === undefined ? 'prints nothing' : `prints "${nameText(reason)}"`;
   return finding(isBehind ? 'would-be-refused-next' : 'would-be-refused', {
     ...base,
-    message: `${subject} would refuse the ${operation} with ${errnoName(outcome.errno)} and ${said}${unsaid(where, reason ?? '')}`,
+    message: `${subject} would refuse the ${operation} with ${errnoName(outcome.errno)} and ${printed}${unsaid(where, reason ?? '')}`,
     hint: adviceFor(stage, outcome.errno),
     errno: outcome.errno,
   });

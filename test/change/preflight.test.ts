@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
 import {
-  checkPayloads,
+  check,
   contentsOf,
   formatXensyms,
   inputFile,
@@ -78,7 +78,7 @@ test('a fatal step is predicted with its stage and cause, and what follows is no
     notVerified: null,
   };
   assert.ok(target.buildId);
-  const report = await checkPayloads([fatalInput()], { ...target, buildId: target.buildId });
+  const report = await check([fatalInput()], { ...target, buildId: target.buildId });
   assert.equal(report.ok, false);
   assert.equal(report.verdicts?.[0]?.outcome, 'fatal');
 });

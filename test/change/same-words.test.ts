@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import {
   change,
-  checkPayloads,
+  check,
   type Finding,
   inputFile,
   type PayloadInput,
@@ -42,7 +42,7 @@ async function saidByCheck({ input }: PayloadInput): Promise<readonly Finding[]>
   const { model } = booted;
   const { symbols } = demoImage;
   const target = { buildId: id.id, model, symbols, notVerified: null };
-  return (await checkPayloads([input], target)).findings;
+  return (await check([input], target)).findings;
 }
 
 /** The findings of a dry run's refusal: of the report, or of the error where it cannot be planned. */

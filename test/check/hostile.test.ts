@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { checkPayloads } from '../../core/check/index.js';
+import { check } from '../../core/check/index.js';
 import { readRelocations } from '../../core/elf/index.js';
 import { modelFromImage } from '../../core/host/index.js';
 import { snapshotOf } from '../../core/hypervisor/embedded/snapshot.js';
-import { guardSetting, recordPayload, runningCode } from '../../core/oldcode/index.js';
+import { codeContext, recordPayload, runningCode } from '../../core/oldcode/index.js';
 import { inputFile, readPayload } from '../../core/payload/index.js';
 import { apply, upload } from '../../core/verify/index.js';
 import {
@@ -20,14 +20,14 @@ const payloads = hostilePayloads();
 /** What `check` says of files against the demo hypervisor, old code compared where a guard is given. */
 function check(files: readonly Uint8Array[], guard?: 'both') {
   const { image, model } = demo;
-  return checkPayloads(
+  return check(
     files.map((bytes, index) => inputFile(`p${index}.livepatch`, bytes)),
     {
       buildId: model.buildId ?? assert.fail('the demo has an id'),
       model,
       symbols: image.symbols,
       notVerified: null,
-      ...(guard === undefined ? {} : { oldCode: { guard, setting: guardSetting(image, model) } }),
+      ...(guard === undefined ? {} : { oldCode: { guard, context: codeContext(image, model) } }),
     },
   );
 }
@@ -135,9 +135,9 @@ describe('a function name that leads nowhere (R8)', () => {
     const { model, verdict } = upload(demo.model, 'p', bytes);
     assert.equal(verdict.outcome.outcome, 'accepted');
     assert.deepEqual(snapshotOf(model, '').payloads[0]?.functions, ['']);
-    const setting = guardSetting(demo.image, model);
+    const setting = codeContext(demo.image, model);
     assert.equal(runningCode(setting.base, model).payloads.length, 1);
-    const fresh = guardSetting(demo.image, demo.model);
+    const fresh = codeContext(demo.image, demo.model);
     const { record } = recordPayload(fresh, readPayload(bytes, 'p'), { expect: false });
     assert.equal(record.functions[0]?.name, '');
   });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { checkPayloads } from '../../core/check/index.js';
+import { check } from '../../core/check/index.js';
 import { XspliceError } from '../../core/findings/index.js';
 import { modelFromImage } from '../../core/host/image-model.js';
 import { modelWithoutImage } from '../../core/host/open-host.js';
@@ -50,7 +50,7 @@ describe('a Xen that is newer than the rules', () => {
     const { model, assumption } = modelFromImage({ ...image, release: newer }, null);
     const buildId = image.buildIds[0]?.id ?? assert.fail();
     const target = { buildId, symbols: image.symbols, notVerified: null };
-    const judged = await checkPayloads(inputs, { ...target, model, assumption });
+    const judged = await check(inputs, { ...target, model, assumption });
     assert.equal(judged.ok, true);
     assert.ok(judged.verdicts?.every(({ outcome }) => outcome === 'accepted'));
     assert.deepEqual(
@@ -60,7 +60,7 @@ describe('a Xen that is newer than the rules', () => {
       ['warning'],
     );
     const blind = { ...target, model: null, isImageGiven: true, notVerified: 'it has no symbols' };
-    const unjudged = await checkPayloads(inputs, blind);
+    const unjudged = await check(inputs, blind);
     assert.equal(unjudged.ok, false);
     assert.equal(unjudged.findings[0]?.code, 'not-verified');
   });

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import type { BuildId } from '../../core/abi/ids.js';
-import { requireKnownCode, settingOf } from '../../core/change/known-code.js';
+import { codeContextOf, requireKnownCode } from '../../core/change/known-code.js';
 import { modelWithApplied } from '../../core/host/applied-model.js';
 import { modelFromImage } from '../../core/host/image-model.js';
 import { modelForSnapshot } from '../../core/host/observed-model.js';
@@ -13,7 +13,7 @@ import type { Snapshot } from '../../core/hypervisor/snapshot.js';
 import { type HypervisorImage, readImage } from '../../core/image/index.js';
 import { GuardRefusal } from '../../core/oldcode/admit.js';
 import { admitReplacement } from '../../core/oldcode/admit-replace.js';
-import { type GuardSetting, recordPayload } from '../../core/oldcode/index.js';
+import { type CodeContext, recordPayload } from '../../core/oldcode/index.js';
 import { inputFile } from '../../core/payload/input-file.js';
 import { type PayloadInput, readPayloadInputs } from '../../core/payload/read-inputs.js';
 import { DEMO, DEMO_IMAGE } from '../support/cli.js';
@@ -44,7 +44,7 @@ function copyOf(snapshot: Snapshot, ...known: readonly string[]): PreflightModel
 }
 
 /** A payload with a record in it. */
-function recorded(setting: GuardSetting, name: string): PayloadInput {
+function recorded(setting: CodeContext, name: string): PayloadInput {
   const [input] = inputs(name);
   assert.ok(input);
   const { bytes } = recordPayload(setting, input.payload, { expect: false });
@@ -53,14 +53,14 @@ function recorded(setting: GuardSetting, name: string): PayloadInput {
   return again;
 }
 
-let bare: GuardSetting;
+let bare: CodeContext;
 before(async () => {
-  bare = await settingOf(copyOf(observed()));
+  bare = await codeContextOf(copyOf(observed()));
 });
 
 describe('admitReplacement', () => {
   it('compares with the bare hypervisor, also under payloads of which nothing is known', async () => {
-    const setting = await settingOf(copyOf(observed('hello', 'bye')));
+    const setting = await codeContextOf(copyOf(observed('hello', 'bye')));
     assert.deepEqual(setting.model.applied, ['hello', 'bye']);
     const report = admitReplacement('both', setting, recorded(bare, 'replace'));
     const [only] = report.payloads;
@@ -71,7 +71,7 @@ describe('admitReplacement', () => {
   it('refuses what was made against a payload that will be gone', async () => {
     const model = modelWithApplied(booted, inputs('hello'));
     const late = recorded({ ...bare, model }, 'replace');
-    const setting = await settingOf(copyOf(observed('hello'), 'hello'));
+    const setting = await codeContextOf(copyOf(observed('hello'), 'hello'));
     assert.throws(
       () => admitReplacement('old-code', setting, late),
       (error) =>
@@ -85,7 +85,7 @@ describe('admitReplacement', () => {
 describe('requireKnownCode', () => {
   const require = async (snapshot: Snapshot, ...known: readonly string[]) => {
     const copy = copyOf(snapshot, ...known);
-    requireKnownCode(await settingOf(copy), copy, snapshot);
+    requireKnownCode(await codeContextOf(copy), copy, snapshot);
   };
 
   it('wants the file of every applied payload, and names those that are missing', async () => {

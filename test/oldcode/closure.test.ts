@@ -3,10 +3,10 @@ import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { before, describe, it } from 'node:test';
 import {
+  type CodeContext,
   type CodeGraph,
   closureOf,
   codeGraph,
-  type GuardSetting,
   runningCode,
 } from '../../core/oldcode/index.js';
 import { surveyClosures } from '../bench/survey.js';
@@ -19,12 +19,12 @@ const objdumpMissing =
     ? false
     : 'objdump (binutils) is not installed: no ground truth to compare with';
 
-let bare: GuardSetting;
+let bare: CodeContext;
 before(async () => {
   bare = await demoSetting();
 });
 
-function graphOf({ disassembler, base, model }: GuardSetting): CodeGraph {
+function graphOf({ disassembler, base, model }: CodeContext): CodeGraph {
   return codeGraph(disassembler, runningCode(base, model));
 }
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import {
+  type CodeContext,
   codeGraph,
-  type GuardSetting,
   readPatchSites,
   recordPayload,
   runningCode,
@@ -13,7 +13,7 @@ import { apply, type Model, upload } from '../../core/verify/index.js';
 import { demoPayload, demoSetting, withApplied } from '../support/demo-code.js';
 import { hexBytes } from '../support/elf-builder.js';
 
-let bare: GuardSetting;
+let bare: CodeContext;
 before(async () => {
   bare = await demoSetting();
 });
@@ -25,13 +25,13 @@ function addressOf(name: string): bigint {
 }
 
 /** The setting with bytes of its text changed, as nobody's patch. */
-function changed(at: bigint, hex: string): GuardSetting {
+function changed(at: bigint, hex: string): CodeContext {
   const memory = bare.model.memory.fork();
   memory.write(at, hexBytes(hex), () => true);
   return { ...bare, model: { ...bare.model, memory } };
 }
 
-function digestOf({ base, model, disassembler }: GuardSetting, name: string): string {
+function digestOf({ base, model, disassembler }: CodeContext, name: string): string {
   const node = codeGraph(disassembler, runningCode(base, model)).named(name);
   assert.ok(node, name);
   return node.digest;
@@ -104,7 +104,7 @@ describe('a digest', () => {
 });
 
 describe('withExpectations', () => {
-  const expecting = (name: string, setting: GuardSetting = bare): Payload => {
+  const expecting = (name: string, setting: CodeContext = bare): Payload => {
     const payload = demoPayload(name);
     const { bytes } = recordPayload(setting, payload, { expect: true });
     return readPayload(bytes, payload.file);

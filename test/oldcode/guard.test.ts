@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import {
+  type CodeContext,
   codeGraph,
   explainDifference,
-  type GuardSetting,
   guardPayload,
   recordPayload,
   runningCode,
@@ -12,7 +12,7 @@ import { type Payload, readPayload } from '../../core/payload/index.js';
 import type { Guard } from '../../core/stack/plan.js';
 import { demoPayload, demoSetting, withApplied } from '../support/demo-code.js';
 
-let bare: GuardSetting;
+let bare: CodeContext;
 before(async () => {
   bare = await demoSetting();
 });
@@ -259,7 +259,7 @@ describe('guardPayload', () => {
     // Recorded on the callee at one address, compared with it at another, behind a filler.
     const payload = recorded('caller-fix', [demoPayload('callee-fix')]);
     const moved = withApplied(bare, demoPayload('metadata'), demoPayload('callee-fix'));
-    const addressIn = ({ base, disassembler, model }: GuardSetting) =>
+    const addressIn = ({ base, disassembler, model }: CodeContext) =>
       codeGraph(disassembler, runningCode(base, model)).named('demo_rate')?.address;
     assert.notEqual(addressIn(setting), addressIn(moved));
     assert.equal(guardPayload('old-code', moved, payload).passes, true);

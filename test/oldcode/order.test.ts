@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
-import { type GuardSetting, orderByGuard } from '../../core/oldcode/index.js';
+import { type CodeContext, orderByGuard } from '../../core/oldcode/index.js';
 import type { Guard } from '../../core/stack/plan.js';
 import { demoPayload, demoSetting } from '../support/demo-code.js';
 
-let bare: GuardSetting;
+let bare: CodeContext;
 before(async () => {
   bare = await demoSetting();
 });

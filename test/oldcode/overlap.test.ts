@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import {
+  type CodeContext,
   codeGraph,
   type Footprint,
   footprintOf,
-  type GuardSetting,
   type Overlap,
   overlapsOf,
   runningCode,
@@ -74,7 +74,7 @@ describe('overlapsOf', () => {
 });
 
 describe('footprintOf', () => {
-  let bare: GuardSetting;
+  let bare: CodeContext;
   before(async () => {
     bare = await demoSetting();
   });

@@ -4,10 +4,10 @@ import { before, describe, it } from 'node:test';
 import { SHF, SHT, sectionByName, sectionBytes } from '../../core/elf/index.js';
 import { XspliceError } from '../../core/findings/index.js';
 import {
+  type CodeContext,
   type CodeRecord,
   codeGraph,
   encodeRecord,
-  type GuardSetting,
   guardPayload,
   loadedContents,
   RECORD_SECTION,
@@ -22,7 +22,7 @@ import { demoPayload, demoSetting, withApplied } from '../support/demo-code.js';
 import { createPrng } from '../support/prng.js';
 import { readelfMissing, readelfNotes, readelfSections, withFile } from '../support/readelf.js';
 
-let bare: GuardSetting;
+let bare: CodeContext;
 before(async () => {
   bare = await demoSetting();
 });

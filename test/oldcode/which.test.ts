@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
-import { effectiveCode, type GuardSetting, runningCode } from '../../core/oldcode/index.js';
+import { type CodeContext, effectiveCode, runningCode } from '../../core/oldcode/index.js';
 import { revert } from '../../core/verify/index.js';
 import { demoPayload, demoSetting, withApplied } from '../support/demo-code.js';
 
-let bare: GuardSetting;
+let bare: CodeContext;
 before(async () => {
   bare = await demoSetting();
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { XspliceError } from '../../core/findings/index.js';
-import type { Admission, Plan } from '../../core/stack/plan.js';
+import type { ApplyTerms, Plan } from '../../core/stack/plan.js';
 import { planApply } from '../../core/stack/plan-apply.js';
 import { planRevertOne } from '../../core/stack/plan-revert.js';
 import { HOST, loaded, payloadFile, snapshotOf, stackOfFiles } from '../support/stack-builders.js';
@@ -11,7 +11,7 @@ const b = payloadFile('b', null);
 const c = payloadFile('c', 'b');
 const options = { host: HOST, guard: 'old-code' } as const;
 
-const admission = (needsNodeps: boolean): Admission => ({ needsNodeps, reason: 'was compared' });
+const termsOf = (needsNodeps: boolean): ApplyTerms => ({ needsNodeps, reason: 'was compared' });
 const steps = (plan: Plan) =>
   plan.steps.map(({ action, name, nodeps }) => `${action} ${name}${nodeps ? ' NODEPS' : ''}`);
 const free = () => null;
@@ -26,14 +26,14 @@ function codeOf(run: () => Plan): string {
   return assert.fail('the plan was not refused');
 }
 
-describe('planApply of admitted payloads', () => {
+describe('planApply of payloads with terms', () => {
   it('keeps the order and gives NODEPS where it is needed', () => {
-    const admitted = new Map([
-      [a.file, admission(false)],
-      [b.file, admission(true)],
-      [c.file, admission(false)],
+    const terms = new Map([
+      [a.file, termsOf(false)],
+      [b.file, termsOf(true)],
+      [c.file, termsOf(false)],
     ]);
-    const plan = planApply(snapshotOf([]), [a, b, c], { ...options, admitted });
+    const plan = planApply(snapshotOf([]), [a, b, c], { ...options, terms });
     assert.deepEqual(steps(plan).slice(3), ['apply a', 'apply b NODEPS', 'apply c']);
     const applies = plan.steps.filter(({ action }) => action === 'apply');
     assert.ok(
@@ -46,14 +46,14 @@ describe('planApply of admitted payloads', () => {
   });
 
   it('says nothing of NODEPS where none is needed', () => {
-    const admitted = new Map([[a.file, admission(false)]]);
-    assert.deepEqual(planApply(snapshotOf([]), [a], { ...options, admitted }).findings, []);
+    const terms = new Map([[a.file, termsOf(false)]]);
+    assert.deepEqual(planApply(snapshotOf([]), [a], { ...options, terms }).findings, []);
   });
 
   it('takes no two files of one id', () => {
     const twin = { ...a, file: 'twin.livepatch' };
-    const admitted = new Map([a, twin].map(({ file }) => [file, admission(false)]));
-    const code = codeOf(() => planApply(snapshotOf([]), [a, twin], { ...options, admitted }));
+    const terms = new Map([a, twin].map(({ file }) => [file, termsOf(false)]));
+    const code = codeOf(() => planApply(snapshotOf([]), [a, twin], { ...options, terms }));
     assert.equal(code, 'not-a-chain');
   });
 });

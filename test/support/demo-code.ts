@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { modelFromImage } from '../../core/host/image-model.js';
 import { readImage } from '../../core/image/index.js';
-import { type GuardSetting, guardSetting } from '../../core/oldcode/index.js';
+import { type CodeContext, codeContext } from '../../core/oldcode/index.js';
 import { type Payload, readPayload } from '../../core/payload/index.js';
 import { apply, type Model, upload } from '../../core/verify/index.js';
 import { repositoryRoot } from './repository.js';
@@ -10,14 +10,14 @@ import { repositoryRoot } from './repository.js';
 const FOLDER = path.join(repositoryRoot(), 'payloads', 'demo');
 
 /** The demo hypervisor without payloads, as guards are asked about it. */
-export function demoSetting(): Promise<GuardSetting> {
+export function demoSetting(): Promise<CodeContext> {
   return settingOf(path.join(FOLDER, 'xen-syms-demo'));
 }
 
 /** The same for any image. */
-export async function settingOf(file: string): Promise<GuardSetting> {
+export async function settingOf(file: string): Promise<CodeContext> {
   const image = readImage(readFileSync(file), file);
-  return guardSetting(image, modelFromImage(image, null).model);
+  return codeContext(image, modelFromImage(image, null).model);
 }
 
 /** A payload of the demo. */
@@ -27,7 +27,7 @@ export function demoPayload(name: string): Payload {
 }
 
 /** The setting with payloads applied, in this order, build-ids not compared. */
-export function withApplied(setting: GuardSetting, ...payloads: readonly Payload[]): GuardSetting {
+export function withApplied(setting: CodeContext, ...payloads: readonly Payload[]): CodeContext {
   const model = payloads.reduce(applyOne, setting.model);
   return { ...setting, model };
 }

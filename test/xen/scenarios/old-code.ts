@@ -8,7 +8,7 @@ import { XenHandle } from '../../../core/hypervisor/xen/handle.js';
 import { openXenCall } from '../../../core/hypervisor/xen/library.js';
 import { ConsoleRing } from '../../../core/hypervisor/xen/ring.js';
 import { type HypervisorImage, readImage } from '../../../core/image/index.js';
-import { type GuardSetting, guardSetting, recordPayload } from '../../../core/oldcode/index.js';
+import { type CodeContext, codeContext, recordPayload } from '../../../core/oldcode/index.js';
 import { readPayload } from '../../../core/payload/index.js';
 import { apply, upload } from '../../../core/verify/index.js';
 import { buildIdNote } from '../../support/elf-builder.js';
@@ -43,23 +43,23 @@ async function carryOut(...args: readonly string[]) {
 }
 
 /** What records are made against: the image that was booted, without payloads. Read once. */
-async function settingOf(dom0: Dom0): Promise<GuardSetting> {
+async function settingOf(dom0: Dom0): Promise<CodeContext> {
   const file = imageOf(dom0);
   known ??= { file, image: readImage(readFileSync(file), file) };
   const { model } = modelFromImage(known.image, null);
-  return guardSetting(known.image, model);
+  return codeContext(known.image, model);
 }
 
 let known: { readonly file: string; readonly image: HypervisorImage } | undefined;
 
 /** A payload with a record in it, and how much of each function Xen will compare itself. */
-function recorded(setting: GuardSetting, name: string, bytes: Uint8Array, expect: boolean) {
+function recorded(setting: CodeContext, name: string, bytes: Uint8Array, expect: boolean) {
   const result = recordPayload(setting, readPayload(bytes, name), { expect });
   return { bytes: result.bytes, lengths: result.expectationLengths ?? [] };
 }
 
 /** The same as a file of its name. */
-function recordedFile(setting: GuardSetting, dom0: Dom0, name: string): string {
+function recordedFile(setting: CodeContext, dom0: Dom0, name: string): string {
   const file = join(mkdtempSync('/tmp/recorded-'), `${name}.livepatch`);
   writeFileSync(file, recorded(setting, name, dom0.family.bytes(name), false).bytes);
   return file;
