@@ -118,7 +118,7 @@ async function tryPoint(part: string, point: Point, folder: string): Promise<Tri
   const now = await truthOf(state);
   const faults: Fault[] = [];
   if (callsIn(log).length < at) faults.push({ wrong: 'skipped', what: 'that call was not made' });
-  faults.push(...judgeState(prepared, now));
+  faults.push(...judgeState(prepared, now).map((fault) => located(fault, point)));
   if (run.signal !== 'SIGKILL' || run.hung) {
     faults.push(...judgeReport(prepared, run, now, isText).map((fault) => located(fault, point)));
   }
@@ -130,5 +130,5 @@ async function tryPoint(part: string, point: Point, folder: string): Promise<Tri
 
 /** The fault with the way and the kind of call that lead to it. */
 function located(fault: Fault, { kind, how, lasting: isLasting }: Point): Fault {
-  return { ...fault, what: `${fault.what} (${how}${isLasting ? ' lasting' : ''} at ${kind})` };
+  return { ...fault, place: `${how}${isLasting ? ' lasting' : ''} at ${kind}` };
 }

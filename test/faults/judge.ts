@@ -28,8 +28,15 @@ export function judgeReport(
   isText: boolean,
 ): readonly Fault[] {
   if (run.hung) return [blocked('the command itself did not end in a minute')];
-  if (run.signal !== null) return [falseReport(`died of ${run.signal} without a report`)];
+  if (run.signal !== null) return judgeDeath(prepared, run.signal, now);
   return isText ? judgeText(prepared, run, now) : judgeDocument(prepared, run, now);
+}
+
+/** To die of a request to stop is no report, and needs none where nothing is half done. */
+function judgeDeath({ scenario, before }: Prepared, signal: string, now: Truth): readonly Fault[] {
+  const isRequest = ['SIGHUP', 'SIGTERM', 'SIGINT'].includes(signal);
+  if (isRequest && (now.print === before.print || !scenario.hasPlan)) return [];
+  return [falseReport(`died of ${signal} with some of it done, and says nothing`)];
 }
 
 /** The parts of a document that are compared with the truth. */

@@ -3,6 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { fail, kill, read, signal } from './calls.js';
+import { codeCache } from './code-cache.js';
+import { crowd } from './crowd.js';
+import { damage } from './damage.js';
+import { ports } from './ports.js';
+import { power } from './power.js';
 import { faultsText, type Part, type Setting, type Trial, tableOf } from './trial.js';
 
 const USAGE = `Lets everything go wrong around the embedded hypervisor, and looks at what is true then.
@@ -15,7 +20,17 @@ Exit code 1 where anything is wrong.
 `;
 
 /** In the order in which they run. */
-const PARTS: Readonly<Record<string, Part>> = { kill, fail, read, signal };
+const PARTS: Readonly<Record<string, Part>> = {
+  ports,
+  damage,
+  'code-cache': codeCache,
+  kill,
+  fail,
+  read,
+  signal,
+  power,
+  crowd,
+};
 
 /** Seed of a share where none is given. */
 const SEED = 1;

@@ -5,6 +5,8 @@ export interface Fault {
   readonly wrong: Wrong;
   /** In words that are the same for the same fault at another place. */
   readonly what: string;
+  /** Where it was seen; absent where the trial says all. */
+  readonly place?: string;
 }
 
 /** One thing tried, with all that was wrong about it. */
@@ -37,7 +39,7 @@ export interface Setting {
 export type Part = (setting: Setting) => Promise<readonly Trial[]>;
 
 /** Examples that are shown of one fault. */
-const EXAMPLES = 2;
+const EXAMPLES = 4;
 
 /** A row for each thing tried: what, tried, wrong states, false reports, blocked, seed. */
 export function tableOf(trials: readonly Trial[], seed: number): string {
@@ -70,9 +72,9 @@ function rowOf(row: string, trials: readonly Trial[]): readonly string[] {
 export function faultsText(trials: readonly Trial[]): string {
   const seen = new Map<string, string[]>();
   for (const { row, faults, again } of trials) {
-    for (const { wrong, what } of faults) {
+    for (const { wrong, what, place } of faults) {
       const key = `${wrong}: ${what}`;
-      seen.set(key, [...(seen.get(key) ?? []), `${again}    # ${row}`]);
+      seen.set(key, [...(seen.get(key) ?? []), `${again}    # ${place ?? row}`]);
     }
   }
   return [...seen]

@@ -8,6 +8,8 @@ import type { Model } from '../../core/verify/index.js';
 export interface Truth {
   /** Equal exactly where the same is loaded, in the same order and states, in the same memory. */
   readonly print: string;
+  /** Equal exactly where everything that is kept is the same, the last results and the labels too. */
+  readonly whole: string;
   /** Names of what is applied, base first. */
   readonly applied: readonly string[];
   /** Name and state of each loaded payload, by name. */
@@ -34,7 +36,7 @@ export async function truthOf(directory: string): Promise<Truth> {
   } catch (error) {
     const code = error instanceof XspliceError ? error.code : String(error);
     const print = code === 'no-hypervisor' ? NONE : `unreadable: ${code}`;
-    return { print, applied: [], loaded: [], text: print };
+    return { print, whole: print, applied: [], loaded: [], text: print };
   }
 }
 
@@ -50,10 +52,26 @@ export function truthIn(model: Model, snapshot: Snapshot): Truth {
   const others = loaded.filter((line) => !line.endsWith(' APPLIED'));
   return {
     print: digestOf(Buffer.from(all)),
+    whole: wholeOf(model, snapshot),
     applied,
     loaded,
     text: `applied: ${applied.join(', ') || 'nothing'}${others.length === 0 ? '' : `; ${others.join(', ')}`}`,
   };
+}
+
+function wholeOf(
+  { payloads, applied, vmapStart, memory, rules }: Model,
+  snapshot: Snapshot,
+): string {
+  const regions = memory.regions.map(({ bytes, ...region }) => ({
+    ...region,
+    bytes: digestOf(bytes),
+  }));
+  const all = [snapshot, payloads, applied, vmapStart, rules.release, regions];
+  const text = JSON.stringify(all, (_, value: unknown) =>
+    typeof value === 'bigint' ? value.toString(16) : value,
+  );
+  return digestOf(Buffer.from(text));
 }
 
 function digestOf(bytes: Uint8Array): string {
