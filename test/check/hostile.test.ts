@@ -18,7 +18,7 @@ const demo = demoHypervisor();
 const payloads = hostilePayloads();
 
 /** What `check` says of files against the demo hypervisor, old code compared where a guard is given. */
-function check(files: readonly Uint8Array[], guard?: 'both') {
+function checkFiles(files: readonly Uint8Array[], guard?: 'both') {
   const { image, model } = demo;
   return check(
     files.map((bytes, index) => inputFile(`p${index}.livepatch`, bytes)),
@@ -33,12 +33,12 @@ function check(files: readonly Uint8Array[], guard?: 'both') {
 }
 
 async function codes(bytes: Uint8Array): Promise<ReadonlySet<string>> {
-  return new Set((await check([bytes])).findings.map(({ code }) => code));
+  return new Set((await checkFiles([bytes])).findings.map(({ code }) => code));
 }
 
 /** Stage and the actual value of why Xen would not take it. */
 async function refusal(bytes: Uint8Array) {
-  const { verdicts, findings } = await check([bytes]);
+  const { verdicts, findings } = await checkFiles([bytes]);
   const [verdict] = verdicts ?? [];
   const actual = findings.find(({ code }) => code === 'would-be-refused')?.actual;
   return [verdict?.outcome, verdict?.stage, actual];
@@ -52,7 +52,7 @@ describe('payloads that were made to be slow or large (R10)', () => {
   });
 
   it('thousands of functions on one site: hundred findings of a kind, and how many more there are', async () => {
-    const { findings, verdicts } = await check([payloads['functions-5000']]);
+    const { findings, verdicts } = await checkFiles([payloads['functions-5000']]);
     assert.equal(verdicts?.[0]?.outcome, 'accepted');
     const twice = findings.filter(({ code }) => code === 'function-patched-twice');
     assert.equal(twice.length, 100);
@@ -61,14 +61,14 @@ describe('payloads that were made to be slow or large (R10)', () => {
   });
 
   it('function names that are tails of a long one are not found, and cut', async () => {
-    const { findings } = await check([payloads['function-names-are-tails-of-one']]);
+    const { findings } = await checkFiles([payloads['function-names-are-tails-of-one']]);
     const refused = findings.find(({ code }) => code === 'would-be-refused');
     assert.equal(refused?.stage, 'functions');
     assert.ok((refused?.symbol?.length ?? 0) < 10_000);
   });
 
   it('symbol names that are tails of a long one: ten faults of the stage, each cut', async () => {
-    const { verdicts, findings } = await check([payloads['symbol-names-are-tails-of-one']]);
+    const { verdicts, findings } = await checkFiles([payloads['symbol-names-are-tails-of-one']]);
     assert.deepEqual(
       [verdicts?.[0]?.outcome, verdicts?.[0]?.stage],
       ['refused', 'symbol-resolution'],
@@ -112,7 +112,7 @@ describe('payloads that were made to be slow or large (R10)', () => {
   });
 
   it('a chain of payloads that patch one function many times each is one chain', async () => {
-    const { ok, chain } = await check(longChain(20, 100));
+    const { ok, chain } = await checkFiles(longChain(20, 100));
     assert.equal(chain.length, 20);
     assert.equal(ok, true);
   });
@@ -123,7 +123,7 @@ describe('a function name that leads nowhere (R8)', () => {
 
   it('is a finding of check, with and without a guard, and no internal error', async () => {
     for (const guard of [undefined, 'both'] as const) {
-      const { verdicts, findings } = await check([bytes], guard);
+      const { verdicts, findings } = await checkFiles([bytes], guard);
       assert.equal(verdicts?.[0]?.outcome, 'accepted');
       const hazard = findings.find(({ code }) => code === 'function-name-unmapped');
       assert.equal(hazard?.severity, 'warning');

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type FuzzTarget, fuzzReaders } from './readers.js';
+import { fuzzStructures } from './structures.js';
 
 const RUNS = 3000;
 
@@ -21,4 +22,10 @@ test('the fuzzer sees a crash', () => {
   };
   const report = fuzzReaders({ seed: 1, runs: 20, targets: [fragile] });
   assert.ok(report.crashes.length > 0);
+});
+
+test('no changed field of a payload makes check, record or plan crash', async () => {
+  const { crashes, executions } = await fuzzStructures(1, 2000);
+  assert.deepEqual([...crashes], []);
+  assert.ok(executions > 0);
 });
