@@ -23,9 +23,9 @@ import type { Session } from './session.js';
 import { confirm } from './terminal/confirm.js';
 import type { Output } from './terminal/output.js';
 import { Progress } from './terminal/progress.js';
+import { exitCodeOf } from './terminal/signals.js';
 import { renderExecution } from './views/execution.js';
 import { failureFields, renderFailure } from './views/failure.js';
-import { renderFindings } from './views/findings.js';
 import { guardFields, renderGuard } from './views/old-code.js';
 import { renderHost, renderPlan, type Verification } from './views/plan.js';
 import { executionFields, planFields } from './views/plan-document.js';
@@ -56,10 +56,10 @@ export async function runPlanner(
   dryRun: boolean,
   planner: Planner,
 ): Promise<number> {
-  const { settings, output } = session;
+  const { settings, output, streams } = session;
   const explain = (found: readonly Finding[]) => (settings.explain ? explained(found) : found);
   const image = settings.image === null ? null : openImage(settings.image);
-  const host = await openHost(await hostOf(settings), image);
+  const host = await openHost(await hostOf(settings, streams), image);
   try {
     const snapshot = await host.port.observe();
     const made = await planner(snapshot, host).catch((error: unknown) => {
@@ -76,7 +76,7 @@ export async function runPlanner(
     if (guard !== null && verbose) output.info(renderGuard(guard, style, verbose));
     const notes = guard?.payloads.flatMap((payload) => payload.findings) ?? [];
     const findings = explain([...plan.findings, ...notes, ...hazardsIn(verification)]);
-    if (findings.length > 0) output.info(renderFindings(findings, style));
+    output.findings(findings);
 
     const fields = { ...planFields(plan, snapshot, verification), guard: guardFields(guard) };
     const refusal = verification === null ? null : refusalBy(verification, readerFindings);
@@ -92,15 +92,23 @@ export async function runPlanner(
     }
     await confirm(session, 'Do this?');
     const start = performance.now();
-    const report = await execute(session, host, plan, contents);
+    const { report, stoppedBy } = await streams.whileHeard(async (signal) => ({
+      report: await execute(session, host, plan, contents, signal),
+      stoppedBy: exitCodeOf(signal),
+    }));
     const elapsedMs = performance.now() - start;
     output.info(renderExecution(report, elapsedMs, style, verbose));
     const divergences = divergencesOf(verification, report);
-    if (divergences.length > 0) output.info(renderFindings(divergences, style));
+    output.findings(divergences);
     const failure = failureOf(report);
     const all = { ...fields, executed: true, execution: executionFields(report, elapsedMs) };
     const told = [...findings, ...explain(divergences)];
-    if (failure !== null) return fail(output, all, failure, told);
+    if (failure !== null) {
+      const exitCode = fail(output, all, failure, told);
+      return failure.code === 'interrupted' && report.outcome === 'taken-back'
+        ? (stoppedBy ?? exitCode)
+        : exitCode;
+    }
     output.document({ ok: true, ...all, findings: told });
     return EXIT.done;
   } finally {
@@ -133,7 +141,7 @@ function fail(
   findings: readonly Finding[],
 ): number {
   output.document({ ok: false, ...fields, ...failureFields(error, findings) });
-  process.stderr.write(`${renderFailure(error, output.noteStyle)}\n`);
+  output.notes.line(renderFailure(error, output.notes.style));
   return error.exitCode;
 }
 
@@ -168,21 +176,18 @@ async function execute(
   host: OpenHost,
   plan: Plan,
   contents: ReadonlyMap<string, Uint8Array>,
+  signal: AbortSignal,
 ): Promise<ExecutionReport> {
-  const stop = new AbortController();
-  const onSignal = () => stop.abort();
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
-  const progress = new Progress(output.quiet || output.json);
+  const progress = new Progress(output.notes, output.quiet || output.json);
   try {
     return await executePlan(host.port, plan, contents, {
       timeoutNs: Math.round((settings.timeoutMs ?? 0) * 1_000_000),
       keepGoing: settings.keepGoing,
       retries: RETRIES,
       onProgress: progress.report,
-      signal: stop.signal,
+      signal,
     });
   } finally {
     progress.end();
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   }
 }

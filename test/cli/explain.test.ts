@@ -11,28 +11,34 @@ function count(text: string, part: string): number {
 const stage = explain('functions');
 assert.ok(stage);
 
-test('check --explain says once how to mend a payload', () => {
+test('check --explain says once how to mend a payload', async () => {
   const file = demo('too-small');
-  const plain = runCli(['check', file, '--image', DEMO_IMAGE]);
+  const plain = await runCli(['check', file, '--image', DEMO_IMAGE]);
   assert.equal(count(plain.stdout, stage.mend), 1);
   assert.equal(count(plain.stdout, stage.what), 0);
-  const explained = runCli(['check', file, '--image', DEMO_IMAGE, '--explain']);
+  const explained = await runCli(['check', file, '--image', DEMO_IMAGE, '--explain']);
   assert.equal(count(explained.stdout, stage.mend), 1);
   assert.equal(count(explained.stdout, stage.what), 1);
 });
 
-test('a refused plan says it once as well', (context) => {
-  const host = embeddedHost(context);
-  const { code, stderr } = runCli(['apply', demo('too-small'), ...host, '--yes', '--explain']);
+test('a refused plan says it once as well', async (context) => {
+  const host = await embeddedHost(context);
+  const { code, stderr } = await runCli([
+    'apply',
+    demo('too-small'),
+    ...host,
+    '--yes',
+    '--explain',
+  ]);
   assert.equal(code, 1);
   assert.equal(count(stderr, stage.mend), 1);
   assert.equal(count(stderr, stage.what), 1);
 });
 
-test('a hazard whose hint is another shows both', () => {
+test('a hazard whose hint is another shows both', async () => {
   const hazard = explain('nop-splits-instruction');
   assert.ok(hazard);
-  const { stdout } = runCli([
+  const { stdout } = await runCli([
     'check',
     demo('dangerous/nop-misaligned'),
     '--image',
