@@ -1,13 +1,11 @@
 /**
- * Makes dist/bin of the compiled command line: one script instead of some two hundred, with V8's compiled
- * form of it beside, which halves its start. What only one command needs is run only when that is the one
- * that was typed. What is native or WebAssembly (koffi, iced-x86) stays a package.
+ * Makes dist/bin of the compiled command line: one script instead of some two hundred, and beside it the one
+ * that starts it. What only one command needs is run only when that is the one that was typed. What is native
+ * or WebAssembly (koffi, iced-x86) stays a package.
  */
 import { chmodSync, copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { setFlagsFromString } from 'node:v8';
 import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -36,14 +34,6 @@ const start = join(outdir, 'xsplice-ts.js');
 copyFileSync(join(root, 'cli', 'start.cjs'), start);
 chmodSync(start, 0o755);
 writeFileSync(join(outdir, 'package.json'), '{ "type": "commonjs" }\n');
-
-// All of it is compiled here, not only what a start happens to run: V8 compiles lazily elsewhere.
-const { programScript } = createRequire(import.meta.url)(start);
-setFlagsFromString('--no-lazy');
-const script = programScript();
-// What V8 was told is part of what it compares.
-setFlagsFromString('--lazy');
-writeFileSync(join(outdir, 'program.cache'), script.createCachedData());
 
 /** The licences of the packages that are now part of the program. */
 const packages = new Set(

@@ -37,7 +37,7 @@ function common(parser: Argv): Argv {
 function host(parser: Argv): Argv {
   return common(parser).option('host', {
     type: 'string',
-    describe: 'xen, or embedded:DIR (default: XSPLICE_HOST, else xen in a dom0, else embedded)',
+    describe: 'xen, or embedded:DIR (default: XSPLICE_HOST, else the xen of this dom0)',
   });
 }
 
@@ -73,7 +73,7 @@ function on(parser: Argv): Argv {
 }
 
 function bootImage(parser: Argv): Argv {
-  return parser.option('image', {
+  return release(parser).option('image', {
     type: 'string',
     describe: 'The image that the running Xen was booted from, to verify a plan with',
   });
@@ -212,5 +212,12 @@ export const COMMANDS: readonly CommandEntry[] = [
           describe: 'Replace a file that is there: --output, or without it the payload itself',
         }),
     load: () => import('./commands/record.js'),
+  },
+  {
+    usage: 'explain [CODE..]',
+    describe: 'What a finding, an error or a stage of Xen means; without CODE: all of them',
+    options: (parser) =>
+      common(texts(parser, 'CODE', 'Codes as they stand in brackets behind a message, or stages')),
+    load: () => import('./commands/explain.js'),
   },
 ];

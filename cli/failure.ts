@@ -1,12 +1,11 @@
-import { EXIT, XspliceError } from '../core/findings/index.js';
-import { explainedError } from '../core/verify/explain/index.js';
+import { errorFrom, explainedError } from '../core/findings/index.js';
 import { Output } from './terminal/output.js';
 import type { Streams } from './terminal/streams.js';
 import { failureFields, renderFailure } from './views/failure.js';
 
 /** Prints why a command ended, in the one form that all have, and returns the exit code. */
 export function reportFailure(thrown: unknown, args: readonly string[], streams: Streams): number {
-  const plain = classify(thrown);
+  const plain = errorFrom(thrown);
   const error = args.includes('--explain') ? explainedError(plain) : plain;
   // What was typed may be what is wrong: no settings come of it then.
   const output = new Output(
@@ -24,14 +23,4 @@ export function reportFailure(thrown: unknown, args: readonly string[], streams:
     output.notes.line(thrown.stack ?? thrown.message);
   }
   return error.exitCode;
-}
-
-function classify(thrown: unknown): XspliceError {
-  if (thrown instanceof XspliceError) return thrown;
-  const text = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
-  return new XspliceError('internal-error', `Internal error, please report: ${text}`, {
-    hint: 'Run it again with --verbose, which adds the place in the code, and report that.',
-    exitCode: EXIT.failed,
-    cause: thrown,
-  });
 }

@@ -20,7 +20,7 @@ import {
 } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { LIVEPATCH_MAX_SIZE } from '../core/abi/livepatch.js';
-import { type Finding, XspliceError } from '../core/findings/index.js';
+import { type Finding, finding, XspliceError } from '../core/findings/index.js';
 import { MAX_IMAGE_SIZE } from '../core/image/index.js';
 import { type InputFile, inputFile } from '../core/payload/index.js';
 
@@ -47,9 +47,7 @@ export function readPayloadFiles(paths: readonly string[]): PayloadFiles {
   for (const path of paths) {
     for (const file of expand(path)) files.add(file);
     if (files.size > MAX_FILES) {
-      throw new XspliceError('too-many-files', `More than ${MAX_FILES} payloads were given`, {
-        hint: 'Name the files, or a directory with only those that are meant.',
-      });
+      throw new XspliceError('too-many-files', `More than ${MAX_FILES} payloads were given`);
     }
   }
   const inputs: InputFile[] = [];
@@ -83,7 +81,6 @@ export function readImageFile(path: string): Uint8Array {
   throw new XspliceError(
     'file-too-large',
     `${path} has ${sizeBytes} bytes; at most ${MAX_IMAGE_SIZE} are read`,
-    { hint: 'A hypervisor image has some ten MiB. Is this the right file?' },
   );
 }
 
@@ -118,7 +115,6 @@ export async function writeFileAs(path: string, bytes: Uint8Array, like: string)
     if (draft !== null) await unlink(draft).catch(() => undefined);
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
     throw new XspliceError('file-not-writable', `${path} cannot be written: ${code}`, {
-      hint: 'Choose another file with --output.',
       cause,
     });
   }
@@ -194,9 +190,7 @@ function requireUnchanged(path: string, before: Stats, after: Stats, bytes: Uint
     found === before.size
       ? `it was written to at ${after.mtime.toISOString()}`
       : `it had ${before.size} bytes, then ${found}`;
-  throw new XspliceError('file-changed', `${path} changed while it was read: ${what}`, {
-    hint: 'Run the command again once nothing writes to it.',
-  });
+  throw new XspliceError('file-changed', `${path} changed while it was read: ${what}`);
 }
 
 function requireFile(path: string, stats: Stats): void {
@@ -218,9 +212,7 @@ function kindOf(stats: Stats): string {
 function statOf(path: string): Stats {
   const stats = statOrNull(path);
   if (stats !== null) return stats;
-  throw new XspliceError('file-not-found', `${path} does not exist`, {
-    hint: 'Check the path.',
-  });
+  throw new XspliceError('file-not-found', `${path} does not exist`);
 }
 
 function statOrNull(path: string): Stats | null {
@@ -252,13 +244,10 @@ function notReadable(path: string, cause: unknown): XspliceError {
 }
 
 function tooLarge(file: string, sizeBytes: number): Finding {
-  return {
-    code: 'payload-too-large',
-    severity: 'error',
+  return finding('payload-too-large', {
     file,
     message: `The file has ${sizeBytes} bytes; Xen takes payloads of at most ${LIVEPATCH_MAX_SIZE}`,
-    hint: 'Remove its debug information with strip --strip-debug. Is it the right file?',
     expected: `at most ${LIVEPATCH_MAX_SIZE} bytes`,
     actual: `${sizeBytes} bytes`,
-  };
+  });
 }

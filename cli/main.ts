@@ -1,5 +1,5 @@
 import { runProgram } from './program.js';
-import { whileSignalsHeard } from './terminal/signals.js';
+import { onProcessSignal } from './terminal/signals.js';
 
 // Output that fails (a full disk, a reader that went away) must not stop what is being done to a hypervisor.
 let isOutputLost = false;
@@ -20,7 +20,7 @@ void runProgram(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
   env: process.env,
-  whileHeard: whileSignalsHeard,
+  onSignal: onProcessSignal,
 }).then((code) => {
   process.exitCode = code === 0 && isOutputLost ? 1 : code;
 });

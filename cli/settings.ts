@@ -35,7 +35,7 @@ export interface Settings {
 }
 
 /** What positional arguments are called in the help; a command has one of these, or none. */
-export const POSITIONALS = ['FILE', 'PATH', 'NAME', 'WHAT'] as const;
+export const POSITIONALS = ['FILE', 'PATH', 'NAME', 'WHAT', 'CODE'] as const;
 export type Positional = (typeof POSITIONALS)[number];
 
 /** Longest timeout: Xen takes nanoseconds in 32 bits. */
@@ -77,10 +77,7 @@ export function settingsFrom(argv: Readonly<Record<string, unknown>>): Settings 
 
 /** A mistake in what was typed. */
 export function usage(message: string, hint?: string): XspliceError {
-  return new XspliceError('usage', message, {
-    exitCode: 64,
-    hint: hint ?? 'xsplice-ts --help lists the commands, xsplice-ts COMMAND --help their options.',
-  });
+  return new XspliceError('usage', message, hint === undefined ? {} : { hint });
 }
 
 function timeoutFrom(text: string | null): number | null {

@@ -21,24 +21,25 @@ export {
 export { LONGEST_NAME, nameText, payloadName, payloadNameFor } from './abi/payload-name.js';
 export { formatRelease, parseRelease, type XenRelease } from './abi/release.js';
 export {
+  type ChangeOptions,
+  type ChangeProposal,
+  type ChangeReport,
+  type ChangeRequest,
+  change,
   checkTakeBack,
   divergencesOf,
   type ExecutionOptions,
   type ExecutionReport,
   executePlan,
-  hazardsOfPlan,
   type Prediction,
   type Preflight,
   type ProgressEvent,
   preflightPlan,
   refusalOf,
   refusalUnverified,
-  requireKnownCode,
   type StepReport,
-  settingOf,
 } from './change/index.js';
 export {
-  type Answered,
   type CheckReport,
   type CheckTarget,
   checkPayloads,
@@ -47,9 +48,15 @@ export {
 export * as elf from './elf/index.js';
 export {
   assertNever,
+  CATALOGUE,
+  type CatalogueEntry,
+  type Code,
   EXIT,
   type ExitCode,
   type Explanation,
+  explain,
+  explained,
+  explainedError,
   type Finding,
   InternalError,
   type Severity,
@@ -101,8 +108,6 @@ export {
 } from './image/index.js';
 export {
   type Admitted,
-  admit,
-  admitReplacement,
   type BaseCode,
   type CodeDifference,
   type CodeGuard,
@@ -119,7 +124,6 @@ export {
   type GuardSetting,
   guardSetting,
   type ListedInstruction,
-  planRevertIndependent,
   type RecordOptions,
   type RecordResult,
   type RecordStatus,
@@ -175,9 +179,9 @@ export {
   type StepAction,
   selectLoaded,
 } from './stack/index.js';
-export { adviceFor, explained, explainedError } from './verify/explain/index.js';
 export {
   type Answer,
+  adviceFor,
   createModel,
   findPayload,
   type HypervisorFacts,

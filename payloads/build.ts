@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
-import { EXIT, XspliceError } from '../core/findings/index.js';
+import { EXIT } from '../core/findings/index.js';
+import { BuildError } from './builder/build-error.js';
 import { buildFamily, selectMembers, writeManifest } from './builder/build-family.js';
 import { familyMembers, MAX_CHAIN_LENGTH } from './builder/family.js';
 import { type ImageFacts, readImageFacts, readJsonFacts } from './builder/image-facts.js';
@@ -69,15 +70,16 @@ function wholeNumber(option: string, text: string, least: number, most: number):
   throw usage(`${option} is ${JSON.stringify(text)}, expected ${least} to ${most}`);
 }
 
-function usage(message: string): XspliceError {
-  return new XspliceError('usage', message, { hint: USAGE, exitCode: EXIT.usage });
+function usage(message: string): BuildError {
+  return new BuildError('usage', message, { hint: USAGE });
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {
   const message = error instanceof Error ? error.message : String(error);
   process.stderr.write(`${message}\n`);
-  if (error instanceof XspliceError && error.hint !== undefined) {
+  if (error instanceof BuildError && error.hint !== undefined) {
     process.stderr.write(`${error.hint}\n`);
   }
-  process.exitCode = error instanceof XspliceError ? error.exitCode : EXIT.failed;
+  const isMistake = error instanceof BuildError && error.code === 'usage';
+  process.exitCode = isMistake ? EXIT.usage : EXIT.failed;
 });

@@ -18,7 +18,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   // Xen's rules know what Xen's interface says and how a finding looks, and nothing else.
   verify: ['findings', 'abi'],
   hazards: ['findings', 'abi', 'image', 'payload', 'verify', 'x86'],
-  hypervisor: ['abi'],
+  hypervisor: ['abi', 'verify'],
   'hypervisor/embedded': ['findings', 'abi', 'verify', 'hypervisor'],
   'hypervisor/xen': ['findings', 'abi', 'payload', 'hypervisor'],
   // The stack knows payloads and what a host is called, but no verifier and no file.

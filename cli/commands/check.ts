@@ -1,10 +1,9 @@
 import { type BuildId, parseBuildId } from '../../core/abi/ids.js';
 import { type CheckTarget, checkPayloads } from '../../core/check/index.js';
-import { EXIT, XspliceError } from '../../core/findings/index.js';
+import { EXIT, explained, XspliceError } from '../../core/findings/index.js';
 import { modelFromImage } from '../../core/host/index.js';
 import type { HypervisorImage } from '../../core/image/index.js';
 import { guardSetting } from '../../core/oldcode/index.js';
-import { explained } from '../../core/verify/explain/index.js';
 import { readPayloadFiles } from '../files.js';
 import { openImage, releaseOf } from '../images.js';
 import type { Session } from '../session.js';
@@ -23,7 +22,10 @@ export async function run({ settings, output }: Session): Promise<number> {
   } else {
     output.data(renderCheck(report, output.style, output.verbose));
   }
-  return report.ok ? EXIT.done : EXIT.rejected;
+  if (report.ok) return EXIT.done;
+  const errors = report.findings.filter(({ severity }) => severity === 'error');
+  // Nothing was rejected, but nothing is known either.
+  return errors.every(({ code }) => code === 'not-verified') ? EXIT.failed : EXIT.rejected;
 }
 
 function targetOf({ image: file, buildId, xen, check }: Settings): CheckTarget {
@@ -45,16 +47,21 @@ function targetOf({ image: file, buildId, xen, check }: Settings): CheckTarget {
   const image = openImage(file);
   const id = idOf(image);
   try {
-    const { model } = modelFromImage(image, release);
-    const target = { buildId: id, model, symbols: image.symbols, notVerified: null };
+    const { model, assumption } = modelFromImage(image, release);
+    const target = { buildId: id, model, assumption, symbols: image.symbols, notVerified: null };
     if (check === 'build-id') return target;
     return { ...target, oldCode: { guard: check, setting: guardSetting(image, model) } };
   } catch (error) {
     // A release that nobody knows is a mistake in what was asked for, whatever the image.
     const isMistake = release !== null || check !== 'build-id';
     if (!(error instanceof XspliceError) || isMistake) throw error;
-    const hint = error.hint === undefined ? '' : `. ${error.hint}`;
-    return { buildId: id, model: null, symbols: null, notVerified: `${error.message}${hint}` };
+    return {
+      buildId: id,
+      model: null,
+      isImageGiven: true,
+      symbols: null,
+      notVerified: `${error.message}. ${error.hint}`,
+    };
   }
 }
 
@@ -62,7 +69,6 @@ function idOf(image: HypervisorImage): BuildId {
   const [first] = image.buildIds;
   if (first !== undefined) return first.id;
   throw new XspliceError('image-no-build-id', `${image.file} has no build-id`, {
-    hint: 'No payload can belong to it. Use the image that the payloads were built against.',
     findings: image.findings,
   });
 }

@@ -58,7 +58,6 @@ async function holdsHypervisor(directory: string): Promise<boolean> {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
     if (code === 'ENOENT') return false;
     throw new XspliceError('state-not-writable', `${directory} cannot be used: ${code}`, {
-      hint: 'Choose a directory that you may write to with --host embedded:DIR.',
       cause,
     });
   }

@@ -67,18 +67,18 @@ function isAboutPayload({ owner, history }: EffectiveCode): boolean {
 /** With an image and no host named: the image with --on applied. Else the host as it is. */
 async function subjectOf(settings: Settings, streams: Streams): Promise<Subject> {
   const image = settings.image === null ? null : openImage(settings.image);
-  const inputs = readEveryPayloadFile(settings.on);
+  const payloads = readPayloadInputs(readEveryPayloadFile(settings.on));
   if (image !== null && settings.host === null) {
     const { model } = modelFromImage(image, releaseOf(settings.xen));
-    const applied = modelWithApplied(model, readPayloadInputs(inputs));
+    const applied = modelWithApplied(model, payloads);
     return { image, model: applied, text: image.file, opaque: [], isPlaceComputed: false };
   }
   const spec = await hostOf(settings, streams);
-  const host = await openHost(spec, image);
+  const host = await openHost(spec, { image, release: releaseOf(settings.xen) });
   try {
-    const copy = await host.preflightModel(await host.port.observe(), inputs);
+    const copy = await host.preflightModel(await host.port.observe(), payloads);
     if (copy.model === null) {
-      throw new XspliceError('no-model', `Which code runs is not known: ${copy.why}`, {
+      throw new XspliceError('host-no-model', `Which code runs is not known: ${copy.why}`, {
         hint: 'Name the image that was booted with --image.',
       });
     }

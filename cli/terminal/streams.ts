@@ -7,8 +7,7 @@ export interface Streams {
   /** Everything else, questions included. */
   readonly stderr: TextStream;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Does work while signals that would end the process are heard, and abort its signal, instead. */
-  readonly whileHeard: WhileHeard;
+  readonly onSignal: OnSignal;
 }
 
 export type TextStream = NodeJS.WritableStream & {
@@ -17,4 +16,8 @@ export type TextStream = NodeJS.WritableStream & {
   readonly columns?: number;
 };
 
-export type WhileHeard = <T>(work: (stop: AbortSignal) => Promise<T>) => Promise<T>;
+/**
+ * From now on, signals that would end the process do not: their names are told instead. Returns what ends
+ * that.
+ */
+export type OnSignal = (listener: (name: string) => void) => () => void;

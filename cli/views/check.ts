@@ -2,11 +2,14 @@ import { errnoName } from '../../core/abi/errno.js';
 import { shortId } from '../../core/abi/ids.js';
 import { nameText } from '../../core/abi/payload-name.js';
 import type { CheckReport, FileVerdict } from '../../core/check/index.js';
+import type { XenAnswer } from '../../core/verify/index.js';
 import { escapeText } from '../terminal/escape.js';
 import type { Style } from '../terminal/style.js';
 import { type Cell, renderTable } from '../terminal/table.js';
 import { renderFindings } from './findings.js';
 import { guardFields, renderGuard } from './old-code.js';
+
+type Fields = Readonly<Record<string, unknown>>;
 
 /** The chain in its order, what Xen says to each payload, and all findings. */
 export function renderCheck(report: CheckReport, style: Style, verbose: boolean): string {
@@ -53,7 +56,7 @@ export function renderCheck(report: CheckReport, style: Style, verbose: boolean)
 }
 
 /** The report for programs: the fields that the CLI contract names, and more. */
-export function checkFields(report: CheckReport): Readonly<Record<string, unknown>> {
+export function checkFields(report: CheckReport): Fields {
   const { ok, buildId, release, chain, verdicts, notVerified, guard, findings } = report;
   return {
     ok,
@@ -66,11 +69,23 @@ export function checkFields(report: CheckReport): Readonly<Record<string, unknow
       xenDepends,
       sha256,
     })),
-    verdicts: verdicts?.map((v) => ({ ...v, name: nameText(v.name) })) ?? null,
+    verdicts: verdicts?.map(verdictFields) ?? null,
     notVerified,
     guard: guardFields(guard),
     findings,
   };
+}
+
+function verdictFields({ file, name, inChain, ...answer }: FileVerdict): Fields {
+  return {
+    ...{ file, name: nameText(name) },
+    ...answerFields(answer),
+    inChain: inChain === null ? null : answerFields(inChain),
+  };
+}
+
+function answerFields({ faults: _, ...answer }: XenAnswer): Fields {
+  return answer;
 }
 
 function verdictCell(verdict: FileVerdict | undefined, style: Style): Cell {

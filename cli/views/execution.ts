@@ -1,5 +1,9 @@
-import { errnoName } from '../../core/abi/errno.js';
-import type { ExecutionReport, StepReport } from '../../core/change/index.js';
+import {
+  answerText,
+  type ExecutionReport,
+  outcomeText,
+  type StepReport,
+} from '../../core/change/index.js';
 import { stackOf } from '../../core/hypervisor/index.js';
 import { escapeName, escapeText } from '../terminal/escape.js';
 import type { Style } from '../terminal/style.js';
@@ -49,39 +53,27 @@ function rowsOf(
   });
 }
 
-function stepText({ step, result, attempts, status }: StepReport): string {
+function stepText({ step, result, attempts, status, error }: StepReport): string {
   const time = result === null ? '' : ` ${milliseconds(result.elapsedMs)}`;
   const tries = attempts > 1 ? ` (${attempts} tries)` : '';
   if (status === 'none') return `${step.action}: ${step.reason}`;
-  const end = status === 'done' ? '' : `: ${answerText(result)}`;
+  const end = status === 'done' ? '' : `: ${error?.message ?? answerText(result)}`;
   return `${step.action}${time}${tries}${end}`;
 }
 
-/** The answer that refused, as an errno name and Xen's last line. */
-export function answerText(result: StepReport['result']): string {
-  if (result === null) return 'not asked';
-  const rc = result.hypercallRc === 0 ? (result.payloadRc ?? 0) : result.hypercallRc;
-  const line = result.log.at(-1);
-  return line === undefined ? errnoName(rc) : `${errnoName(rc)}, "${line}"`;
-}
-
 function summary(report: ExecutionReport, elapsedMs: number, style: Style): string {
-  const now = `Applied now: ${stackText(stackOf(report.after))}`;
-  const meddledWith = report.undone.some(({ status }) => status === 'none');
-  const asItWas = meddledWith ? '' : ', the host is as it was';
-  switch (report.outcome) {
-    case 'done': {
-      const done = report.steps.filter(({ status }) => status === 'done');
-      const steps = done.length === 1 ? '1 step' : `${done.length} steps`;
-      return `${style.good('Done')}: ${steps} in ${milliseconds(elapsedMs)}. ${now}`;
-    }
-    case 'taken-back':
-      return `${style.bad('Failed')}: what was done is taken back${asItWas}. ${now}`;
-    case 'stuck':
-      return `${style.bad('Failed')}, and what was done could not be taken back. ${now}`;
-    case 'partial':
-      return `${style.warn('Done in part')}, and left so as asked (--keep-going). ${now}`;
+  const { after, outcome } = report;
+  const now =
+    after === null ? 'Applied now: not known' : `Applied now: ${stackText(stackOf(after))}`;
+  if (outcome === 'done') {
+    const done = report.steps.filter(({ status }) => status === 'done');
+    const steps = done.length === 1 ? '1 step' : `${done.length} steps`;
+    return `${style.good('Done')}: ${steps} in ${milliseconds(elapsedMs)}. ${now}`;
   }
+  if (outcome === 'partial') {
+    return `${style.warn('Done in part')}, and left so as asked (--keep-going). ${now}`;
+  }
+  return `${style.bad('Failed')}: ${escapeText(outcomeText(report))}. ${now}`;
 }
 
 function milliseconds(value: number): string {

@@ -11,7 +11,7 @@ export function renderFailure(error: XspliceError, style: Style): string {
   );
   const lines = [`${style.bad('xsplice-ts:')} ${escapeText(message)}`];
   if (others.length > 0) lines.push(renderFindings(others, style, hint));
-  if (hint !== undefined) lines.push(escapeText(hint));
+  lines.push(escapeText(hint));
   return lines.join('\n');
 }
 
@@ -21,5 +21,5 @@ export function failureFields(
   more: readonly Finding[] = [],
 ): Readonly<Record<string, unknown>> {
   const { code, message, hint, findings } = error;
-  return { error: { code, message, hint: hint ?? null }, findings: [...more, ...findings] };
+  return { error: { code, message, hint }, findings: [...more, ...findings] };
 }

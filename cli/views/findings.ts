@@ -21,7 +21,7 @@ function renderFinding(finding: Finding, style: Style, advice: string): string {
   const where = file !== undefined && !message.includes(file) ? `${file}: ` : '';
   const line = `${paint(severity)} ${escapeText(`${where}${message}`)} ${style.dim(`[${code}]`)}`;
   const more = [
-    ...(hint === undefined ? [] : [hint]),
+    ...(hint === undefined || advice.includes(hint) ? [] : [hint]),
     ...explanationLines(finding, `${hint ?? ''}\n${advice}`),
   ];
   return [line, ...more.map((text) => `      ${escapeText(text)}`)].join('\n');

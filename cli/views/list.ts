@@ -66,6 +66,7 @@ export function listFields(
   stale: ReadonlySet<string>,
 ): Readonly<Record<string, unknown>> {
   return {
+    ok: true,
     host: spec,
     hypervisor: { buildId: hypervisor.buildId, version: hypervisor.version },
     payloads: payloads.map((payload) => ({

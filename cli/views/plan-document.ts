@@ -1,8 +1,12 @@
 import { nameText } from '../../core/abi/payload-name.js';
-import type { ExecutionReport, Prediction, StepReport } from '../../core/change/index.js';
+import type {
+  ExecutionReport,
+  Prediction,
+  StepReport,
+  Verification,
+} from '../../core/change/index.js';
 import { type Snapshot, stackOf } from '../../core/hypervisor/index.js';
 import type { Plan } from '../../core/stack/index.js';
-import type { Verification } from './plan.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -35,11 +39,16 @@ export function executionFields(report: ExecutionReport, elapsedMs: number): Fie
     elapsedMs,
     outcome: report.outcome,
     interrupted: report.interrupted,
+    asItWas: report.asItWas,
     steps: report.steps.map(stepFields),
     undone: report.undone.map(stepFields),
-    after: stackOf(report.after).map(({ name, buildId, depends }) =>
-      named({ name, buildId, depends }),
-    ),
+    lost: report.lost.map(named),
+    after:
+      report.after === null
+        ? null
+        : stackOf(report.after).map(({ name, buildId, depends }) =>
+            named({ name, buildId, depends }),
+          ),
   };
 }
 
@@ -52,12 +61,23 @@ function verificationFields(verification: Verification | null): Fields | null {
   return { ok, notVerified: null, version, predictions: predictions.map(predictionFields) };
 }
 
-function predictionFields({ step, ...rest }: Prediction): Fields {
+function predictionFields({ step, faults: _, ...rest }: Prediction): Fields {
   return { action: step.action, name: nameText(step.name), ...rest };
 }
 
-function stepFields({ step, status, attempts, result }: StepReport): Fields {
-  return { ...named(step), status, attempts, result };
+function stepFields({ step, status, attempts, result, error }: StepReport): Fields {
+  const failure =
+    error === undefined ? {} : { error: { code: error.code, message: error.message } };
+  return { ...named(step), status, attempts, result: resultFields(result), ...failure };
+}
+
+function resultFields(result: StepReport['result']): Fields | null {
+  if (result === null) return null;
+  const { verdict, ...answers } = result;
+  if (verdict === undefined) return answers;
+  const { outcome, assumptions } = verdict;
+  const stage = outcome.outcome === 'accepted' ? {} : { stage: outcome.stage };
+  return { ...answers, assumptions, ...stage };
 }
 
 function named<T extends { readonly name: string }>(value: T): T {

@@ -1,17 +1,11 @@
 import { shortId } from '../../core/abi/ids.js';
 import { formatRelease } from '../../core/abi/release.js';
-import type { Prediction, Preflight } from '../../core/change/index.js';
-import type { Finding } from '../../core/findings/index.js';
+import type { Prediction, Verification } from '../../core/change/index.js';
 import type { Snapshot } from '../../core/hypervisor/index.js';
 import type { Plan, StackEntry, Step } from '../../core/stack/index.js';
 import { escapeName, escapeText } from '../terminal/escape.js';
 import type { Style } from '../terminal/style.js';
 import { type Cell, renderTable } from '../terminal/table.js';
-
-/** What a plan was verified with: the answers to come, or why there are none. */
-export type Verification =
-  | (Preflight & { readonly unknown: readonly string[]; readonly hazards: readonly Finding[] })
-  | { readonly notVerified: string };
 
 /** Rows shown of a long plan unless everything is asked for: the first and the last. */
 const ROWS_AT_START = 5;

@@ -17,10 +17,7 @@ export function buildIdFromBytes(bytes: Uint8Array): BuildId {
 export function parseBuildId(text: string): BuildId {
   const hex = text.trim().toLowerCase();
   if (!/^([0-9a-f]{2})+$/.test(hex)) {
-    throw new XspliceError('bad-build-id', `Not a build-id: ${JSON.stringify(text)}`, {
-      hint: 'A build-id is an even number of hex digits, as readelf -n prints it.',
-      exitCode: 64,
-    });
+    throw new XspliceError('bad-build-id', `Not a build-id: ${JSON.stringify(text)}`);
   }
   return hex as BuildId;
 }

@@ -9,24 +9,28 @@ export const LONGEST_NAME = XEN_LIVEPATCH_NAME_SIZE - 1;
  * The name as the hypervisor port takes it: one character for each byte of its UTF-8 form, as
  * `LoadedPayload.name` has it.
  *
- * Fails with `bad-name` on an empty name, a NUL, and more than 127 bytes: Xen itself would take an
+ * Fails with `payload-bad-name` on an empty name, a NUL, and more than 127 bytes: Xen itself would take an
  * empty name, and would cut one that holds a NUL (get_name, common/livepatch.c, all releases).
  */
 export function payloadName(text: string): string {
   const bytes = Buffer.from(text, 'utf8');
   if (bytes.length === 0) {
-    throw new XspliceError('bad-name', 'The payload name is empty', {
+    throw new XspliceError('payload-bad-name', 'The payload name is empty', {
       hint: `Give a name of 1 to ${LONGEST_NAME} bytes.`,
     });
   }
   if (bytes.includes(0)) {
-    throw new XspliceError('bad-name', `The payload name ${JSON.stringify(text)} holds a NUL`, {
-      hint: 'Xen ends a name at its first NUL: give one without.',
-    });
+    throw new XspliceError(
+      'payload-bad-name',
+      `The payload name ${JSON.stringify(text)} holds a NUL`,
+      {
+        hint: 'Xen ends a name at its first NUL: give one without.',
+      },
+    );
   }
   if (bytes.length > LONGEST_NAME) {
     throw new XspliceError(
-      'bad-name',
+      'payload-bad-name',
       `The payload name ${JSON.stringify(text)} has ${bytes.length} bytes, Xen takes at most ${LONGEST_NAME}`,
       { hint: 'Rename the file, or give a shorter name.' },
     );

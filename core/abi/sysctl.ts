@@ -67,7 +67,7 @@ function writeName(bytes: Buffer, name: GuestBytes): void {
 /**
  * A payload's name as Xen takes it: its bytes (latin1) and a NUL.
  *
- * @throws XspliceError `bad-payload-name` for a NUL, a character above U+00FF, or more than 127 bytes.
+ * @throws XspliceError `payload-bad-name` for a NUL, a character above U+00FF, or more than 127 bytes.
  */
 export function encodeName(name: string): Uint8Array {
   const shown = JSON.stringify(name);
@@ -75,13 +75,13 @@ export function encodeName(name: string): Uint8Array {
     const code = name.charCodeAt(index);
     if (code !== 0 && code <= 0xff) continue;
     const what = code === 0 ? 'a NUL' : 'a character that is not one byte';
-    throw new XspliceError('bad-payload-name', `The name ${shown} has ${what} at ${index}.`, {
+    throw new XspliceError('payload-bad-name', `The name ${shown} has ${what} at ${index}.`, {
       hint: 'Choose a name of plain characters.',
     });
   }
   if (name.length >= XEN_LIVEPATCH_NAME_SIZE) {
     throw new XspliceError(
-      'bad-payload-name',
+      'payload-bad-name',
       `The name ${shown} has ${name.length} bytes; Xen takes ${XEN_LIVEPATCH_NAME_SIZE - 1} at most.`,
       { hint: 'Choose a shorter name.' },
     );
@@ -290,14 +290,13 @@ export interface ActionRequest {
 /**
  * XEN_SYSCTL_LIVEPATCH_ACTION. Flags exist from 4.14.
  *
- * @throws XspliceError `nodeps-unsupported` on an older interface; `bad-timeout` for what is no u32.
+ * @throws XspliceError `xen-no-nodeps` on an older interface; `bad-timeout` for what is no u32.
  */
 export function encodeAction(version: InterfaceVersion, request: ActionRequest): Uint8Array {
   if (request.nodeps && version < 0x13) {
     throw new XspliceError(
-      'nodeps-unsupported',
+      'xen-no-nodeps',
       `This Xen (interface 0x${version.toString(16)}: ${RELEASES_OF_INTERFACE[version]}) cannot skip the comparison of depends.`,
-      { hint: 'NODEPS exists since Xen 4.14. Apply the payloads in their order instead.' },
     );
   }
   const { timeoutNs } = request;
@@ -305,7 +304,6 @@ export function encodeAction(version: InterfaceVersion, request: ActionRequest):
     throw new XspliceError(
       'bad-timeout',
       `The timeout ${timeoutNs} ns does not fit: Xen takes whole nanoseconds from 0 to ${0xffff_ffff}.`,
-      { hint: 'Choose a timeout below 4.29 seconds.', exitCode: 64 },
     );
   }
   const bytes = livepatchSysctl(LIVEPATCH_COMMAND.action, version);

@@ -1,13 +1,19 @@
-export { divergencesOf } from './divergence.js';
 export {
-  type ExecutionOptions,
-  type ExecutionReport,
-  executePlan,
-  type ProgressEvent,
-  type StepReport,
-} from './execute.js';
-export { requireKnownCode, settingOf } from './known-code.js';
-export { hazardsOfPlan } from './plan-hazards.js';
+  type ChangeOptions,
+  type ChangeProposal,
+  type ChangeReport,
+  change,
+} from './change.js';
+export { divergencesOf } from './divergence.js';
+export { executePlan } from './execute.js';
+export type {
+  ExecutionOptions,
+  ExecutionReport,
+  LostPayload,
+  ProgressEvent,
+  StepReport,
+} from './execution.js';
+export { answerText, failureOf, outcomeText } from './outcome.js';
 export {
   type Prediction,
   type Preflight,
@@ -15,4 +21,6 @@ export {
   refusalOf,
   refusalUnverified,
 } from './preflight.js';
+export type { ChangeRequest, Check } from './request.js';
 export { checkTakeBack } from './undo.js';
+export { type Verification, verifyPlan } from './verify-plan.js';

@@ -6,14 +6,12 @@ import { type GuardSetting, guardSetting, runningCode } from '../oldcode/index.j
 
 /**
  * What guards are asked about on this hypervisor: its image's code and what is loaded. The disassembler
- * is loaded here. Fails with `no-model` where the hypervisor cannot be modelled, `no-image`, and
+ * is loaded here. Fails with `host-no-model` where the hypervisor cannot be modelled, `host-no-image`, and
  * `image-no-symbols`.
  */
 export async function settingOf(copy: PreflightModel): Promise<GuardSetting> {
   if (copy.model === null) {
-    throw new XspliceError('no-model', `Old code cannot be compared: ${copy.why}`, {
-      hint: 'Name the image that was booted with --image, or use --check build-id.',
-    });
+    throw new XspliceError('host-no-model', `Old code cannot be compared: ${copy.why}`);
   }
   return guardSetting(await copy.image(), copy.model);
 }
@@ -35,7 +33,6 @@ export function requireKnownCode(
     throw new XspliceError(
       'opaque-payload',
       `Old code cannot be compared: ${names} is applied, and its contents are not known`,
-      { hint: 'Give its file as well: it is recognised by its build-id and left as it is.' },
     );
   }
   if (isOrderKnown(snapshot)) return;

@@ -1,5 +1,5 @@
 import { nameText } from '../abi/payload-name.js';
-import type { Finding } from '../findings/index.js';
+import { type Finding, finding } from '../findings/index.js';
 import { type LoadedPayload, type Snapshot, topOf } from '../hypervisor/index.js';
 import type { Plan, Step } from '../stack/index.js';
 
@@ -11,8 +11,8 @@ import type { Plan, Step } from '../stack/index.js';
  * was applied with NODEPS, and is applied so again.
  */
 export function undoStep(step: Step, now: Snapshot): Step | null {
-  const { name, buildId, depends, file, sha256 } = step;
-  const base = { name, buildId, depends };
+  const { name, buildId, depends, file, sha256, hooksFirst } = step;
+  const base = { name, buildId, depends, ...(hooksFirst === undefined ? {} : { hooksFirst }) };
   switch (step.action) {
     case 'upload':
       return { ...base, action: 'unload', reason: 'it was uploaded by this command' };
@@ -66,7 +66,7 @@ export function alreadyUndone(undo: Step, now: Snapshot): string | null {
 }
 
 /** True where name and id agree; an id that is not known disagrees with none. */
-function isSame(payload: LoadedPayload, { name, buildId }: Step): boolean {
+export function isSame(payload: LoadedPayload, { name, buildId }: Step): boolean {
   const isOther = payload.buildId !== null && buildId !== null && payload.buildId !== buildId;
   return payload.name === name && !isOther;
 }
@@ -93,12 +93,9 @@ export function checkTakeBack(
     const why = whyFinal(step, safeToReapply);
     if (why === null) return [];
     return [
-      {
-        code: 'cannot-be-taken-back',
-        severity: 'note',
+      finding('cannot-be-taken-back', {
         message: `If a later step fails, the ${step.action} of ${nameText(step.name)} cannot be taken back: ${why}`,
-        hint: 'Keep its file at hand: it has to be uploaded and applied anew then.',
-      },
+      }),
     ];
   });
 }

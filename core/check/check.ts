@@ -1,6 +1,6 @@
 import type { BuildId } from '../abi/ids.js';
 import { formatRelease } from '../abi/release.js';
-import type { Finding } from '../findings/index.js';
+import { type Finding, finding } from '../findings/index.js';
 import { hazardsOf } from '../hazards/index.js';
 import type { SymbolTable } from '../image/index.js';
 import {
@@ -18,13 +18,14 @@ import {
 } from '../payload/index.js';
 import { type ChainReport, checkChain } from '../stack/index.js';
 import {
+  answerOf,
   apply,
   type Fault,
   findingsOfFaults,
   type Model,
-  type Outcome,
   upload,
   type Verdict,
+  type XenAnswer,
 } from '../verify/index.js';
 
 /** What payloads are checked against. */
@@ -36,36 +37,23 @@ export interface CheckTarget {
   readonly symbols: SymbolTable | null;
   /** Why there is no model, in words; null where there is one. */
   readonly notVerified: string | null;
+  /** True where an image was given: then a verdict is expected, and none is an error. */
+  readonly isImageGiven?: boolean;
+  /** That the rules are those of another release, in words; absent or null where they are not. */
+  readonly assumption?: string | null;
   /** To have the code that payloads replace compared too; the setting is of the model. */
   readonly oldCode?: { readonly guard: CodeGuard; readonly setting: GuardSetting };
 }
 
-/** What Xen answers to one or two operations. */
-export interface Answered {
-  readonly outcome: Outcome['outcome'];
-  /** The operation that ended it; the last one that was tried where it is accepted. */
-  readonly operation: 'upload' | 'apply';
-  /** Positive errno; null unless it is refused. */
-  readonly errno: number | null;
-  /** The check that refuses; null where it is accepted. */
-  readonly stage: string | null;
-  /** What would kill Xen; null unless the outcome is fatal. */
-  readonly cause: string | null;
-  /** What Xen would print, without `livepatch: ` and unescaped. */
-  readonly log: readonly string[];
-  /** What the verdict rests on, e.g. that a hook returns 0. */
-  readonly assumptions: readonly string[];
-}
-
 /** What Xen answers to the upload of one payload on an otherwise empty hypervisor. */
-export interface FileVerdict extends Answered {
+export interface FileVerdict extends XenAnswer {
   readonly file: string;
   readonly name: string;
   /**
    * What it answers to upload and apply with just the payload's parents applied; null where one of them
    * is not among the files or not accepted itself.
    */
-  readonly inChain: Answered | null;
+  readonly inChain: XenAnswer | null;
 }
 
 /** The answer to: do these payloads form one valid chain on that hypervisor? */
@@ -110,14 +98,14 @@ export async function checkPayloads(
       : tryAll(read.payloads, target.model, isFree ? (asked?.order ?? []) : null);
   const verdicts = tried?.map(({ verdict }) => verdict) ?? null;
   const refusals = (tried ?? []).flatMap(({ verdict, faults }) =>
-    findingsOfFaults(verdict.file, (verdict.inChain ?? verdict).operation, faults),
+    findingsOfFaults(verdict, (verdict.inChain ?? verdict).operation, faults),
   );
   const hazards: Finding[] = [];
   for (const { payload, model } of tried ?? []) {
     if (model !== null) hazards.push(...hazardsOf(payload, model, target.symbols));
   }
   const guard = asked?.report ?? null;
-  const said = [...unread, ...(chain?.findings ?? []), ...refusals];
+  const said = [...ofTarget(target), ...unread, ...(chain?.findings ?? []), ...refusals];
   const findings = [...said, ...guardFindings(guard, said), ...hazards];
   return {
     ok: findings.every(({ severity }) => severity !== 'error'),
@@ -131,6 +119,20 @@ export async function checkPayloads(
   };
 }
 
+/** What is to be said of the verdicts as a whole: that there are none though an image was given, or by whose rules. */
+function ofTarget({
+  model,
+  notVerified,
+  isImageGiven,
+  assumption,
+}: CheckTarget): readonly Finding[] {
+  if (model === null && isImageGiven === true) {
+    return [finding('not-verified', { message: `There is no verdict: ${notVerified}` })];
+  }
+  if (assumption == null) return [];
+  return [finding('release-unknown', { message: `The verdicts rest on this: ${assumption}` })];
+}
+
 /** One payload with its verdict, and the hypervisor on which it is loaded; null where it is not accepted. */
 interface Tried {
   readonly payload: PayloadInput;
@@ -142,7 +144,7 @@ interface Tried {
 
 /** Chain findings that count where the order is free: they are about a file, not about links. */
 const FREE_ORDER_FINDINGS: ReadonlySet<string> = new Set([
-  'nothing-to-chain',
+  'no-payloads',
   'duplicate-content',
   'duplicate-build-id',
   'wrong-hypervisor',
@@ -160,7 +162,7 @@ function guardFindings(report: GuardReport | null, said: readonly Finding[]): re
   const isChainWrong = said.some(({ severity }) => severity === 'error');
   return (report?.payloads ?? []).flatMap(({ file, findings }) =>
     findings.filter(({ code }) => {
-      if (code === 'not-loadable' || code === 'not-applicable') return !wrong.has(file);
+      if (code === 'trial-upload-failed' || code === 'trial-apply-failed') return !wrong.has(file);
       return code !== 'wrong-parent' || !isChainWrong;
     }),
   );
@@ -183,10 +185,10 @@ function tryAll(
     const verdict: FileVerdict = {
       file,
       name,
-      ...answered('upload', alone.verdict),
-      inChain: inChain?.answered ?? null,
+      ...answerOf('upload', alone.verdict),
+      inChain: inChain?.answer ?? null,
     };
-    const accepted = (inChain?.answered ?? verdict).outcome === 'accepted';
+    const accepted = (inChain?.answer ?? verdict).outcome === 'accepted';
     return {
       payload,
       verdict,
@@ -197,7 +199,7 @@ function tryAll(
 }
 
 interface TriedOn {
-  readonly answered: Answered;
+  readonly answer: XenAnswer;
   readonly faults: readonly Fault[];
   readonly model: Model;
 }
@@ -233,7 +235,7 @@ function tryChains(
       const result = tryOn(payload, below, false);
       tried.set(payload, result);
       waiting.delete(payload);
-      if (result.answered.outcome === 'accepted' && buildId !== null && !after.has(buildId)) {
+      if (result.answer.outcome === 'accepted' && buildId !== null && !after.has(buildId)) {
         after.set(buildId, result.model);
       }
       ready = true;
@@ -247,7 +249,7 @@ function tryOn({ input, planned }: PayloadInput, below: Model, nodeps: boolean):
   const uploaded = upload(below, name, input.bytes);
   if (uploaded.verdict.outcome.outcome !== 'accepted') {
     const { faults } = uploaded.verdict;
-    return { answered: answered('upload', uploaded.verdict), faults, model: below };
+    return { answer: answerOf('upload', uploaded.verdict), faults, model: below };
   }
   const applied = apply(uploaded.model, name, { nodeps });
   const both: Verdict = {
@@ -255,20 +257,5 @@ function tryOn({ input, planned }: PayloadInput, below: Model, nodeps: boolean):
     log: [...uploaded.verdict.log, ...applied.verdict.log],
     assumptions: [...uploaded.verdict.assumptions, ...applied.verdict.assumptions],
   };
-  return { answered: answered('apply', both), faults: both.faults, model: applied.model };
-}
-
-function answered(
-  operation: Answered['operation'],
-  { outcome, log, assumptions }: Verdict,
-): Answered {
-  return {
-    outcome: outcome.outcome,
-    operation,
-    errno: outcome.outcome === 'refused' ? outcome.errno : null,
-    stage: outcome.outcome === 'accepted' ? null : outcome.stage,
-    cause: outcome.outcome === 'fatal' ? outcome.cause : null,
-    log: log.map(({ text }) => text),
-    assumptions,
-  };
+  return { answer: answerOf('apply', both), faults: both.faults, model: applied.model };
 }

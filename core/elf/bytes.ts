@@ -72,7 +72,6 @@ export class ByteReader {
       offset: start,
       expected: `an end within the ${this.bytes.length} bytes of ${this.what}`,
       actual: `an end at ${end}`,
-      hint: 'The file is cut short or was damaged: compare its size and checksum with the original.',
     });
   }
 }

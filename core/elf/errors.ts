@@ -1,4 +1,4 @@
-import { XspliceError } from '../findings/index.js';
+import { type Code, XspliceError } from '../findings/index.js';
 
 /** Where in an ELF file something is wrong, and the two values that disagree. */
 export interface ElfProblem {
@@ -11,12 +11,8 @@ export interface ElfProblem {
   readonly hint?: string;
 }
 
-export type ElfErrorCode =
-  | 'elf-truncated'
-  | 'elf-not-elf'
-  | 'elf-unsupported'
-  | 'elf-invalid'
-  | 'elf-too-large';
+/** `image-damaged`: of a PE file, which is read with the same reader. */
+export type ElfErrorCode = Extract<Code, `elf-${string}` | 'image-damaged'>;
 
 /**
  * The bytes are not the ELF structure they claim to be. The message names the field, its offset, and

@@ -118,7 +118,6 @@ function checkIdent(file: ByteReader): 32 | 64 {
         file.sizeBytes === 0
           ? 'an empty file'
           : [...file.bytes.subarray(0, 4)].map((b) => b.toString(16).padStart(2, '0')).join(' '),
-      hint: 'This is not an ELF file: is it the right one, and is it complete?',
     });
   }
   file.slice(0, IDENT_SIZE, 'e_ident');

@@ -28,10 +28,10 @@ export {
 export { type ElfNote, readNotes } from './notes.js';
 export {
   type ElfRelocation,
-  MAX_RELOCATIONS,
   type RelocationTable,
   readRelocations,
   readRelocationTable,
+  relocationSections,
 } from './relocations.js';
 export { StringTable } from './strings.js';
 export {

@@ -5,7 +5,7 @@ import type { ElfFile, ElfSection } from './file.js';
 import { symbolEntrySize } from './symbols.js';
 
 /** Ours: a payload of Xen's largest size, 2 MiB, has room for 87,381. */
-export const MAX_RELOCATIONS = 1 << 20;
+const MAX_RELOCATIONS = 1 << 20;
 
 export interface ElfRelocation {
   /** Offset in the target section (ET_REL). Not checked against its size. */
@@ -27,11 +27,27 @@ export interface RelocationTable {
   readonly entries: readonly ElfRelocation[];
 }
 
-/** All relocation sections, in the order of the section table. */
+/**
+ * All relocation sections, in the order of the section table. Fails where they overlap in the file, so that
+ * they have more bytes in all than the file has: there is no end to what such tables hold.
+ */
 export function readRelocations(elf: ElfFile): readonly RelocationTable[] {
-  return elf.sections
-    .filter((section) => section.type === SHT.RELA || section.type === SHT.REL)
-    .map((section) => readRelocationTable(elf, section));
+  const sections = relocationSections(elf);
+  const total = sections.reduce((sum, { size }) => sum + size, 0n);
+  if (total > BigInt(elf.bytes.length)) {
+    throw new ElfError('elf-too-large', {
+      field: 'relocation sections',
+      offset: null,
+      expected: `at most the ${elf.bytes.length} bytes of the file in all`,
+      actual: String(total),
+    });
+  }
+  return sections.map((section) => readRelocationTable(elf, section));
+}
+
+/** The sections of type REL and RELA, whatever is in them. */
+export function relocationSections(elf: ElfFile): readonly ElfSection[] {
+  return elf.sections.filter(({ type }) => type === SHT.RELA || type === SHT.REL);
 }
 
 /** The relocations of one section of type REL or RELA. */

@@ -1,30 +1,39 @@
+import { CATALOGUE, type CatalogueEntry, type Code } from './catalogue/index.js';
+import { EXIT, type ExitCode } from './exit-code.js';
 import type { Finding } from './finding.js';
-
-/** Process exit codes, fixed by the CLI contract. */
-export const EXIT = { done: 0, failed: 1, busy: 2, rejected: 3, usage: 64 } as const;
-export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /** What is known about a failed operation beyond its message. */
 export interface FailureDetail {
+  /** What to do next. Absent: what the catalogue says of the code. */
   readonly hint?: string;
   readonly findings?: readonly Finding[];
-  readonly exitCode?: ExitCode;
   readonly cause?: unknown;
 }
 
 /** An operation that could not be done, for a reason outside this program. The CLI prints it. */
 export class XspliceError extends Error {
   override readonly name = 'XspliceError';
-  readonly code: string;
-  readonly hint: string | undefined;
+  readonly code: Code;
+  readonly hint: string;
   readonly findings: readonly Finding[];
+  /** Of the process, where this ends it. */
   readonly exitCode: ExitCode;
 
-  constructor(code: string, message: string, detail: FailureDetail = {}) {
+  constructor(code: Code, message: string, detail: FailureDetail = {}) {
     super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
+    const { mend, exitCode }: CatalogueEntry = CATALOGUE[code];
     this.code = code;
-    this.hint = detail.hint;
+    this.hint = detail.hint ?? mend;
     this.findings = detail.findings ?? [];
-    this.exitCode = detail.exitCode ?? EXIT.failed;
+    this.exitCode = exitCode ?? EXIT.failed;
   }
+}
+
+/** Whatever was thrown, as an error that can be reported: what is none of ours is `internal-error`. */
+export function errorFrom(thrown: unknown): XspliceError {
+  if (thrown instanceof XspliceError) return thrown;
+  const text = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
+  return new XspliceError('internal-error', `Internal error, please report: ${text}`, {
+    cause: thrown,
+  });
 }

@@ -1,25 +1,17 @@
-/** How much a finding weighs: an error stops the work, a warning and a note do not. */
-export type Severity = 'error' | 'warning' | 'note';
-
-/** Why something is refused, fatal or dangerous, and what to do about it: what --explain shows. */
-export interface Explanation {
-  /** What Xen checks there, or what happens. One to three sentences. */
-  readonly what: string;
-  /** Functions of Xen and their files. Empty for what Xen does not look at. */
-  readonly where: readonly string[];
-  /** Releases, backports included: when it began and what changed. */
-  readonly since: string;
-  /** How to mend the payload, or what to do instead. */
-  readonly mend: string;
-}
+import {
+  CATALOGUE,
+  type CatalogueEntry,
+  type Code,
+  type Explanation,
+  type Severity,
+} from './catalogue/index.js';
 
 /**
  * Something that was found out about an input, as a value. Checks return findings; they never throw
  * them. The code is stable and part of the CLI's contract, the message is for people.
  */
 export interface Finding {
-  /** Stable, kebab-case, e.g. `missing-parent`. */
-  readonly code: string;
+  readonly code: Code;
   readonly severity: Severity;
   /** One sentence that holds both values: the one found and the one expected. */
   readonly message: string;
@@ -39,6 +31,15 @@ export interface Finding {
   readonly offset?: bigint;
   readonly expected?: string;
   readonly actual?: string;
-  /** Only where it was asked for: see `explained` in core/verify/explain. */
+  /** Only where it was asked for: see `explained`. */
   readonly explanation?: Explanation;
+}
+
+/** A finding that weighs, and is mended, as the catalogue says where `detail` does not say otherwise. */
+export function finding(
+  code: Code,
+  detail: Omit<Finding, 'code' | 'severity'> & Partial<Pick<Finding, 'severity'>>,
+): Finding {
+  const { severity, mend }: CatalogueEntry = CATALOGUE[code];
+  return { code, severity, hint: mend, ...detail };
 }

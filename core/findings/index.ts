@@ -1,3 +1,16 @@
-export { EXIT, type ExitCode, type FailureDetail, XspliceError } from './error.js';
-export type { Explanation, Finding, Severity } from './finding.js';
+export {
+  CATALOGUE,
+  type CatalogueEntry,
+  type Code,
+  type Explanation,
+  HAZARDS,
+  type HazardCode,
+  type Severity,
+  STAGES,
+  type StageEntry,
+} from './catalogue/index.js';
+export { errorFrom, type FailureDetail, XspliceError } from './error.js';
+export { EXIT, type ExitCode } from './exit-code.js';
+export { explain, explained, explainedError } from './explain.js';
+export { type Finding, finding } from './finding.js';
 export { assertNever, InternalError } from './internal-error.js';

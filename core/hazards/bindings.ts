@@ -10,7 +10,7 @@ import { hazard, type Subject } from './subject.js';
  */
 export function checkBindings(subject: Subject): readonly Finding[] {
   const { context, sites } = subject;
-  const functions = sites.map(({ name }) => name);
+  const functions = sites.flatMap(({ symbol }) => symbol ?? []);
   const names = new Set([...(context.imports ?? []), ...functions]);
   return [...names].flatMap((name) => [
     ...checkAmbiguous(subject, name),
@@ -31,7 +31,6 @@ function checkAmbiguous(subject: Subject, name: string): readonly Finding[] {
       `uses ${name}, of which this Xen has ${all.length}: it gets the one at 0x${(symbols.lookup(name) ?? 0n).toString(16)}, which may not be the one that was meant`,
       {
         symbol: name,
-        hint: 'Give the address in old_addr, or use a hypervisor built with ENFORCE_UNIQUE_SYMBOLS.',
       },
     ),
   ];
@@ -49,7 +48,6 @@ function checkStranger(subject: Subject, name: string): readonly Finding[] {
       `uses ${name} of ${JSON.stringify(owner.name)}, which it does not build on: Xen lets that one be unloaded, and the link then leads nowhere`,
       {
         symbol: name,
-        hint: `Build it on ${JSON.stringify(owner.name)}, or unload that one before this one is uploaded.`,
       },
     ),
   ];

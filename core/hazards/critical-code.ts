@@ -99,7 +99,6 @@ function checkSite(subject: Subject, site: PatchSite): readonly Finding[] {
     return [
       hazard(subject, 'init-code', `patches ${site.name}, but ${what}, gone after boot`, {
         symbol,
-        hint: 'Take the function out of the payload: it does not run any more, and writing there kills the host.',
       }),
     ];
   }
@@ -110,7 +109,6 @@ function checkSite(subject: Subject, site: PatchSite): readonly Finding[] {
     return [
       hazard(subject, 'critical-code', `replaces ${site.name}, which ${rule.why}`, {
         symbol,
-        hint: 'Such a fix needs a reboot into a new hypervisor.',
       }),
     ];
   }
@@ -120,7 +118,7 @@ function checkSite(subject: Subject, site: PatchSite): readonly Finding[] {
         subject,
         'entry-code',
         `replaces ${site.name}, which is entry code: it is reached without a call, with registers and stack of its own`,
-        { symbol, hint: 'Such a fix needs a reboot into a new hypervisor.' },
+        { symbol },
       ),
     ];
   }

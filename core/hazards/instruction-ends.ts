@@ -1,11 +1,15 @@
 import type { Finding } from '../findings/index.js';
-import { findPayload, type Model, PAGE_SIZE } from '../verify/index.js';
-import { branchesInto, instructionAt, loadDisassembler, mayJumpInto } from '../x86/index.js';
-import { extentAt, hazard, hex, type PatchSite, type Subject, sitesOf } from './subject.js';
+import {
+  branchesInto,
+  type Instruction,
+  instructionAt,
+  loadDisassembler,
+  mayJumpInto,
+} from '../x86/index.js';
+import { type OriginalCode, originalCode } from './original-code.js';
+import { type Extent, extentAt, hazard, hex, type PatchSite, type Subject } from './subject.js';
 
-/** Ours: no function of Xen is larger by far, and a size out of a table is not trusted. */
-const MOST_CODE_BYTES = 256n * 1024n;
-const LONGEST_NOP = 8n;
+const MAX_NOP_BYTES = 8n;
 
 /**
  * arch_livepatch_apply writes bytes, not instructions. Behind NOPs the next byte runs, whatever
@@ -15,118 +19,134 @@ const LONGEST_NOP = 8n;
  */
 export function checkInstructionEnds(subject: Subject): readonly Finding[] {
   if (subject.context.symbols === null) return [];
-  return subject.sites.flatMap((site) => checkSite(subject, site));
+  const original = originalCode(subject.model);
+  return subject.sites.flatMap((site) => {
+    const code = decodedCode(subject, original, site);
+    if (code === null) return [];
+    return [
+      ...checkSplit(subject, site, code),
+      ...checkFallThrough(subject, site, code),
+      ...checkJumps(subject, site, code),
+    ];
+  });
 }
 
-function checkSite(subject: Subject, site: PatchSite): readonly Finding[] {
-  const { start, end, name, func } = site;
-  const extent = extentAt(subject, func.oldAddress);
-  if (!extent?.isCode || end <= start || extent.start !== func.oldAddress) return [];
-  const isWithin = end <= extent.end;
-  const bytes = originalBytes(subject.model, extent.start, isWithin ? extent.end : end);
-  if (!bytes) return [];
-  const isNop = func.newAddress === 0n;
-  if (!isNop && !mayJumpInto(bytes, extent.start, start, end)) return [];
-  const disassembler = loadDisassembler();
-  const instructions = disassembler.decodeFunction(bytes, extent.start);
-  const found: Finding[] = [];
-  const symbol = name;
+/** The function at a site, as it is without patches. */
+interface DecodedCode {
+  readonly extent: Extent;
+  readonly instructions: readonly Instruction[];
+  /** The instruction that holds the byte behind the patch; null where the code ends there. */
+  readonly behind: Instruction | null;
+}
 
-  const cut = instructionAt(instructions, end);
-  if (cut && cut.address < end && cut.flow !== 'truncated') {
-    const at = () => `${disassembler.format(cut)} at ${hex(cut.address)}`;
-    const indirect = instructions.find(
-      ({ flow, address }) => flow === 'indirect-jump' && (address < start || address >= end),
-    );
-    if (isNop) {
-      found.push(
-        hazard(
-          subject,
-          'nop-splits-instruction',
-          `fills ${name} with NOPs up to ${hex(end)}, in the middle of ${at()}`,
-          {
-            symbol,
-            expected: `an end at ${hex(cut.address)} or ${hex(cut.address + BigInt(cut.length))}`,
-            actual: hex(end),
-            hint: 'Choose new_size so that the NOPs end where an instruction ends: the host dies at the next call.',
-          },
-        ),
-      );
-    } else if (indirect) {
-      found.push(
-        hazard(
-          subject,
-          'trampoline-splits-instruction',
-          `writes a jump over ${name} that ends at ${hex(end)}, in the middle of ${at()}, and ${disassembler.format(indirect)} at ${hex(indirect.address)} may lead there`,
-          {
-            symbol,
-            actual: hex(end),
-            hint: 'Look at its jump table: nothing may lead into the first bytes of the function.',
-          },
-        ),
-      );
-    }
-  }
-  if (isNop && cut === null && end >= extent.end && extent.isExact) {
-    found.push(
+/** Null where the site is no function, its code is not known, or nothing can be wrong with it. */
+function decodedCode(
+  subject: Subject,
+  original: OriginalCode,
+  { start, end, func }: PatchSite,
+): DecodedCode | null {
+  const extent = extentAt(subject, func.oldAddress);
+  if (!extent?.isCode || end <= start || extent.start !== func.oldAddress) return null;
+  const to = end <= extent.end ? extent.end : end;
+  const bytes = original.bytes(extent.start, to);
+  if (!bytes) return null;
+  const isNop = func.newAddress === 0n;
+  if (!isNop && !mayJumpInto(bytes, extent.start, start, end)) return null;
+  const instructions = original.instructions(extent.start, to, bytes);
+  return { extent, instructions, behind: instructionAt(instructions, end) };
+}
+
+/** Where the patch ends inside an instruction that may be run from there. */
+function checkSplit(
+  subject: Subject,
+  { start, end, name, func }: PatchSite,
+  { instructions, behind: cut }: DecodedCode,
+): readonly Finding[] {
+  if (!cut || cut.address >= end || cut.flow === 'truncated') return [];
+  const at = () => `${listed(cut)} at ${hex(cut.address)}`;
+  if (func.newAddress === 0n) {
+    return [
       hazard(
         subject,
-        'nop-falls-through',
-        `fills all of ${name} with NOPs, its return too: what lies behind it runs then`,
+        'nop-splits-instruction',
+        `fills ${name} with NOPs up to ${hex(end)}, in the middle of ${at()}`,
         {
-          symbol,
+          symbol: name,
+          expected: `an end at ${hex(cut.address)} or ${hex(cut.address + BigInt(cut.length))}`,
           actual: hex(end),
-          hint: 'Leave the last instruction, or replace the function by one that only returns.',
         },
       ),
-    );
+    ];
   }
-  // A jump to the start of the patch meets the new code; one of the overwritten ones is gone.
-  const into = branchesInto(instructions, start, end).filter(
-    ({ address }) => address < start || address >= end,
+  const indirect = instructions.find(
+    ({ flow, address }) => flow === 'indirect-jump' && (address < start || address >= end),
   );
-  for (const branch of into) {
-    if (isNop && isNopStart(start, end, branch.target ?? 0n)) continue;
-    found.push(
+  if (!indirect) return [];
+  return [
+    hazard(
+      subject,
+      'trampoline-splits-instruction',
+      `writes a jump over ${name} that ends at ${hex(end)}, in the middle of ${at()}, and ${listed(indirect)} at ${hex(indirect.address)} may lead there`,
+      {
+        symbol: name,
+        actual: hex(end),
+      },
+    ),
+  ];
+}
+
+/** Where NOPs cover the return as well. */
+function checkFallThrough(
+  subject: Subject,
+  { end, name, func }: PatchSite,
+  { extent, behind }: DecodedCode,
+): readonly Finding[] {
+  const coversAll = behind === null && end >= extent.end && extent.isExact;
+  if (func.newAddress !== 0n || !coversAll) return [];
+  return [
+    hazard(
+      subject,
+      'nop-falls-through',
+      `fills all of ${name} with NOPs, its return too: what lies behind it runs then`,
+      {
+        symbol: name,
+        actual: hex(end),
+      },
+    ),
+  ];
+}
+
+/** Direct jumps to what is overwritten, from what is not. One to the start of the patch meets the new code. */
+function checkJumps(
+  subject: Subject,
+  { start, end, name, func }: PatchSite,
+  { instructions }: DecodedCode,
+): readonly Finding[] {
+  return branchesInto(instructions, start, end).flatMap((branch) => {
+    const { address, target } = branch;
+    if (target === null || (address >= start && address < end)) return [];
+    if (func.newAddress === 0n && isNopStart(start, end, target)) return [];
+    return [
       hazard(
         subject,
         'jump-into-patch',
-        `overwrites ${hex(start)} to ${hex(end)} in ${name}, but ${disassembler.format(branch)} at ${hex(branch.address)} leads to ${hex(branch.target ?? 0n)}`,
+        `overwrites ${hex(start)} to ${hex(end)} in ${name}, but ${listed(branch)} at ${hex(address)} leads to ${hex(target)}`,
         {
-          symbol,
-          actual: hex(branch.target ?? 0n),
-          hint: 'Rebuild the function so that nothing jumps into its first bytes, or patch its callers.',
+          symbol: name,
+          actual: hex(target),
         },
       ),
-    );
-  }
-  return found;
+    ];
+  });
 }
 
-/**
- * The code as it is without the patches that are applied: behind a patch, that is what runs. Null
- * where it is not mapped or not known, or is more than any function has.
- */
-function originalBytes(model: Model, from: bigint, to: bigint): Uint8Array | null {
-  if (to - from > MOST_CODE_BYTES || !model.memory.isKnown(from)) return null;
-  for (let at = from; at < to; at += PAGE_SIZE) if (!model.memory.isMapped(at)) return null;
-  if (!model.memory.isMapped(to - 1n)) return null;
-  const bytes = Uint8Array.from(model.memory.read(from, Number(to - from)));
-  for (const name of [...model.applied].reverse()) {
-    const payload = findPayload(model, name);
-    if (!payload) continue;
-    sitesOf(model, payload).forEach(({ start }, i) => {
-      const saved = payload.functionStates[i]?.savedBytes ?? new Uint8Array(0);
-      const at = Number(start - from);
-      if (at >= 0 && at + saved.length <= bytes.length) bytes.set(saved, at);
-    });
-  }
-  return bytes;
+function listed(instruction: Instruction): string {
+  return loadDisassembler().format(instruction);
 }
 
 /** True where one of the NOPs that Xen writes begins (add_nops: as many of 8 bytes as fit, then one more). */
 function isNopStart(start: bigint, end: bigint, target: bigint): boolean {
   const distance = target - start;
-  const inLongOnes = ((end - start) / LONGEST_NOP) * LONGEST_NOP;
-  return distance <= inLongOnes && distance % LONGEST_NOP === 0n;
+  const inLongOnes = ((end - start) / MAX_NOP_BYTES) * MAX_NOP_BYTES;
+  return distance <= inLongOnes && distance % MAX_NOP_BYTES === 0n;
 }

@@ -33,7 +33,7 @@ function checkFreed(subject: Subject): readonly Finding[] {
             subject,
             'kept-in-freed-memory',
             `has ${section} without SHF_ALLOC: Xen goes on using it in memory that it has freed, which kills the host at ${when}`,
-            { section, hint: `Link it with ${section} allocated (flag A).` },
+            { section },
           ),
         ],
   );
@@ -47,7 +47,6 @@ function checkData(subject: Subject): readonly Finding[] {
       subject,
       'data-prevents-reapply',
       'has writable data of its own: once reverted, Xen applies it again only after an unload and a new upload',
-      { hint: 'Keep its file at hand, or make the data const.' },
     ),
   ];
 }
@@ -66,7 +65,6 @@ function checkHooks(subject: Subject): readonly Finding[] {
       subject,
       'hooks-prevent-replace',
       `has a ${kinds.join(' and a ')} hook: as long as it is applied, no REPLACE is possible`,
-      { hint: 'Revert it before a cumulative payload is applied, or do without these hooks.' },
     ),
   ];
 }

@@ -1,6 +1,7 @@
 import type { Finding } from '../findings/index.js';
-import type { Model, ModelPayload } from '../verify/index.js';
-import { hazard, type PatchSite, type Subject, sitesOf } from './subject.js';
+import { idAt, type Model, type ModelPayload } from '../verify/index.js';
+import { indexSites } from './site-index.js';
+import { hazard, type Subject, sitesOf } from './subject.js';
 
 /**
  * Two patches of the same bytes. Xen saves what it finds (arch_livepatch_apply) and puts it back, top
@@ -10,18 +11,20 @@ import { hazard, type PatchSite, type Subject, sitesOf } from './subject.js';
 export function checkOverlaps(subject: Subject): readonly Finding[] {
   const { model, payload, sites } = subject;
   const found: Finding[] = [];
-  sites.forEach((site, i) => {
-    const earlier = sites.slice(0, i).find((other) => overlap(site, other));
-    if (!earlier) return;
+  const before = indexSites();
+  for (const site of sites) {
+    const earlier = before.overlapping(site);
+    before.add(site);
+    if (!earlier) continue;
     found.push(
       hazard(
         subject,
         'function-patched-twice',
         `patches ${site.name} and ${earlier.name} at the same bytes: after a revert a jump into the payload stays there`,
-        { symbol: site.name, hint: 'Keep one entry for each function.' },
+        { symbol: site.name },
       ),
     );
-  });
+  }
   // REPLACE reverts everything that is applied before it patches.
   if (subject.context.intent === 'replace') return found;
   const applied = model.payloads.filter(
@@ -34,9 +37,9 @@ export function checkOverlaps(subject: Subject): readonly Finding[] {
   const ancestors = ancestorsOf(model, payload);
   for (const other of applied) {
     if (ancestors.has(other)) continue;
-    const theirs = sitesOf(model, other);
+    const theirs = indexSites(sitesOf(model, other));
     for (const site of sites) {
-      if (!theirs.some((their) => overlap(site, their))) continue;
+      if (!theirs.overlapping(site)) continue;
       found.push(
         hazard(
           subject,
@@ -44,17 +47,12 @@ export function checkOverlaps(subject: Subject): readonly Finding[] {
           `patches ${site.name}, which ${JSON.stringify(other.name)} patches too and which it does not build on: its fix is lost`,
           {
             symbol: site.name,
-            hint: `Build it on ${JSON.stringify(other.name)}, or make one payload of both.`,
           },
         ),
       );
     }
   }
   return found;
-}
-
-function overlap(a: PatchSite, b: PatchSite): boolean {
-  return a.start < b.end && b.start < a.end;
 }
 
 function isAbove({ applied }: Model, upper: ModelPayload, lower: ModelPayload): boolean {
@@ -65,10 +63,10 @@ function isAbove({ applied }: Model, upper: ModelPayload, lower: ModelPayload): 
 export function ancestorsOf(model: Model, payload: ModelPayload): ReadonlySet<ModelPayload> {
   const byId = new Map<string, ModelPayload>();
   for (const other of model.payloads) {
-    const id = textOf(model, other.buildId);
+    const id = idAt(model.memory, other.buildId);
     if (id !== null && !byId.has(id)) byId.set(id, other);
   }
-  const parentOf = ({ depends }: ModelPayload) => byId.get(textOf(model, depends) ?? 'none');
+  const parentOf = ({ depends }: ModelPayload) => byId.get(idAt(model.memory, depends) ?? 'none');
   const found = new Set<ModelPayload>();
   // Each turn adds one of the payloads.
   for (let parent = parentOf(payload); parent; parent = parentOf(parent)) {
@@ -76,9 +74,4 @@ export function ancestorsOf(model: Model, payload: ModelPayload): ReadonlySet<Mo
     found.add(parent);
   }
   return found;
-}
-
-function textOf({ memory }: Model, id: ModelPayload['buildId']): string | null {
-  if (!memory.isMapped(id.address)) return null;
-  return Buffer.from(memory.read(id.address, id.length)).toString('hex');
 }

@@ -21,7 +21,6 @@ function checkDirty(subject: Subject): readonly Finding[] {
       subject,
       'replace-reapplies-dirty-data',
       'was reverted, and its data is as it was left: APPLY would refuse it, REPLACE does not ask',
-      { hint: 'Unload it and upload it again first.' },
     ),
   ];
 }
@@ -39,7 +38,6 @@ function checkExpectations(subject: Subject): readonly Finding[] {
       {
         stage: outcome.stage,
         errno: outcome.errno,
-        hint: 'Do not replace. Build it against the code of this hypervisor without patches.',
       },
     ),
   ];
@@ -58,7 +56,6 @@ function checkLostHooks(subject: Subject, model: Model): readonly Finding[] {
         subject,
         'replace-loses-hooks',
         `replaces ${JSON.stringify(name)}, whose ${lost.join(' and ')} hooks did work that nothing in it does again`,
-        { hint: 'Give the cumulative payload the hooks of all that it replaces.' },
       ),
     ];
   });

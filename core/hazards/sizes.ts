@@ -22,7 +22,7 @@ function checkOldSize(subject: Subject, { func, name }: PatchSite): readonly Fin
         subject,
         'not-a-function',
         `patches ${name} at ${hex(func.oldAddress)}, which belongs to no symbol`,
-        { symbol, hint: 'Leave old_addr 0, so that Xen looks the name up.' },
+        { symbol },
       ),
     ];
   }
@@ -37,7 +37,6 @@ function checkOldSize(subject: Subject, { func, name }: PatchSite): readonly Fin
           symbol,
           expected: hex(start),
           actual: hex(func.oldAddress),
-          hint: 'Leave old_addr 0, so that Xen looks the name up.',
         },
       ),
     ];
@@ -63,7 +62,6 @@ function checkOldSize(subject: Subject, { func, name }: PatchSite): readonly Fin
         symbol,
         expected: bound,
         actual: `${stated}`,
-        hint: 'Build the payload against the symbols of this very hypervisor: what it replaces is not what runs.',
       },
     ),
   ];
@@ -82,7 +80,6 @@ function checkNewSize(subject: Subject, { func, name }: PatchSite): readonly Fin
         symbol: name,
         expected: `${own.size}`,
         actual: `${func.newSize}`,
-        hint: 'Set new_size to the size of the new function: a NOP of that length is what new_addr 0 would make of it.',
       },
     ),
   ];

@@ -1,9 +1,9 @@
 import { ARCH_PATCH_INSN_SIZE, ENDBR64_LEN } from '../abi/livepatch.js';
-import type { Finding } from '../findings/index.js';
+import { type Finding, finding, type HazardCode } from '../findings/index.js';
 import type { SymbolTable, XenSymbol } from '../image/index.js';
-import type { HazardCode } from '../verify/index.js';
 import {
-  functionsOf,
+  functionName,
+  functionsInMemory,
   type Model,
   type ModelPayload,
   type PatchedFunction,
@@ -25,8 +25,10 @@ export interface HazardContext {
 /** The bytes that APPLY overwrites for one function. */
 export interface PatchSite {
   readonly func: PatchedFunction;
-  /** As printk would print it. */
+  /** What people read: the entry's name, or which entry it is. */
   readonly name: string;
+  /** The entry's name as Xen looks it up; null where its pointer leads to nothing that is mapped. */
+  readonly symbol: string | null;
   /** First byte that is overwritten: behind an ENDBR64, if there is one. */
   readonly start: bigint;
   /** One past the last. */
@@ -44,8 +46,8 @@ export interface Subject {
 /** Where a payload patches. A function that is not mapped has its site at the old address. */
 export function sitesOf(model: Model, payload: ModelPayload): readonly PatchSite[] {
   const { memory, rules } = model;
-  if (payload.funcs.count === 0 || !memory.isMapped(payload.funcs.address)) return [];
-  return functionsOf(memory, rules, payload).map((func, i) => {
+  return functionsInMemory(memory, rules, payload).map((func, i) => {
+    const symbol = functionName(memory, func);
     const isApplied = payload.functionStates[i]?.applied === true;
     const offset = isApplied
       ? (payload.functionStates[i]?.patchOffset ?? 0)
@@ -56,7 +58,8 @@ export function sitesOf(model: Model, payload: ModelPayload): readonly PatchSite
     const start = func.oldAddress + BigInt(offset);
     return {
       func,
-      name: memory.printed(func.nameAddress),
+      name: symbol ?? `the function of entry ${i}`,
+      symbol,
       start,
       end: start + BigInt(Math.max(0, length)),
     };
@@ -119,13 +122,11 @@ export function hazard(
   message: string,
   detail: Partial<Omit<Finding, 'code' | 'message'>> = {},
 ): Finding {
-  return {
-    code,
-    severity: 'warning',
+  return finding(code, {
     message: `${JSON.stringify(payload.name)} ${message}`,
     ...(context.file === undefined ? {} : { file: context.file }),
     ...detail,
-  };
+  });
 }
 
 export function hex(address: bigint): string {

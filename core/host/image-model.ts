@@ -2,13 +2,15 @@ import { formatRelease, type XenRelease } from '../abi/release.js';
 import { EM, machineName } from '../elf/index.js';
 import { XspliceError } from '../findings/index.js';
 import { formatXensyms, type HypervisorImage, type MemoryRange } from '../image/index.js';
-import { createModel, type Model, type Region, rulesFor } from '../verify/index.js';
+import { createModel, judgedAs, type Model, type Region, rulesFor } from '../verify/index.js';
 
 /** A hypervisor that was just booted from an image. */
 export interface BootedImage {
   readonly model: Model;
   /** As XENVER_version and extraversion print it; the release where the image does not tell. */
   readonly version: string;
+  /** That the rules are those of another release, in words; null where they are not. */
+  readonly assumption: string | null;
   /** The symbol table as text, for `readXensyms`; made when it is asked for. */
   readonly symbols: string;
 }
@@ -19,18 +21,17 @@ const PAGE_SIZE = 4096n;
 
 /**
  * The model of a hypervisor booted from this image, without payloads. `release` is what the user says it
- * is; null takes it from the image.
+ * is; null takes it from the image, and where its rules are not known, the newest known ones.
  *
  * Fails, each time saying what can be done without a model, with `image-no-build-id`,
  * `image-no-symbols`, `image-no-memory`, `image-no-release`, `image-wrong-machine`,
- * `image-too-large`, and `unknown-release` as rulesFor does.
+ * `image-too-large`, and `unknown-release` where the release that was named is none whose rules are known.
  */
 export function modelFromImage(image: HypervisorImage, release: XenRelease | null): BootedImage {
   const { file, symbols } = image;
   const [id] = image.buildIds;
   if (id === undefined) {
     throw new XspliceError('image-no-build-id', `${file} has no build-id`, {
-      hint: 'No payload can belong to it. Use the image that the payloads were built against.',
       findings: image.findings,
     });
   }
@@ -38,7 +39,6 @@ export function modelFromImage(image: HypervisorImage, release: XenRelease | nul
     throw new XspliceError(
       'image-wrong-machine',
       `${file} is a hypervisor for ${machineName(image.machine)}; only the loader of x86-64 is known`,
-      { hint: 'The chain can be checked (check --build-id), what the loader answers cannot.' },
     );
   }
   if (symbols === null) {
@@ -47,18 +47,15 @@ export function modelFromImage(image: HypervisorImage, release: XenRelease | nul
     });
   }
   if (image.memory.length === 0) {
-    throw new XspliceError('image-no-memory', `${file} does not tell at which address it runs`, {
-      hint: 'Use xen-syms of the same build.',
-    });
+    throw new XspliceError('image-no-memory', `${file} does not tell at which address it runs`);
   }
   const known = release ?? image.release;
   if (known === null) {
-    throw new XspliceError('image-no-release', `${file} does not tell which release of Xen it is`, {
-      hint: 'Say it with --xen, e.g. --xen 4.17.7.',
-    });
+    throw new XspliceError('image-no-release', `${file} does not tell which release of Xen it is`);
   }
+  const judged = release === null ? judgedAs(known) : { release, assumption: null };
   const model = createModel({
-    rules: rulesFor(known),
+    rules: rulesFor(judged.release),
     buildId: id.id,
     symbols,
     regions: regionsOf(image.memory, file),
@@ -68,6 +65,7 @@ export function modelFromImage(image: HypervisorImage, release: XenRelease | nul
   return {
     model,
     version,
+    assumption: judged.assumption,
     get symbols() {
       return formatXensyms(symbols);
     },
@@ -100,12 +98,19 @@ function regionsOf(memory: readonly MemoryRange[], file: string): readonly Regio
     const next = groups[index + 1]?.[0]?.address;
     const whole = last === undefined ? base : pageEnd(endOf(last));
     const end = next !== undefined && next >= base && next < whole ? next : whole;
-    total += end - base;
+    // What is claimed counts: where parts overlap, it is more than what is mapped.
+    total += whole - base;
     if (total > BigInt(MAX_MEMORY_SIZE)) {
       throw new XspliceError(
         'image-too-large',
         `${file} would take ${total} bytes or more of memory; Xen takes at most ${MAX_MEMORY_SIZE}`,
-        { hint: 'The image may be damaged: compare it with the one of its package.' },
+      );
+    }
+    if (last !== undefined && end < endOf(last)) {
+      throw new XspliceError(
+        'image-damaged',
+        `${file}: parts of its memory overlap: one ends at 0x${endOf(last).toString(16)}, the next begins at 0x${end.toString(16)}`,
+        { hint: 'The image is damaged: compare it with the one of its package.' },
       );
     }
     const bytes = new Uint8Array(Number(end - base));

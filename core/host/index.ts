@@ -1,6 +1,7 @@
 export { modelWithApplied } from './applied-model.js';
 export { type BootedImage, modelFromImage } from './image-model.js';
 export {
+  type HostKnowledge,
   type HostSpec,
   hostText,
   isControlDomain,

@@ -1,9 +1,9 @@
 import type { BuildId } from '../abi/ids.js';
 import { nameText } from '../abi/payload-name.js';
+import type { XenRelease } from '../abi/release.js';
 import { XspliceError } from '../findings/index.js';
 import { DiskStore, ModelPort } from '../hypervisor/embedded/index.js';
 import type { HypervisorPort, Snapshot } from '../hypervisor/index.js';
-import { OrderedPort } from '../hypervisor/xen/index.js';
 import {
   type HypervisorImage,
   MAX_IMAGE_SIZE,
@@ -11,8 +11,8 @@ import {
   readXensyms,
   type SymbolTable,
 } from '../image/index.js';
-import { type InputFile, readInputs } from '../payload/index.js';
-import type { Model } from '../verify/index.js';
+import type { PayloadInput } from '../payload/index.js';
+import { type JudgedRelease, judgedAs, type Model } from '../verify/index.js';
 import { findImage } from './find-image.js';
 import { modelFromImage } from './image-model.js';
 import { modelForSnapshot } from './observed-model.js';
@@ -33,16 +33,24 @@ export type PreflightModel =
       readonly opaque: readonly string[];
       /** The hypervisor's symbols, with sizes as far as they are known. */
       readonly symbols: SymbolTable;
-      /** The image that was booted. Fails with `no-image` where it is not at hand. */
+      /** The image that was booted. Fails with `host-no-image` where it is not at hand. */
       image(): Promise<HypervisorImage>;
     }
   | { readonly model: null; readonly why: string };
+
+/** What the caller knows of a hypervisor that it does not tell itself. */
+export interface HostKnowledge {
+  /** The file it was booted from. */
+  readonly image?: HypervisorImage | null;
+  /** The release whose rules count; null, the default, is what it says it is. */
+  readonly release?: XenRelease | null;
+}
 
 /** A hypervisor that can be operated, and a copy of it that can be tried on. */
 export interface OpenHost {
   readonly port: HypervisorPort;
   /** Of this snapshot; payloads that are loaded are known better where their files are among these. */
-  preflightModel(snapshot: Snapshot, inputs: readonly InputFile[]): Promise<PreflightModel>;
+  preflightModel(snapshot: Snapshot, payloads: readonly PayloadInput[]): Promise<PreflightModel>;
 }
 
 /** Reads `xen` or `embedded:DIR`. Fails with `bad-host` (exit code 64) on anything else. */
@@ -50,10 +58,7 @@ export function parseHostSpec(text: string): HostSpec {
   if (text === 'xen') return { kind: 'xen' };
   const directory = /^embedded:(.+)$/s.exec(text)?.[1];
   if (directory !== undefined) return { kind: 'embedded', directory };
-  throw new XspliceError('bad-host', `Not a host: ${JSON.stringify(text)}`, {
-    hint: 'It is xen, or embedded:DIR with the directory of an embedded hypervisor.',
-    exitCode: 64,
-  });
+  throw new XspliceError('bad-host', `Not a host: ${JSON.stringify(text)}`);
 }
 
 /** The words that name a host, as --host takes them. */
@@ -62,16 +67,18 @@ export function hostText(spec: HostSpec): string {
 }
 
 /**
- * Opens a hypervisor; `image` is the file it was booted from, where the caller knows it. The code that
- * calls into Xen is loaded only here, when it is wanted.
+ * Opens a hypervisor. The code that calls into Xen is loaded only here, when it is wanted.
  */
-export async function openHost(spec: HostSpec, image: HypervisorImage | null): Promise<OpenHost> {
+export async function openHost(
+  spec: HostSpec,
+  { image = null, release = null }: HostKnowledge = {},
+): Promise<OpenHost> {
   if (spec.kind === 'xen') {
-    const { openXen } = await import('../hypervisor/xen/index.js');
+    const { openXen, OrderedPort } = await import('../hypervisor/xen/index.js');
     const port = new OrderedPort(await openXen());
     return {
       port,
-      preflightModel: (snapshot, inputs) => runningModel(snapshot, image, inputs),
+      preflightModel: (snapshot, payloads) => runningModel(snapshot, { image, release }, payloads),
     };
   }
   let symbols = readXensyms('');
@@ -106,21 +113,23 @@ export async function isControlDomain(): Promise<boolean> {
  */
 async function runningModel(
   snapshot: Snapshot,
-  given: HypervisorImage | null,
-  inputs: readonly InputFile[],
+  { image: given = null, release: named = null }: HostKnowledge,
+  payloads: readonly PayloadInput[],
 ): Promise<PreflightModel> {
   const { buildId, version, release } = snapshot.hypervisor;
+  const judged = named === null ? judgedAs(release) : { release: named, assumption: null };
   if (buildId === null) return { model: null, why: 'the running Xen has no build-id' };
   if (given !== null) requireImage(given, buildId);
   const image = given ?? (await findImage(buildId));
   if (image === null) {
     const { readRunningSymbols } = await import('../hypervisor/xen/index.js');
-    return modelWithoutImage(snapshot, await readRunningSymbols(), inputs);
+    return modelWithoutImage(snapshot, await readRunningSymbols(), payloads, judged);
   }
   if (image.symbols === null) return { model: null, why: `${image.file} has no symbols` };
-  const booted = modelFromImage(image, release).model;
-  const observed = withLoaded({ ...booted, buildId }, snapshot, inputs);
-  return { ...observed, version, symbols: image.symbols, image: async () => image };
+  const booted = modelFromImage(image, judged.release).model;
+  const observed = withLoaded({ ...booted, buildId }, snapshot, payloads);
+  const unknown = [...assumed(judged), ...observed.unknown];
+  return { ...observed, unknown, version, symbols: image.symbols, image: async () => image };
 }
 
 /**
@@ -130,39 +139,42 @@ async function runningModel(
 export function modelWithoutImage(
   snapshot: Snapshot,
   xensyms: string | null,
-  inputs: readonly InputFile[],
+  payloads: readonly PayloadInput[],
+  judged: JudgedRelease = judgedAs(snapshot.hypervisor.release),
 ): PreflightModel {
-  const { buildId, version, release } = snapshot.hypervisor;
+  const { buildId, version } = snapshot.hypervisor;
   const why = `no image with the running Xen's build-id ${buildId} was found in /boot or /usr/lib/debug; name it with --image`;
   if (buildId === null || xensyms === null) return { model: null, why };
   const symbols = readXensyms(xensyms);
-  const booted = modelFromSymbols({ buildId, release, symbols });
+  const booted = modelFromSymbols({ buildId, release: judged.release, symbols });
   if (typeof booted === 'string') return { model: null, why: `${why} (${booted})` };
-  const { model, opaque, unknown } = withLoaded(booted, snapshot, inputs);
+  const { model, opaque, unknown } = withLoaded(booted, snapshot, payloads);
   const noImage = () =>
     Promise.reject(
-      new XspliceError('no-image', `Of the running Xen, only the symbols are known: ${why}`, {
-        hint: 'Name the image that it was booted from with --image.',
-      }),
+      new XspliceError('host-no-image', `Of the running Xen, only the symbols are known: ${why}`),
     );
   return {
     ...{ model, opaque, version, symbols },
-    unknown: [UNKNOWN_BYTES, ...unknown],
+    unknown: [...assumed(judged), UNKNOWN_BYTES, ...unknown],
     image: noImage,
   };
+}
+
+function assumed({ assumption }: JudgedRelease): readonly string[] {
+  return assumption === null ? [] : [assumption];
 }
 
 /** The model with what is loaded, as far as it is known, and what is not, in words. */
 function withLoaded(
   booted: Model,
   snapshot: Snapshot,
-  inputs: readonly InputFile[],
+  payloads: readonly PayloadInput[],
 ): {
   readonly model: Model;
   readonly opaque: readonly string[];
   readonly unknown: readonly string[];
 } {
-  const { model, opaque } = modelForSnapshot(booted, snapshot, byBuildId(inputs));
+  const { model, opaque } = modelForSnapshot(booted, snapshot, byBuildId(payloads));
   const names = opaque.map(nameText).join(', ');
   const unknown = opaque.length === 0 ? [] : [`symbols, hooks and code of ${names}, loaded before`];
   return { model, opaque, unknown };
@@ -174,7 +186,6 @@ function requireImage({ file, buildIds }: HypervisorImage, expected: BuildId | n
   throw new XspliceError(
     'wrong-image',
     `${file} is not what runs here: its build-id is ${buildIds[0]?.id ?? 'missing'}, the hypervisor's is ${expected ?? 'missing'}`,
-    { hint: 'Use the image that the hypervisor was booted from, or leave --image out.' },
   );
 }
 
@@ -190,15 +201,19 @@ async function imageOf(
   }
   const kept = await store.image(MAX_IMAGE_SIZE);
   if (kept !== null) return readImage(kept.bytes, kept.file);
-  throw new XspliceError('no-image', 'This embedded hypervisor was created without its image', {
-    hint: 'Name the image that it was created from with --image.',
-  });
+  throw new XspliceError(
+    'host-no-image',
+    'This embedded hypervisor was created without its image',
+    {
+      hint: 'Name the image that it was created from with --image.',
+    },
+  );
 }
 
-/** Contents of the payload files among these, by their own build-id. */
-function byBuildId(inputs: readonly InputFile[]): ReadonlyMap<BuildId, Uint8Array> {
+/** Contents of these payload files by their own build-id. */
+function byBuildId(payloads: readonly PayloadInput[]): ReadonlyMap<BuildId, Uint8Array> {
   return new Map(
-    readInputs(inputs).payloads.flatMap(({ input, planned }) =>
+    payloads.flatMap(({ input, planned }) =>
       planned.buildId === null ? [] : [[planned.buildId, input.bytes] as const],
     ),
   );

@@ -23,8 +23,7 @@ const PARTS: readonly (readonly [
 ];
 
 /** What a model without an image does not know, for those who read its verdicts. */
-export const UNKNOWN_BYTES =
-  "the bytes of the hypervisor's code: whether expectations hold and where functions begin with ENDBR64";
+export const UNKNOWN_BYTES = "the bytes of the hypervisor's code, since no image of it was found";
 
 /** What the running Xen itself tells: its symbols, and what it is. */
 export interface RunningXen {

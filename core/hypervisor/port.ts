@@ -1,4 +1,5 @@
 import type { LIVEPATCH_ACTION } from '../abi/livepatch.js';
+import type { Verdict } from '../verify/index.js';
 import type { Snapshot } from './snapshot.js';
 
 /** Which hypervisor a port leads to, in words that every output repeats. */
@@ -28,10 +29,8 @@ export interface OperationResult {
   readonly payloadRc: number | null;
   /** What Xen printed about it, without the `livepatch: ` prefix and unescaped. Empty if unknown. */
   readonly log: readonly string[];
-  /** Which check of core/verify refused; absent from a real Xen, which does not tell. */
-  readonly stage?: string;
-  /** What the answer rests on that could not be known, e.g. that a hook returns 0. */
-  readonly assumptions?: readonly string[];
+  /** What core/verify made of it, with the reason and its place; absent from a real Xen, which does not tell. */
+  readonly verdict?: Verdict;
   /** From the first hypercall to the last answer. */
   readonly elapsedMs: number;
 }

@@ -22,7 +22,7 @@ import {
   sectionBytes,
   segmentBytes,
 } from '../elf/index.js';
-import { type Finding, XspliceError } from '../findings/index.js';
+import { type Finding, finding, XspliceError } from '../findings/index.js';
 import { findEmbeddedTable } from './embedded-table.js';
 import { type MemoryRange, protectAsXenDoes, readMemory } from './memory.js';
 import { looksLikePe, type PeFile, readPe } from './pe.js';
@@ -76,7 +76,7 @@ const X86_VIRT_STARTS = [0xffff82d0_80000000n, 0xffff82d0_40000000n] as const;
 
 /**
  * Reads a hypervisor image in any of its forms. Fails with `not-an-image` on anything else, saying what
- * it looks like, and with an ElfError where the file is damaged.
+ * it looks like, with `image-too-large`, and with an ElfError or `image-damaged` where the file is damaged.
  */
 export function readImage(bytes: Uint8Array, file: string): HypervisorImage {
   checkSize(bytes, file);
@@ -94,7 +94,7 @@ export function readImage(bytes: Uint8Array, file: string): HypervisorImage {
 function checkSize(bytes: Uint8Array, file: string): void {
   if (bytes.length > MAX_IMAGE_SIZE) {
     throw new XspliceError(
-      'not-an-image',
+      'image-too-large',
       `${file}: expected a hypervisor image of at most ${MAX_IMAGE_SIZE} bytes, found ${bytes.length}`,
     );
   }
@@ -109,7 +109,7 @@ function unpack(bytes: Uint8Array, file: string): Uint8Array {
     return gunzipSync(bytes, { maxOutputLength: MAX_IMAGE_SIZE });
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new XspliceError('bad-image', `${file}: cannot be unpacked: ${reason}`, {
+    throw new XspliceError('image-damaged', `${file}: cannot be unpacked: ${reason}`, {
       hint: `The file is damaged, or holds more than ${MAX_IMAGE_SIZE} bytes.`,
       cause,
     });
@@ -126,11 +126,7 @@ function notAnImage(file: string, what: string, hint?: string): XspliceError {
   return new XspliceError(
     'not-an-image',
     `${file}: expected a hypervisor image (xen-syms, xen.gz or xen.efi), found ${what}`,
-    {
-      hint:
-        hint ??
-        'Debian: /boot/xen-*.gz, and xen-syms in the package xen-hypervisor-*-dbg, below /usr/lib/debug/boot.',
-    },
+    hint === undefined ? {} : { hint },
   );
 }
 
@@ -232,14 +228,13 @@ function readElf32(elf: ElfFile, file: string, findings: Finding[]): Linked {
   const loaded = loadedSegments(elf, 0n).sort(byAddress);
   const origin = virtStartOf(loaded);
   if (origin === null) {
-    findings.push({
-      code: 'image-address-unknown',
-      severity: 'warning',
-      file,
-      message:
-        'The address that the image runs at could not be told: expected pointers to one known start of Xen, found none or two',
-      hint: 'Use xen-syms of the same build.',
-    });
+    findings.push(
+      finding('image-address-unknown', {
+        file,
+        message:
+          'The address that the image runs at could not be told: expected pointers to one known start of Xen, found none or two',
+      }),
+    );
     return { memory: [], symbols: null, symbolSource: null };
   }
   const memory = loaded.map((range) => ({ ...range, address: origin + range.address }));
@@ -308,13 +303,12 @@ function idsIn(
     }
   } catch (error) {
     if (!(error instanceof XspliceError)) throw error;
-    findings.push({
-      code: 'image-bad-note',
-      severity: 'error',
-      file,
-      message: error.message,
-      ...(error.hint === undefined ? {} : { hint: error.hint }),
-    });
+    findings.push(
+      finding('image-bad-note', {
+        file,
+        message: error.message,
+      }),
+    );
   }
   return ids;
 }
@@ -373,22 +367,20 @@ function assemble(file: string, kind: ImageKind, parts: Parts): HypervisorImage 
     parts.symbols === null ? parts.memory : protectAsXenDoes(parts.memory, parts.symbols);
   const findings = [...parts.findings];
   if (parts.buildIds.length === 0 && findings.every(({ code }) => code !== 'image-bad-note')) {
-    findings.push({
-      code: 'image-no-build-id',
-      severity: 'error',
-      file,
-      message: 'No build-id: expected a GNU note or a CodeView record, found neither',
-      hint: 'No payload can be checked against this image. Build Xen with a linker that has --build-id.',
-    });
+    findings.push(
+      finding('image-no-build-id', {
+        file,
+        message: 'No build-id: expected a GNU note or a CodeView record, found neither',
+      }),
+    );
   }
   if (parts.symbols === null) {
-    findings.push({
-      code: 'image-no-symbols',
-      severity: 'warning',
-      file,
-      message: 'No symbols: expected a .symtab or the table of Xen itself, found neither',
-      hint: 'Ids can be compared, names cannot be resolved. Use xen-syms of the same build.',
-    });
+    findings.push(
+      finding('image-no-symbols', {
+        file,
+        message: 'No symbols: expected a .symtab or the table of Xen itself, found neither',
+      }),
+    );
   }
   return {
     file,

@@ -41,8 +41,18 @@ export function looksLikePe(bytes: Uint8Array): boolean {
   return bytes.length >= 2 && bytes[0] === 0x4d && bytes[1] === 0x5a;
 }
 
-/** Reads the headers of a PE32+ file. Fails with an ElfError (of PE fields) on any other bytes. */
+/** Reads the headers of a PE32+ file. Fails with `image-damaged`, an ElfError of PE fields, on any other bytes. */
 export function readPe(bytes: Uint8Array): PeFile {
+  try {
+    return readHeaders(bytes);
+  } catch (error) {
+    if (!(error instanceof ElfError)) throw error;
+    const { field, offset, expected, actual } = error;
+    throw new ElfError('image-damaged', { field, offset, expected, actual });
+  }
+}
+
+function readHeaders(bytes: Uint8Array): PeFile {
   const file = new ByteReader(bytes, 'the file');
   const peAt = file.u32(0x3c, 'e_lfanew');
   expectValue('PE signature', peAt, file.u32(peAt, 'PE signature'), PE_SIGNATURE);
@@ -113,7 +123,7 @@ function readCodeView(
     ({ range }) => address >= range.address && address < range.address + range.sizeBytes,
   );
   if (section === undefined) {
-    throw new ElfError('elf-invalid', {
+    throw new ElfError('image-damaged', {
       field: 'address of the debug directory',
       offset: BigInt(directoryAt),
       expected: 'an address in a section',
@@ -137,7 +147,7 @@ function expectValue(field: string, offset: number, actual: number, expected: nu
 }
 
 function invalid(field: string, offset: number, expected: string, actual: number): ElfError {
-  return new ElfError('elf-invalid', {
+  return new ElfError('image-damaged', {
     field,
     offset: BigInt(offset),
     expected,

@@ -15,7 +15,7 @@ export function readXensyms(text: string): SymbolTable {
   const lines = text.split('\n', MAX_LINES + 1);
   if (lines.length > MAX_LINES) {
     throw new XspliceError(
-      'bad-xensyms',
+      'xen-bad-symbols',
       `Too many symbols: expected at most ${MAX_LINES}, found more`,
     );
   }
@@ -24,9 +24,8 @@ export function readXensyms(text: string): SymbolTable {
     if (line === '') continue;
     if (!LINE.test(line)) {
       throw new XspliceError(
-        'bad-xensyms',
+        'xen-bad-symbols',
         `Line ${index + 1}: expected 'ADDRESS type name', found ${JSON.stringify(line.slice(0, 80))}`,
-        { hint: 'Read /proc/xen/xensyms as root: others see addresses left out.' },
       );
     }
     const end = line.indexOf(' ');

@@ -7,7 +7,7 @@ import { type GuardSetting, guardPayload } from './guard.js';
 
 /**
  * Asks the guard about a payload that is to be the only one: on the hypervisor with all others
- * reverted, as REPLACE leaves it. Fails with a GuardRefusal, and with `not-revertible`.
+ * reverted, as REPLACE leaves it. Fails with a GuardRefusal, and with `trial-revert-failed`.
  */
 export function admitReplacement(
   guard: CodeGuard,
@@ -19,9 +19,8 @@ export function admitReplacement(
     const { model: after, verdict } = revert(model, name);
     if (after.applied.length >= model.applied.length) {
       throw new XspliceError(
-        'not-revertible',
+        'trial-revert-failed',
         `Old code cannot be compared: Xen would not revert ${nameText(name)} (${verdict.outcome.outcome})`,
-        { hint: 'Use --check build-id, or revert it first.' },
       );
     }
     model = after;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Disassembler, Instruction } from '../x86/index.js';
 import { identityOf } from './identity.js';
 import { imageBytes } from './image-code.js';
-import { ownerOf, type RunningCode, readOrNull, throughTrampolines } from './running.js';
+import { ownerOf, type RunningCode, throughTrampolines } from './running.js';
 import { type PatchSite, sitesWithin } from './sites.js';
 
 /** What one function does, as far as its own bytes tell. */
@@ -50,7 +50,7 @@ export function analyseCode(
   const extent = owner?.extent;
   if (owner === null || !extent || extent.address !== address) return null;
   const inImage = owner.payload === null ? imageBytes(code.base, extent) : null;
-  const found = readOrNull(code.model, address, extent.sizeBytes) ?? inImage;
+  const found = code.model.memory.readOrNull(address, extent.sizeBytes) ?? inImage;
   if (found === null) return null;
   // A copy: a Buffer's slice() would not be one.
   const bytes = new Uint8Array(found);

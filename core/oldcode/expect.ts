@@ -2,7 +2,7 @@ import { LIVEPATCH_FUNC, LIVEPATCH_OPAQUE_SIZE, SECTION } from '../abi/livepatch
 import { sectionByName, sectionBytes } from '../elf/index.js';
 import { type Finding, XspliceError } from '../findings/index.js';
 import type { Payload } from '../payload/index.js';
-import { ownerOf, type RunningCode, readOrNull } from './running.js';
+import { ownerOf, type RunningCode } from './running.js';
 import { type PatchSite, sitesWithin } from './sites.js';
 import type { Trial } from './trial-load.js';
 
@@ -22,16 +22,15 @@ export interface ExpectationResult {
  * Only bytes that are the same on every CPU can be expected: they end before the first site that
  * Xen changes at boot, and before old_size, which Xen refuses to go beyond. A function without any such
  * byte, or whose code is another payload's trampoline (which leads to where that one happened to be
- * loaded), gets no expectation and a warning `no-expectation`; a shorter one a note
- * `short-expectation`. Fails with `no-expectations` for payload version 1, which has none.
+ * loaded), gets no expectation and a warning `expectation-empty`; a shorter one a note
+ * `expectation-short`. Fails with `expectation-unsupported` for payload version 1, which has none.
  */
 export function withExpectations(payload: Payload, trial: Trial): ExpectationResult {
   const section = sectionByName(payload.elf, SECTION.funcs);
   if (section === null || payload.version !== 2) {
     throw new XspliceError(
-      'no-expectations',
+      'expectation-unsupported',
       `${payload.file}: expected functions of payload version 2, found ${section === null ? 'none' : `version ${payload.version ?? 'unknown'}`}`,
-      { hint: 'Xen has expectations since 4.14.' },
     );
   }
   // Checked here to lie in the file.
@@ -43,7 +42,7 @@ export function withExpectations(payload: Payload, trial: Trial): ExpectationRes
     const { name, oldAddress, oldSize } = patch;
     const wanted = Math.min(LIVEPATCH_OPAQUE_SIZE, oldSize);
     const { length, reason } = comparablePrefix(code, oldAddress, wanted);
-    const old = readOrNull(code.model, oldAddress, length);
+    const old = code.model.memory.readOrNull(oldAddress, length);
     const at = Number(section.offset) + index * LIVEPATCH_FUNC.sizeBytes[2] + LIVEPATCH_FUNC.expect;
     bytes.fill(0, at, at + 1 + LIVEPATCH_OPAQUE_SIZE);
     if (reason !== null) findings.push(finding(payload, name, length, wanted, reason));
@@ -62,7 +61,7 @@ export function comparablePrefix(
   wanted: number,
 ): { readonly length: number; readonly reason: string | null } {
   const end = address + BigInt(wanted);
-  if (readOrNull(code.model, address, wanted) === null) {
+  if (code.model.memory.readOrNull(address, wanted) === null) {
     return { length: 0, reason: 'its old code is not in memory' };
   }
   const sites: readonly { readonly at: bigint; readonly reason: string }[] = [
@@ -101,7 +100,7 @@ function finding(
   reason: string,
 ): Finding {
   return {
-    code: length === 0 ? 'no-expectation' : 'short-expectation',
+    code: length === 0 ? 'expectation-empty' : 'expectation-short',
     severity: length === 0 ? 'warning' : 'note',
     file,
     symbol,

@@ -6,7 +6,7 @@ import { type CodeGraph, codeGraph } from './graph.js';
 import type { GuardSetting } from './guard.js';
 import { identityOf } from './identity.js';
 import { imageBytes } from './image-code.js';
-import { ownerOf, type RunningCode, readOrNull, runningCode } from './running.js';
+import { ownerOf, type RunningCode, runningCode } from './running.js';
 
 /** One instruction as people read it. */
 export interface ListedInstruction {
@@ -77,7 +77,8 @@ export function listing(
 ): readonly ListedInstruction[] {
   const extent = ownerOf(code, address)?.extent;
   const bytes =
-    readOrNull(code.model, address, sizeBytes) ?? (extent ? imageBytes(code.base, extent) : null);
+    code.model.memory.readOrNull(address, sizeBytes) ??
+    (extent ? imageBytes(code.base, extent) : null);
   if (bytes === null) return [];
   return disassembler
     .decodeFunction(bytes.subarray(0, sizeBytes), address)

@@ -1,10 +1,7 @@
-import type { Finding } from '../findings/index.js';
+import { type Finding, finding } from '../findings/index.js';
 import type { Payload } from '../payload/index.js';
 import type { FunctionComparison } from './compare.js';
 import type { Overlap } from './overlap.js';
-
-const RECORD_HINT =
-  'Record its old code where it is built, with xsplice-ts record PAYLOAD --image FILE.';
 
 /** Null for a function whose old code is the same. */
 export function differenceFinding(
@@ -15,14 +12,11 @@ export function differenceFinding(
     case 'equal':
       return null;
     case 'unknown':
-      return {
-        code: 'old-code-unknown',
-        severity: 'error',
+      return finding('old-code-unknown', {
         file,
         symbol: name,
         message: `Whether ${name} is what it was made against is not known: ${comparison.reason}`,
-        hint: RECORD_HINT,
-      };
+      });
     case 'differs': {
       const { path, expected, actual, owner, differences } = comparison;
       const last = path.at(-1) ?? name;
@@ -30,19 +24,16 @@ export function differenceFinding(
         path.length > 1 ? `${name} differs through ${path.join(' → ')}` : `${name} differs`;
       const whose = owner === null ? 'the hypervisor' : `payload ${JSON.stringify(owner)}`;
       const more = differences > 1 ? `, and ${differences - 1} more that it reaches differ` : '';
-      return {
-        code: 'old-code-differs',
-        severity: 'error',
+      return finding('old-code-differs', {
         file,
         symbol: name,
         message:
           actual === null
             ? `${how}: there is no ${last} any more, expected digest ${expected}${more}`
             : `${how}: expected digest ${expected} of ${last}, found ${actual} in ${whose}${more}`,
-        hint: 'Build the payload against the code that runs, or revert what changed it.',
         expected,
         actual: actual ?? 'none',
-      };
+      });
     }
   }
 }
@@ -61,14 +52,11 @@ export function overlapFinding(
     'second-reaches-first': `it replaces ${name}, which ${them} reaches${over}`,
     variable: `it and ${them} both use ${name}, and one of them may change it`,
   }[kind];
-  return {
-    code: 'overlap',
-    severity: 'error',
+  return finding('old-code-overlaps', {
     file,
     symbol: name,
     message: `The payload was not made on ${them} and is not independent of it: ${what}`,
-    hint: 'Build it on top of that one, and record it so: --on names the file of that payload.',
-  };
+  });
 }
 
 /** Nothing tells what the payload was made against. */
@@ -77,13 +65,10 @@ export function unknownFinding(
   reason: string,
   functions: readonly FunctionComparison[],
 ): Finding {
-  return {
-    code: 'old-code-unknown',
-    severity: 'error',
+  return finding('old-code-unknown', {
     file,
     message: `What the payload was made against is not known: ${reason}. ${comparedText(functions)}`,
-    hint: RECORD_HINT,
-  };
+  });
 }
 
 /** The comparison rests on build-ids, and on what Xen compares itself. */
@@ -98,13 +83,10 @@ export function noRecordFinding(
   const then = isFree
     ? 'no other payload touches what it reaches'
     : 'another payload does touch it';
-  return {
-    code: 'no-record',
-    severity: 'note',
+  return finding('record-absent', {
     file,
     message: `There is no record of old code. By its build-ids the payload was made on ${on}; ${then}. ${comparedText(functions)}`,
-    hint: RECORD_HINT,
-  };
+  });
 }
 
 /** How far the bytes themselves were compared, function by function. */

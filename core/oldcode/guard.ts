@@ -1,13 +1,14 @@
 import { errnoName } from '../abi/errno.js';
-import { type BuildId, buildIdFromBytes } from '../abi/ids.js';
-import type { Finding } from '../findings/index.js';
+import { type Finding, finding } from '../findings/index.js';
 import type { HypervisorImage } from '../image/index.js';
 import { idOrNull, type Payload } from '../payload/index.js';
 import type { Guard } from '../stack/index.js';
 import {
   checkExpectations,
   findPayload,
-  functionsOf,
+  functionsInMemory,
+  idAt,
+  MemoryFault,
   type Model,
   topPayload,
 } from '../verify/index.js';
@@ -24,7 +25,6 @@ import {
 import { type BaseCode, readBaseCode } from './image-code.js';
 import { footprintOf, type Overlap, overlapsOf } from './overlap.js';
 import { readRecord } from './record.js';
-import { readOrNull } from './running.js';
 import { type Trial, tryPayload } from './trial-load.js';
 
 /** What a guard says about applying one payload now. */
@@ -93,40 +93,28 @@ function noNodeps({ model }: GuardSetting, payload: Payload): readonly Finding[]
   if (model.rules.has('payloadV2')) return [];
   const { major, minor } = model.rules.release;
   return [
-    {
-      code: 'nodeps-unknown',
-      severity: 'error',
+    finding('xen-no-nodeps', {
       file: payload.file,
       message: `Xen ${major}.${minor} applies payloads by build-id only: expected 4.14 or later for any other order`,
-    },
+    }),
   ];
 }
 
 /** build_id_dep: the parent is the last applied payload, or the hypervisor where none is. */
 function checkParent(model: Model, payload: Payload): Finding | null {
   const top = topPayload(model);
-  const expected = top === null ? model.buildId : idInMemory(model, top.buildId);
+  const expected = top === null ? model.buildId : idAt(model.memory, top.buildId);
   const found = idOrNull(payload.depends);
   if (found !== null && found === expected) return null;
   const where =
     top === null ? 'the hypervisor' : `payload ${JSON.stringify(top.name)}, which is on top,`;
-  return {
-    code: 'wrong-parent',
-    severity: 'error',
+  return finding('wrong-parent', {
     file: payload.file,
     message: `The payload depends on ${found ?? 'nothing that can be read'}, but ${where} has build-id ${expected ?? 'none'}`,
     hint: 'Apply its parent first, or have its old code compared: --check old-code',
     expected: expected ?? 'none',
     actual: found ?? 'none',
-  };
-}
-
-function idInMemory(
-  model: Model,
-  { address, length }: { readonly address: bigint; readonly length: number },
-): BuildId | null {
-  const bytes = length === 0 ? null : readOrNull(model, address, length);
-  return bytes === null ? null : buildIdFromBytes(bytes);
+  });
 }
 
 /** What the comparison of old code came to. */
@@ -145,8 +133,8 @@ export interface OldCodeReport {
  * that it was not made on may not share a function, a closure or a variable with it; what the record
  * has found equal is not shared.
  *
- * Findings: those of readRecord, `not-loadable`, `expectation-fails`, `old-code-differs`,
- * `old-code-unknown`, `overlap`, and the note `no-record`.
+ * Findings: those of readRecord, `trial-upload-failed`, `expectation-fails`, `old-code-differs`,
+ * `old-code-unknown`, `old-code-overlaps`, and the note `record-absent`.
  */
 export function checkOldCode(setting: GuardSetting, payload: Payload): OldCodeReport {
   const { disassembler, base, model } = setting;
@@ -230,7 +218,7 @@ function ancestorsOf({ graph, own }: Trial, payload: Payload): ReadonlySet<strin
     );
     if (below === undefined) return null;
     found.add(id);
-    parent = idInMemory(model, below.payload.depends);
+    parent = idAt(model.memory, below.payload.depends);
   }
   return parent === model.buildId && parent !== null ? found : null;
 }
@@ -240,8 +228,7 @@ function isApplied(model: Model, name: string): boolean {
 }
 
 function expectationFindings(trial: Trial, payload: Payload): readonly Finding[] {
-  const { model } = trial.graph.code;
-  const { errno, log } = checkExpectations(model.memory, model.rules, trial.own.payload);
+  const { errno, log } = expectationsOf(trial);
   if (errno === 0) return [];
   const { name } = trial.own.payload;
   // The line that names the payload names the copy here; the other ones say what differs.
@@ -249,30 +236,44 @@ function expectationFindings(trial: Trial, payload: Payload): readonly Finding[]
     .filter(({ level, text }) => level === 'error' && !text.startsWith(`${name}: `))
     .map(({ text }) => text);
   return [
-    {
-      code: 'expectation-fails',
-      severity: 'error',
+    finding('expectation-fails', {
       file: payload.file,
       stage: 'expectations',
       errno,
       message: `The payload's own expectations do not hold, so Xen refuses to apply it: ${said.join('; ') || errnoName(errno)}`,
       hint: 'The code that it replaces is not what it was made against.',
-    },
+    }),
   ];
+}
+
+/** Xen dies of an access that faults here. That is for the trial of APPLY to say: nothing fails then. */
+function expectationsOf({
+  graph,
+  own,
+}: Trial): Pick<ReturnType<typeof checkExpectations>, 'errno' | 'log'> {
+  const { memory, rules } = graph.code.model;
+  try {
+    return checkExpectations(memory, rules, own.payload);
+  } catch (error) {
+    if (error instanceof MemoryFault) return { errno: 0, log: [] };
+    throw error;
+  }
 }
 
 /** What is left to say: how far the payload's own expectations vouch for the bytes. */
 function allUnknown(trial: Trial, reason: string): readonly FunctionComparison[] {
+  const bytes = comparedBytes(trial);
   return trial.functions.map(({ patch }, index) => ({
     name: patch.name,
-    comparison: { result: 'unknown', reason, compared: comparedBytes(trial, index) },
+    comparison: { result: 'unknown', reason, compared: bytes[index] ?? NOT_COMPARED },
   }));
 }
 
 /** Nothing that it reaches is anybody's but its ancestors'. */
 function derivedEqual(trial: Trial): readonly FunctionComparison[] {
+  const bytes = comparedBytes(trial);
   return trial.functions.map(({ patch: { name }, oldCode }, index) => {
-    const compared = comparedBytes(trial, index);
+    const compared = bytes[index] ?? NOT_COMPARED;
     if (oldCode === null) {
       const reason = 'no code is known to begin at its address';
       return { name, comparison: { result: 'unknown', reason, compared } };
@@ -286,15 +287,16 @@ function derivedEqual(trial: Trial): readonly FunctionComparison[] {
   });
 }
 
-/** How many bytes of a function are as the payload's own expectation has them. */
-function comparedBytes({ graph, own }: Trial, index: number): ComparedBytes {
+const NOT_COMPARED: ComparedBytes = { bytes: 0, of: 0 };
+
+/** By function: how many bytes are as the payload's own expectation has them. */
+function comparedBytes({ graph, own }: Trial): readonly ComparedBytes[] {
   const { memory, rules } = graph.code.model;
-  const entry = functionsOf(memory, rules, own.payload)[index];
-  if (entry === undefined) return { bytes: 0, of: 0 };
-  const { expect, oldAddress, oldSize } = entry;
-  const holds =
-    expect?.enabled === true &&
-    expect.length <= oldSize &&
-    memory.equal(oldAddress, expect.dataAddress, expect.length);
-  return { bytes: holds ? expect.length : 0, of: oldSize };
+  return functionsInMemory(memory, rules, own.payload).map(({ expect, oldAddress, oldSize }) => {
+    if (expect?.enabled !== true || expect.length > oldSize) return { bytes: 0, of: oldSize };
+    const expected = memory.readOrNull(expect.dataAddress, expect.length);
+    const actual = memory.readOrNull(oldAddress, expect.length);
+    const holds = expected !== null && actual !== null && Buffer.compare(expected, actual) === 0;
+    return { bytes: holds ? expect.length : 0, of: oldSize };
+  });
 }

@@ -49,7 +49,6 @@ export function readBaseCode(
     throw new XspliceError(
       'image-no-symbols',
       `${image.file} has no symbol table: where its functions begin is not known`,
-      { hint: 'Use the xen-syms file of the same build; distributions ship it in a -dbg package.' },
     );
   }
   return { symbols, memory, extents: extentsOf(symbols, memory), sites: readPatchSites(image) };

@@ -17,7 +17,6 @@ export function makeRecord(payload: Payload, trial: Trial): CodeRecord {
     throw new XspliceError(
       'applied-already',
       `${payload.file} is applied: its old code is not the code that runs any more`,
-      { hint: 'Name the payloads below it only.' },
     );
   }
   const places = new Map<bigint, number>();

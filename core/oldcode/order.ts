@@ -1,7 +1,14 @@
 import type { Finding } from '../findings/index.js';
 import type { Payload } from '../payload/index.js';
 import type { Guard } from '../stack/index.js';
-import { type Answer, apply, type Model, type Outcome, upload } from '../verify/index.js';
+import {
+  type Answer,
+  apply,
+  findingsOfFaults,
+  type Model,
+  upload,
+  type Verdict,
+} from '../verify/index.js';
 import { type GuardSetting, type GuardVerdict, guardPayload } from './guard.js';
 
 /** A payload to be put in order, and the name it would be uploaded under. */
@@ -52,7 +59,7 @@ export function orderByGuard(
     const next = answers.find(({ answer }) => answer.verdict.outcome.outcome === 'accepted');
     verdicts = verdicts.map((one) => {
       const refused = answers.find((candidate) => candidate.one === one);
-      return refused === undefined ? one : withRefusal(one, refused.answer.verdict.outcome);
+      return refused === undefined ? one : withRefusal(one, refused.answer.verdict);
     });
     if (next === undefined) break;
     order.push(next.one);
@@ -73,16 +80,12 @@ function applyOn(model: Model, { payload, name, verdict }: GuardedPayload): Answ
 }
 
 /** A guard that lets a payload pass does not make Xen take it. */
-function withRefusal(one: GuardedPayload, outcome: Outcome): GuardedPayload {
+function withRefusal(one: GuardedPayload, { outcome, faults }: Verdict): GuardedPayload {
   if (outcome.outcome === 'accepted') return one;
-  const finding: Finding = {
-    code: 'not-applicable',
-    severity: 'error',
-    file: one.payload.file,
-    stage: outcome.stage,
-    message: `The guard lets the payload pass, but Xen does not apply it: ${outcome.outcome} at ${outcome.stage}`,
-    ...(outcome.outcome === 'refused' ? { errno: outcome.errno } : { actual: outcome.cause }),
-  };
-  const findings = [...one.verdict.findings, finding];
+  const subject = { file: one.payload.file, name: one.name };
+  const refusals = findingsOfFaults(subject, 'apply', faults).map(
+    (fault): Finding => ({ ...fault, code: 'trial-apply-failed' }),
+  );
+  const findings = [...one.verdict.findings, ...refusals];
   return { ...one, verdict: { ...one.verdict, passes: false, by: [], findings } };
 }

@@ -3,13 +3,7 @@ import type { Disassembler } from '../x86/index.js';
 import type { CodeNode } from './analyse.js';
 import type { CodeGraph } from './graph.js';
 import { identityOf, variableAt } from './identity.js';
-import {
-  type PayloadCode,
-  patchesOf,
-  type RunningCode,
-  readOrNull,
-  throughTrampolines,
-} from './running.js';
+import { type PayloadCode, patchesOf, type RunningCode, throughTrampolines } from './running.js';
 
 /** How a payload touches the hypervisor: what the question of independence is decided by. */
 export interface Footprint {
@@ -79,7 +73,7 @@ function hookFunctions(
 ): readonly (readonly [string, bigint])[] {
   return HOOK_KINDS.flatMap((kind) => {
     const hook = payload.hooks[kind];
-    const table = hook && readOrNull(model, hook.address, hook.count * 8);
+    const table = hook && model.memory.readOrNull(hook.address, hook.count * 8);
     if (!table) return [];
     const view = new DataView(table.buffer, table.byteOffset, table.byteLength);
     return Array.from(
@@ -134,7 +128,7 @@ function addVariables(
   { address, sizeBytes }: CodeNode,
   variables: Map<string, 'read' | 'write'>,
 ): void {
-  const bytes = readOrNull(code.model, address, sizeBytes);
+  const bytes = code.model.memory.readOrNull(address, sizeBytes);
   if (bytes === null) return;
   for (const instruction of disassembler.decodeFunction(bytes, address)) {
     const { ripTarget } = instruction;

@@ -1,4 +1,4 @@
-import { type Finding, XspliceError } from '../findings/index.js';
+import { type Finding, finding, XspliceError } from '../findings/index.js';
 import { type Payload, readPayload } from '../payload/index.js';
 import type { CodeRecord } from './code-record.js';
 import { withExpectations } from './expect.js';
@@ -28,7 +28,7 @@ export interface RecordResult {
  * Records in a payload what it is made against: the hypervisor of the setting, with what is applied
  * there. An earlier record is replaced. Warns (`signature-uncovered`) where the file is signed.
  *
- * Fails with `not-loadable` where Xen would not load the payload there, and as {@link withExpectations},
+ * Fails with `trial-upload-failed` where Xen would not load the payload there, and as {@link withExpectations},
  * {@link makeRecord} and {@link withRecord} do.
  */
 export function recordPayload(
@@ -48,14 +48,13 @@ export function recordPayload(
     trial = loadedTrial(setting, subject);
   }
   if (payload.hasSignature) {
-    findings.push({
-      code: 'signature-uncovered',
-      severity: 'warning',
-      file: payload.file,
-      message:
-        'The file was signed before it was recorded: the signature does not cover the record',
-      hint: 'Sign it again.',
-    });
+    findings.push(
+      finding('signature-uncovered', {
+        file: payload.file,
+        message:
+          'The file was signed before it was recorded: the signature does not cover the record',
+      }),
+    );
   }
   const record = makeRecord(subject, trial);
   return {

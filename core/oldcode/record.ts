@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { LIVEPATCH_MAX_SIZE } from '../abi/livepatch.js';
 import { ElfError, SHT, sectionBytes } from '../elf/index.js';
-import type { Finding } from '../findings/index.js';
+import { type Code, type Finding, finding } from '../findings/index.js';
 import { idOrNull, type Payload } from '../payload/index.js';
 import { DIGEST_FORMAT } from './analyse.js';
 import { type CodeRecord, RECORD_FORMAT_VERSION } from './code-record.js';
@@ -36,18 +36,15 @@ export function readRecord(payload: Payload): RecordStatus {
   const sections = payload.elf.sections.filter(({ name }) => name === RECORD_SECTION);
   const [section] = sections;
   if (section === undefined) return { status: 'absent' };
-  const invalid = (code: string, message: string, expected: string, actual: string) => ({
+  const invalid = (code: Code, message: string, expected: string, actual: string) => ({
     status: 'invalid' as const,
-    finding: {
-      code,
-      severity: 'error' as const,
+    finding: finding(code, {
       file: payload.file,
       section: RECORD_SECTION,
       message,
       expected,
       actual,
-      hint: 'Make it again: xsplice-ts record PAYLOAD --image FILE',
-    },
+    }),
   });
   const damaged = (expected: string, actual: string) =>
     invalid(

@@ -1,9 +1,10 @@
-import { type BuildId, buildIdFromBytes } from '../abi/ids.js';
+import type { BuildId } from '../abi/ids.js';
 import { rangeAt } from '../image/index.js';
 import {
   findPayload,
-  functionsOf,
-  MemoryFault,
+  functionName,
+  functionsInMemory,
+  idAt,
   type Model,
   type ModelPayload,
   PAGE_SIZE,
@@ -64,11 +65,12 @@ export function runningCode(base: BaseCode, model: Model): RunningCode {
 
 /** The functions of a payload, applied or not, as patches. */
 export function patchesOf(model: Model, payload: ModelPayload): readonly AppliedPatch[] {
-  return functionsOf(model.memory, model.rules, payload).map((func, index) => {
+  const { memory, rules } = model;
+  return functionsInMemory(memory, rules, payload).map((func, index) => {
     const state = payload.functionStates[index];
     return {
       payload: payload.name,
-      name: func.nameAddress === 0n ? '' : model.memory.string(func.nameAddress).text,
+      name: functionName(memory, func) ?? '',
       oldAddress: func.oldAddress,
       newAddress: func.newAddress,
       oldSize: func.oldSize,
@@ -99,27 +101,15 @@ function payloadCode(
   for (const { value, name } of payload.symbols) note(value, name);
   if (text.sizeBytes > 0n) note(text.address, '.text');
   const starts = [...names].sort(([a], [b]) => (a < b ? -1 : 1));
-  const { address, length } = payload.buildId;
-  const id = length > 0 ? readOrNull(model, address, length) : null;
   return {
     payload,
-    buildId: id === null ? null : buildIdFromBytes(id),
+    buildId: idAt(model.memory, payload.buildId),
     extents: starts.map(([start, name], index) => ({
       name,
       address: start,
       sizeBytes: Number((starts[index + 1]?.[0] ?? end) - start),
     })),
   };
-}
-
-/** The bytes as they are in the model's memory; null where not all of it is mapped. */
-export function readOrNull(model: Model, address: bigint, sizeBytes: number): Uint8Array | null {
-  try {
-    return model.memory.read(address, sizeBytes);
-  } catch (error) {
-    if (error instanceof MemoryFault) return null;
-    throw error;
-  }
 }
 
 /** Whose an address is. */

@@ -1,6 +1,6 @@
-import type { Finding } from '../findings/index.js';
+import { type Finding, finding } from '../findings/index.js';
 import { idOrNull, type Payload } from '../payload/index.js';
-import { isNameAccepted, type Model, upload } from '../verify/index.js';
+import { findingsOfFaults, isNameAccepted, type Model, upload } from '../verify/index.js';
 import type { Disassembler } from '../x86/index.js';
 import type { CodeNode } from './analyse.js';
 import { type CodeGraph, codeGraph } from './graph.js';
@@ -30,7 +30,7 @@ export interface TriedFunction {
   readonly newCode: CodeNode | null;
 }
 
-/** The trial, or why the payload cannot be loaded (`not-loadable`). */
+/** The trial, or why the payload cannot be loaded (`trial-upload-failed`). */
 export type TrialResult =
   | { readonly status: 'loaded'; readonly trial: Trial }
   | { readonly status: 'not-loadable'; readonly finding: Finding };
@@ -56,17 +56,10 @@ export function tryPayload(
   const name = freeName(model);
   const { verdict, model: after } = upload(model, name, payload.elf.bytes);
   if (verdict.outcome.outcome !== 'accepted') {
-    const { outcome } = verdict;
-    const finding: Finding = {
-      code: 'not-loadable',
-      severity: 'error',
-      file: payload.file,
-      stage: outcome.stage,
-      message: `Xen does not load the payload, so its old code cannot be compared: ${outcome.outcome} at ${outcome.stage}`,
-      hint: 'See what check says about it.',
-      ...(outcome.outcome === 'refused' ? { errno: outcome.errno } : { actual: outcome.cause }),
-    };
-    return { status: 'not-loadable', finding };
+    const subject = { file: payload.file, name };
+    const [fault] = findingsOfFaults(subject, 'upload', verdict.faults);
+    const { code: _, severity: __, hint: ___, ...about } = fault ?? vanished(payload);
+    return { status: 'not-loadable', finding: finding('trial-upload-failed', about) };
   }
   const code = runningCode(base, after);
   const own = code.payloads.find((candidate) => candidate.payload.name === name);
@@ -76,7 +69,7 @@ export function tryPayload(
 
 function vanished({ file }: Payload): Finding {
   const message = 'The payload was accepted, but is not among the loaded ones';
-  return { code: 'not-loadable', severity: 'error', file, message };
+  return finding('trial-upload-failed', { file, message });
 }
 
 function freeName({ payloads }: Model): string {

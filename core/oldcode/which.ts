@@ -1,6 +1,6 @@
 import { XspliceError } from '../findings/index.js';
 import { type CodeExtent, imageBytes } from './image-code.js';
-import { ownerOf, type RunningCode, readOrNull, throughTrampolines } from './running.js';
+import { ownerOf, type RunningCode, throughTrampolines } from './running.js';
 
 /** One code that a function has had, or has. */
 export interface CodeVersion {
@@ -41,7 +41,6 @@ export function effectiveCode(code: RunningCode, asked: string | bigint): Effect
     throw new XspliceError(
       'unknown-address',
       `0x${address.toString(16)} is neither in the hypervisor nor in one of ${code.payloads.length} loaded payloads`,
-      { hint: 'Is this the image that was booted, and are these the payloads that were loaded?' },
     );
   }
   const { extent } = owner;
@@ -82,10 +81,9 @@ function addressOf(code: RunningCode, name: string): bigint {
   const local = code.base.symbols.entries.filter((entry) => entry.name.endsWith(`#${name}`));
   const names = local.slice(0, 4).map((entry) => entry.name);
   throw new XspliceError('unknown-symbol', `No symbol ${name} in the hypervisor or its payloads`, {
-    hint:
-      names.length > 0
-        ? `Static functions have the name of their file: ${names.join(', ')}`
-        : 'Names are those of xen-syms; static ones read path/file.c#name.',
+    ...(names.length === 0
+      ? {}
+      : { hint: `Static functions have the name of their file: ${names.join(', ')}` }),
   });
 }
 
@@ -136,5 +134,7 @@ function version(code: RunningCode, address: bigint, kind: CodeVersion['kind']):
 function bytesAt(code: RunningCode, address: bigint): Uint8Array | null {
   const extent = ownerOf(code, throughTrampolines(code, address))?.extent;
   if (!extent) return null;
-  return readOrNull(code.model, extent.address, extent.sizeBytes) ?? imageBytes(code.base, extent);
+  return (
+    code.model.memory.readOrNull(extent.address, extent.sizeBytes) ?? imageBytes(code.base, extent)
+  );
 }

@@ -19,7 +19,7 @@ const ALIGNMENT = 8;
  * A module signature at the end of the file is left in that gap: it does not cover the record, and must
  * not look as if it did. A file has to be signed after it was recorded.
  *
- * Fails with `no-section-names`, `too-many-sections` and `record-too-large` where Xen would not take
+ * Fails with `payload-no-section-names`, `payload-too-many-sections` and `record-too-large` where Xen would not take
  * the file any more.
  */
 export function withRecord(payload: Payload, record: Uint8Array): Uint8Array {
@@ -27,16 +27,15 @@ export function withRecord(payload: Payload, record: Uint8Array): Uint8Array {
   const names = elf.sections[elf.header.sectionNameIndex];
   if (names === undefined || names.type !== SHT.STRTAB) {
     throw new XspliceError(
-      'no-section-names',
+      'payload-no-section-names',
       `${payload.file}: expected a table of section names in section ${elf.header.sectionNameIndex}, found none`,
-      { hint: 'Xen does not load such a file. Rebuild the payload.' },
     );
   }
   const kept = elf.sections.filter(({ name }) => name !== RECORD_SECTION);
   const isLast = kept.length === elf.sections.length || isRecordLast(elf);
   if (!isLast || kept.length + 1 >= LIVEPATCH_MAX_SECTIONS) {
     throw new XspliceError(
-      'too-many-sections',
+      'payload-too-many-sections',
       `${payload.file}: expected fewer than ${LIVEPATCH_MAX_SECTIONS - 1} sections, a record's at the end, found ${kept.length}`,
     );
   }
@@ -49,7 +48,6 @@ export function withRecord(payload: Payload, record: Uint8Array): Uint8Array {
     throw new XspliceError(
       'record-too-large',
       `${payload.file}: with a record of ${record.length} bytes it has ${total}; Xen takes at most ${LIVEPATCH_MAX_SIZE}`,
-      { hint: 'Strip what is not loaded: strip --strip-debug, before the record is made.' },
     );
   }
   const file = new Uint8Array(total);

@@ -16,8 +16,8 @@ export interface FunctionTable {
  * Reads `.livepatch.funcs`, an array of struct livepatch_func (public/sysctl.h). Its layout is told
  * by the version byte of the first entry, which has the same place in both, and by the size.
  *
- * Reports `bad-functions` (a size that is no multiple of an entry's, contents that are not there),
- * `section-not-loaded`, `no-function-name`, and `wrong-version` for an entry of another version.
+ * Reports `payload-bad-functions` (a size that is no multiple of an entry's, contents that are not there),
+ * `section-not-loaded`, `payload-no-function-name`, and `payload-wrong-version` for an entry of another version.
  */
 export function readFunctions(elf: ElfFile, links: Links, report: Report): FunctionTable {
   const section = sectionByName(elf, SECTION.funcs);
@@ -31,19 +31,18 @@ export function readFunctions(elf: ElfFile, links: Links, report: Report): Funct
       hint: 'Rebuild the payload: the section has to be allocated.',
     });
   }
-  const bytes = readable(elf, section, 'bad-functions', report);
+  const bytes = readable(elf, section, 'payload-bad-functions', report);
   if (bytes === null) return { version: null, functions: [] };
   const version = layoutOf(bytes);
   const entrySize = LIVEPATCH_FUNC.sizeBytes[version ?? 2];
   if (bytes.length === 0 || bytes.length % entrySize !== 0) {
     report({
-      code: 'bad-functions',
+      code: 'payload-bad-functions',
       severity: 'error',
       section: section.name,
       message: `${section.name} has ${bytes.length} bytes, which is not one or more entries of ${entrySize}`,
       expected: `a multiple of ${entrySize}`,
       actual: String(bytes.length),
-      hint: 'Rebuild the payload against the headers of its Xen.',
     });
   }
   const reader = new ByteReader(bytes, `section ${section.name}`);
@@ -71,11 +70,10 @@ export function readFunctions(elf: ElfFile, links: Links, report: Report): Funct
   const nameless = indexesOf(functions, (f) => f.name === null);
   if (nameless !== null) {
     report({
-      code: 'no-function-name',
+      code: 'payload-no-function-name',
       severity: 'error',
       ...place(nameless.first, LIVEPATCH_FUNC.name),
       message: `Function ${nameless.text} has no name: its pointer leads to no string in the payload`,
-      hint: 'Xen reads the name without asking, and crashes: rebuild the payload.',
     });
   }
   const expected = version === null ? '1 (Xen up to 4.13) or 2 (since 4.14)' : String(version);
@@ -83,13 +81,12 @@ export function readFunctions(elf: ElfFile, links: Links, report: Report): Funct
   if (foreign !== null) {
     const actual = String(functions[foreign.first]?.version);
     report({
-      code: 'wrong-version',
+      code: 'payload-wrong-version',
       severity: 'error',
       ...place(foreign.first, LIVEPATCH_FUNC.version),
       message: `Function ${foreign.text} has version ${actual}, expected ${expected}`,
       expected,
       actual,
-      hint: 'Rebuild the payload against the headers of its Xen.',
     });
   }
   return { version, functions };

@@ -6,7 +6,7 @@ import { readable } from './readable.js';
 import type { Report } from './report.js';
 
 /**
- * The hooks of a payload, in Xen's order of kinds. Reports `bad-hook` where a section has not the
+ * The hooks of a payload, in Xen's order of kinds. Reports `payload-bad-hook` where a section has not the
  * size that its kind needs (LIVEPATCH_ASSIGN_SINGLE_HOOK and _MULTI_HOOK, common/livepatch.c).
  */
 export function readHooks(elf: ElfFile, links: Links, report: Report): readonly PayloadHook[] {
@@ -14,7 +14,7 @@ export function readHooks(elf: ElfFile, links: Links, report: Report): readonly 
   for (const kind of HOOK_KINDS) {
     const section = sectionByName(elf, hookSection(kind));
     if (section === null) continue;
-    const bytes = readable(elf, section, 'bad-hook', report);
+    const bytes = readable(elf, section, 'payload-bad-hook', report);
     if (bytes === null) continue;
     const isRightSize = isHookArray(kind)
       ? bytes.length > 0 && bytes.length % POINTER_SIZE === 0
@@ -24,13 +24,12 @@ export function readHooks(elf: ElfFile, links: Links, report: Report): readonly 
         ? 'one or more pointers of 8 bytes'
         : 'one pointer of 8 bytes';
       report({
-        code: 'bad-hook',
+        code: 'payload-bad-hook',
         severity: 'error',
         section: section.name,
         message: `${section.name} has ${bytes.length} bytes, expected ${expected}`,
         expected,
         actual: `${bytes.length} bytes`,
-        hint: 'Rebuild the payload: Xen refuses it.',
       });
     }
     const reader = new ByteReader(bytes, `section ${section.name}`);

@@ -1,5 +1,4 @@
 export { contentsOf, type InputFile, inputFile } from './input-file.js';
-export { metadataEntry } from './metadata.js';
 export type {
   Expectation,
   MetadataEntry,

@@ -6,13 +6,12 @@ import {
   type ElfRelocation,
   type ElfSection,
   type ElfSymbol,
-  MAX_RELOCATIONS,
   type RelocationTable,
   readRelocationTable,
   readSymbols,
+  relocationSections,
   relocationTypeName,
   SHN,
-  SHT,
   STT,
   sectionBytes,
 } from '../elf/index.js';
@@ -23,7 +22,7 @@ import type { Report } from './report.js';
 export const POINTER_SIZE = 8;
 
 /** Ours, in bytes: four times what Xen's symbol table can hold (KSYM_NAME_LEN). */
-const LONGEST_STRING = 4 * KSYM_NAME_LEN;
+const MAX_STRING_BYTES = 4 * KSYM_NAME_LEN;
 
 /** A pointer, and the place in the payload it leads to if that is known. */
 export interface Target {
@@ -41,12 +40,12 @@ export class Links {
   readonly #elf: ElfFile;
   readonly #tables: readonly RelocationTable[];
   /** By index of the section they change, for those that were asked about. */
-  readonly #relocations = new Map<number, ReadonlyMap<bigint, ElfRelocation>>();
+  readonly #relocations = new Map<number, ReadonlyMap<number, ElfRelocation>>();
   /** By section index and value: the symbols with a name, functions before others. */
   readonly #definitions = new Map<string, ElfSymbol>();
   readonly #contents = new Map<number, Uint8Array>();
 
-  /** Reports `no-symbols`, `bad-symbols`, `bad-relocations`. What can be read is kept. */
+  /** Reports `payload-no-symbols`, `payload-bad-symbols`, `payload-bad-relocations`. What can be read is kept. */
   constructor(elf: ElfFile, report: Report) {
     this.#elf = elf;
     this.symbols = symbolsOf(elf, report);
@@ -58,7 +57,7 @@ export class Links {
   /** What the eight bytes at `offset` of a section will be; `bytes` are the section's. */
   pointerAt(section: ElfSection, bytes: ByteReader, offset: number): Target {
     const inFile = bytes.u64(offset, `pointer at ${offset} of ${section.name}`);
-    const relocation = this.#relocationsOf(section).get(BigInt(offset));
+    const relocation = this.#relocationsOf(section).get(offset);
     if (relocation === undefined) {
       if (inFile === 0n) return NOWHERE;
       return { pointer: { kind: 'value', value: inFile }, place: null };
@@ -86,7 +85,7 @@ export class Links {
 
   /**
    * The NUL-terminated string a pointer leads to, latin1-decoded; null where it leads to none of at
-   * most {@link LONGEST_STRING} bytes.
+   * most {@link MAX_STRING_BYTES} bytes.
    */
   stringAt(target: Target): string | null {
     if (target.place === null) return null;
@@ -94,7 +93,7 @@ export class Links {
     const bytes = this.#contentsOf(section);
     if (offset >= BigInt(bytes.length)) return null;
     const start = Number(offset);
-    const tail = bytes.subarray(start, start + LONGEST_STRING + 1);
+    const tail = bytes.subarray(start, start + MAX_STRING_BYTES + 1);
     const end = tail.indexOf(0);
     return end < 0 ? null : Buffer.from(tail.subarray(0, end)).toString('latin1');
   }
@@ -109,14 +108,16 @@ export class Links {
     }
   }
 
-  /** By offset: the last one wins, NONE (0) is none. */
-  #relocationsOf({ index }: ElfSection): ReadonlyMap<bigint, ElfRelocation> {
+  /** By offset: the last one wins, NONE (0) is none. Offsets that round lie in no section. */
+  #relocationsOf({ index }: ElfSection): ReadonlyMap<number, ElfRelocation> {
     const known = this.#relocations.get(index);
     if (known !== undefined) return known;
-    const relocations = new Map<bigint, ElfRelocation>();
+    const relocations = new Map<number, ElfRelocation>();
     for (const { target, entries } of this.#tables) {
       if (target?.index !== index) continue;
-      for (const entry of entries) if (entry.type !== 0) relocations.set(entry.offset, entry);
+      for (const entry of entries) {
+        if (entry.type !== 0) relocations.set(Number(entry.offset), entry);
+      }
     }
     this.#relocations.set(index, relocations);
     return relocations;
@@ -155,15 +156,14 @@ function symbolsOf(elf: ElfFile, report: Report): readonly ElfSymbol[] {
     const symbols = readSymbols(elf);
     if (symbols !== null) return symbols;
     report({
-      code: 'no-symbols',
+      code: 'payload-no-symbols',
       severity: 'error',
       message: 'There is no symbol table, without which Xen loads nothing',
-      hint: 'Do not strip payloads of their symbols; strip --strip-debug is fine.',
     });
   } catch (error) {
     if (!(error instanceof ElfError)) throw error;
     report({
-      code: 'bad-symbols',
+      code: 'payload-bad-symbols',
       severity: 'error',
       message: `The symbols cannot be read: ${error.message}`,
       expected: error.expected,
@@ -175,33 +175,31 @@ function symbolsOf(elf: ElfFile, report: Report): readonly ElfSymbol[] {
 
 function relocationsOf(elf: ElfFile, report: Report): readonly RelocationTable[] {
   const tables: RelocationTable[] = [];
-  let total = 0;
-  for (const section of elf.sections) {
-    if (section.type !== SHT.RELA && section.type !== SHT.REL) continue;
+  let total = 0n;
+  for (const section of relocationSections(elf)) {
+    total += section.size;
+    // Tables may overlap in the file: it is their sum that has to be bounded.
+    if (total > BigInt(elf.bytes.length)) {
+      report({
+        code: 'payload-bad-relocations',
+        severity: 'error',
+        section: section.name,
+        message: `The relocations up to ${section.name} have ${total} bytes, more than the ${elf.bytes.length} of the whole file: their tables overlap`,
+      });
+      break;
+    }
     try {
-      const table = readRelocationTable(elf, section);
-      total += table.entries.length;
-      tables.push(table);
+      tables.push(readRelocationTable(elf, section));
     } catch (error) {
       if (!(error instanceof ElfError)) throw error;
       report({
-        code: 'bad-relocations',
+        code: 'payload-bad-relocations',
         severity: 'error',
         section: section.name,
         message: `The relocations in ${section.name} cannot be read: ${error.message}`,
         expected: error.expected,
         actual: error.actual,
       });
-    }
-    // Tables may overlap in the file: it is their sum that has to be bounded.
-    if (total > MAX_RELOCATIONS) {
-      report({
-        code: 'bad-relocations',
-        severity: 'error',
-        section: section.name,
-        message: `There are ${total} relocations up to ${section.name}, more than the ${MAX_RELOCATIONS} that are read`,
-      });
-      break;
     }
   }
   return tables;

@@ -32,7 +32,6 @@ export function readNoteId(elf: ElfFile, name: string, report: Report): PayloadI
       severity: 'error',
       section: name,
       message: `There are ${others.length + 1} sections ${name}, where one is expected`,
-      hint: 'Rebuild the payload: Xen takes only one of each.',
     });
   }
   if ((section.flags & SHF.ALLOC) === 0n) {
@@ -41,7 +40,6 @@ export function readNoteId(elf: ElfFile, name: string, report: Report): PayloadI
       severity: 'error',
       section: name,
       message: `${name} is not marked to be loaded (SHF_ALLOC), but Xen reads it from memory: some releases crash`,
-      hint: 'Set the section flags alloc and readonly, e.g. with objcopy --set-section-flags.',
     });
   }
   if (section.size === 0n) return emptyId(name, `The section ${name} is empty`, report);
@@ -98,7 +96,6 @@ function idOf(note: ElfNote, place: NotePlace, report: Report): PayloadId {
       severity: 'warning',
       section: place.name,
       message: `The id in ${place.name} has ${note.desc.length} bytes, where ids have ${USUAL_ID_BYTES} at most`,
-      hint: 'Check how the payload was built.',
     });
   }
   const descAt = note.desc.byteOffset - place.bytes.byteOffset;

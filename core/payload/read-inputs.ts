@@ -49,5 +49,5 @@ export function readPayloadInputs(inputs: readonly InputFile[]): readonly Payloa
 export function findingsOf(error: XspliceError, file: string): readonly Finding[] {
   if (error.findings.length > 0) return error.findings;
   const { code, message, hint } = error;
-  return [{ code, severity: 'error', message, file, ...(hint === undefined ? {} : { hint }) }];
+  return [{ code, severity: 'error', message, file, hint }];
 }

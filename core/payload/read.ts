@@ -19,7 +19,7 @@ import {
   STT,
   sectionByName,
 } from '../elf/index.js';
-import { type Finding, XspliceError } from '../findings/index.js';
+import { type Code, type Finding, finding, XspliceError } from '../findings/index.js';
 import { readFunctions } from './functions.js';
 import { readHooks } from './hooks.js';
 import { Links } from './links.js';
@@ -141,7 +141,7 @@ function readElfHeaders(bytes: Uint8Array, file: string): ElfFile {
         message: error.message,
         expected: error.expected,
         actual: error.actual,
-        ...(error.hint === undefined ? {} : { hint: error.hint }),
+        hint: error.hint,
         ...(error.offset === null ? {} : { offset: error.offset }),
       },
       error,
@@ -151,13 +151,13 @@ function readElfHeaders(bytes: Uint8Array, file: string): ElfFile {
 
 function unreadable(
   file: string,
-  code: string,
+  code: Code,
   detail: Omit<Finding, 'code' | 'severity' | 'file'>,
   cause?: unknown,
 ): XspliceError {
-  const finding: Finding = { code, severity: 'error', file, ...detail };
+  const found = finding(code, { severity: 'error', file, ...detail });
   return new XspliceError(code, `${file}: ${detail.message}`, {
-    findings: [finding],
+    findings: [found],
     ...(detail.hint === undefined ? {} : { hint: detail.hint }),
     ...(cause === undefined ? {} : { cause }),
   });
@@ -189,17 +189,16 @@ function checkFile(elf: ElfFile, report: Report): void {
   const { type, machine } = elf.header;
   if (type !== ET.REL) {
     report({
-      code: 'wrong-type',
+      code: 'payload-wrong-type',
       severity: 'error',
       message: `The ELF type is ${fileTypeName(type)}, expected REL`,
       expected: 'REL',
       actual: fileTypeName(type),
-      hint: 'Link the payload with ld -r.',
     });
   }
   if (machine !== EM.X86_64 && machine !== EM.AARCH64) {
     report({
-      code: 'wrong-machine',
+      code: 'payload-wrong-machine',
       severity: 'error',
       message: `The payload is for ${machineName(machine)}, expected x86-64 or arm64`,
       expected: 'x86-64 or arm64',
@@ -256,7 +255,6 @@ function checkPresence(
       code: 'nothing-to-patch',
       severity: 'error',
       message: 'The payload has neither functions nor hooks, so it would do nothing',
-      hint: 'Xen refuses it: it needs .livepatch.funcs or a hook section.',
     });
   }
 }

@@ -1,11 +1,12 @@
 import { ElfError, type ElfFile, type ElfSection, sectionBytes } from '../elf/index.js';
+import type { Code } from '../findings/index.js';
 import type { Report } from './report.js';
 
 /** The bytes of a section; null, with a finding of the code given, where they are not there. */
 export function readable(
   elf: ElfFile,
   section: ElfSection,
-  code: string,
+  code: Code,
   report: Report,
 ): Uint8Array | null {
   try {

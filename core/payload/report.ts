@@ -1,6 +1,6 @@
-import type { Finding } from '../findings/index.js';
+import { type Finding, finding } from '../findings/index.js';
 
-/** Takes a finding about the file being read, and returns it with the file's name in it. */
+/** Takes a finding about the file being read, and returns it with the file's name and a hint in it. */
 export type Report = (finding: Finding) => Finding;
 
 /** A report that collects, and the findings collected so far. */
@@ -9,8 +9,8 @@ export function collectFindings(file: string): {
   readonly findings: readonly Finding[];
 } {
   const findings: Finding[] = [];
-  const report: Report = (finding) => {
-    const located = { ...finding, file };
+  const report: Report = (found) => {
+    const located = finding(found.code, { ...found, file });
     findings.push(located);
     return located;
   };

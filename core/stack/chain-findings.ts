@@ -1,5 +1,5 @@
 import type { BuildId } from '../abi/ids.js';
-import type { Finding } from '../findings/index.js';
+import { type Code, type Finding, finding } from '../findings/index.js';
 import type { ChainMember } from '../payload/index.js';
 
 /** Most files that one sentence names; `otherFiles` has them all. */
@@ -37,12 +37,10 @@ export function hypervisorIdFinding(id: BuildId, member: ChainMember): Finding {
 
 export function unlinkedFinding(member: ChainMember): Finding {
   const lacks = member.buildId === null ? 'no build-id of its own' : "no parent's build-id";
-  return {
-    code: 'not-linked',
-    severity: 'note',
+  return finding('not-linked', {
     file: member.file,
     message: `${member.file} has ${lacks} that can be read, so it has no place in a chain`,
-  };
+  });
 }
 
 export function wrongHypervisorFinding(
@@ -61,7 +59,6 @@ export function wrongHypervisorFinding(
 export function severalRootsFinding(roots: readonly ChainMember[], base: BuildId): Finding {
   return error('several-roots', roots, {
     message: `${filesText(roots)} all build directly on ${base}, but only one payload can be the first`,
-    hint: 'Check them one chain at a time; a cumulative payload is used alone, with replace.',
     actual: base,
   });
 }
@@ -74,7 +71,6 @@ export function forkFinding(
   const on = parent === null ? parentId : `${parent.file} (build-id ${parentId})`;
   return error('fork', children, {
     message: `${filesText(children)} all build on ${on}, but only one payload can come next`,
-    hint: 'Remove all but one of them, or rebuild the others on top of it.',
     actual: parentId,
   });
 }
@@ -121,30 +117,25 @@ export function cycleFinding(
 }
 
 export function alternativesFinding(members: readonly ChainMember[]): Finding {
-  return {
-    code: 'alternatives',
-    severity: 'warning',
+  return finding('several-cumulative', {
     ...filesOf(members),
     message: `${filesText(members)} are cumulative payloads, each built on the hypervisor alone: only one of them is to be used`,
-    hint: 'Choose one and use it with replace.',
-  };
+  });
 }
 
 export function cumulativeFinding(member: ChainMember): Finding {
-  return {
-    code: 'cumulative',
-    severity: 'note',
+  return finding('cumulative', {
     file: member.file,
     message: `${member.file} builds on the hypervisor alone: it can be applied on an empty stack, or take the place of a stack with replace`,
-  };
+  });
 }
 
 function error(
-  code: string,
+  code: Code,
   members: readonly ChainMember[],
   rest: Pick<Finding, 'message' | 'hint' | 'expected' | 'actual'>,
 ): Finding {
-  return { code, severity: 'error', ...filesOf(members), ...rest };
+  return finding(code, { severity: 'error', ...filesOf(members), ...rest });
 }
 
 function filesOf(members: readonly ChainMember[]): Pick<Finding, 'file' | 'otherFiles'> {

@@ -1,5 +1,5 @@
 import type { BuildId } from '../abi/ids.js';
-import type { Finding } from '../findings/index.js';
+import { type Finding, finding } from '../findings/index.js';
 import type { ChainMember } from '../payload/index.js';
 import {
   alternativesFinding,
@@ -40,9 +40,9 @@ export interface ChainReport {
  * the hypervisor's for the first (build_id_dep, common/livepatch.c); `.livepatch.xen_depends` is the
  * hypervisor's id in every payload (xen_build_id_dep, since 4.14).
  *
- * Errors: `nothing-to-chain`, `duplicate-content`, `duplicate-build-id`, `wrong-hypervisor` (one for
+ * Errors: `no-payloads`, `duplicate-content`, `duplicate-build-id`, `wrong-hypervisor` (one for
  * each wrong id), `several-roots`, `fork`, `missing-parent` (one for each missing id, however many
- * files hang on it), `cycle`. Not errors: `alternatives` (a warning: several cumulative payloads and
+ * files hang on it), `cycle`. Not errors: `several-cumulative` (a warning: several cumulative payloads and
  * nothing built on any of them; each is valid alone, so nothing is to be rejected, but only one of
  * them is to be used), `cumulative` and `not-linked` (notes). A file without a readable id is left to
  * the reader's own findings: here it is only noted as not linked. A file named twice counts once.
@@ -54,8 +54,8 @@ export function checkChain(
 ): ChainReport {
   if (members.length === 0) {
     const message = 'No payload was given, so there is nothing to chain';
-    const finding: Finding = { code: 'nothing-to-chain', severity: 'error', message };
-    return { chain: [], cumulative: [], findings: [finding] };
+    const nothing = finding('no-payloads', { message });
+    return { chain: [], cumulative: [], findings: [nothing] };
   }
   const findings: Finding[] = [];
   const given = inFileOrder(members);

@@ -1,5 +1,5 @@
 import { nameText } from '../abi/payload-name.js';
-import { type Finding, XspliceError } from '../findings/index.js';
+import { type Finding, finding, XspliceError } from '../findings/index.js';
 import type { LoadedPayload, Snapshot } from '../hypervisor/index.js';
 import type { PlanPayload } from '../payload/index.js';
 import { checkChain } from './chain.js';
@@ -99,13 +99,13 @@ export function refuseTakenNames(
       holders.set(payload.name, { text: payload.file, hint: 'Rename one of the two files.' });
       continue;
     }
-    findings.push({
-      code: 'name-taken',
-      severity: 'error',
-      file: payload.file,
-      message: `${payload.file} (build-id ${payload.buildId ?? 'not known'}) would be uploaded as ${nameText(payload.name)}, but that is the name of ${holder.text}`,
-      hint: holder.hint,
-    });
+    findings.push(
+      finding('name-taken', {
+        file: payload.file,
+        message: `${payload.file} (build-id ${payload.buildId ?? 'not known'}) would be uploaded as ${nameText(payload.name)}, but that is the name of ${holder.text}`,
+        hint: holder.hint,
+      }),
+    );
   }
   const [first] = findings;
   if (first === undefined) return;

@@ -1,6 +1,6 @@
 import type { BuildId } from '../abi/ids.js';
 import { nameText } from '../abi/payload-name.js';
-import { type Finding, XspliceError } from '../findings/index.js';
+import { type Finding, finding, XspliceError } from '../findings/index.js';
 import { type LoadedPayload, type Snapshot, stackOf } from '../hypervisor/index.js';
 import type { ChainMember, PlanPayload } from '../payload/index.js';
 import { checkChain } from './chain.js';
@@ -30,7 +30,7 @@ import { selectLoaded } from './select.js';
  * guard was asked about each (`admitted`), the order given is kept and only those get NODEPS that
  * Xen would refuse by build-id.
  *
- * Fails with `nothing-to-apply`, `no-hypervisor-id`, `unknown-stack` (the top's id or the order is not known),
+ * Fails with `no-payloads`, `hypervisor-no-build-id`, `unknown-stack` (the top's id or the order is not known),
  * `does-not-attach` (nothing to be applied builds on the top: with the id expected and the one
  * found), `not-a-chain` (with the findings of the chain check), `name-taken`, `wrong-hypervisor`.
  */
@@ -56,9 +56,7 @@ function planFiles(
   const guard = options.guard ?? 'build-id';
   const files = [...new Map(payloads.map((payload) => [payload.file, payload])).values()];
   if (files.length === 0) {
-    throw new XspliceError('nothing-to-apply', 'No payload file was given or found', {
-      hint: 'Give payload files, or directories that hold some.',
-    });
+    throw new XspliceError('no-payloads', 'No payload file was given or found');
   }
   const done: Step[] = [];
   const open: PlanPayload[] = [];
@@ -93,11 +91,12 @@ function orderOf(
   if (admitted === undefined) return orderByLinks(open, guard, findings);
   const unlinked = open.filter(({ file }) => admitted.get(file)?.needsNodeps !== false);
   if (unlinked.length > 0) {
-    findings.push({
-      code: 'parents-not-compared',
-      severity: 'note',
-      message: `Xen is told not to compare the parent (NODEPS) of ${unlinked.length} of ${open.length}: the code that is replaced was compared instead`,
-    });
+    findings.push(
+      finding('parents-not-compared', {
+        severity: 'note',
+        message: `Xen is told not to compare the parent (NODEPS) of ${unlinked.length} of ${open.length}: the code that is replaced was compared instead`,
+      }),
+    );
   }
   return open;
 }
@@ -105,7 +104,7 @@ function orderOf(
 /**
  * Plans that a payload which is loaded already is applied; `text` is its name or build-id.
  *
- * Fails with `not-loaded`, `ambiguous`, `unknown-stack`, `does-not-attach`. Whether it may be
+ * Fails with `no-such-payload`, `ambiguous-build-id`, `unknown-stack`, `does-not-attach`. Whether it may be
  * applied again after a revert only its file tells: Xen refuses it if not, and changes nothing.
  */
 export function planApplyUploaded(snapshot: Snapshot, text: string, options: PlanOptions): Plan {
@@ -123,19 +122,17 @@ export function planApplyUploaded(snapshot: Snapshot, text: string, options: Pla
       throw new XspliceError(
         'unknown-stack',
         `It is not known on which build-id ${nameText(name)} builds, so it cannot be compared with ${top.text}`,
-        { hint: UNKNOWN_HINT },
       );
     }
     if (depends !== top.id) throw doesNotAttach(snapshot, nameText(name), depends, top);
   }
   findings.push(...staleLinkFinding(snapshot, payload));
   if (payload.reverted === true) {
-    findings.push({
-      code: 'reverted-before',
-      severity: 'warning',
-      message: `${nameText(name)} was applied and reverted before: Xen refuses to apply it again if it has writable data of its own`,
-      hint: 'If it is refused, unload it and apply its file.',
-    });
+    findings.push(
+      finding('reverted-before', {
+        message: `${nameText(name)} was applied and reverted before: Xen refuses to apply it again if it has writable data of its own`,
+      }),
+    );
   }
   const reason = comparesBuildIds(guard)
     ? 'is loaded, and builds on the top of the stack'
@@ -157,17 +154,11 @@ function staleLinkFinding(snapshot: Snapshot, payload: LoadedPayload): readonly 
   const below = snapshot.payloads[parent];
   if (below === undefined || parent < snapshot.payloads.indexOf(payload)) return [];
   return [
-    {
-      code: 'uploaded-before-parent',
-      severity: 'warning',
+    finding('uploaded-before-parent', {
       message: `${nameText(payload.name)} was uploaded before ${nameText(below.name)}, on which it builds: what it uses of it may point to a copy that is gone`,
-      hint: 'Unload it and apply its file.',
-    },
+    }),
   ];
 }
-
-const UNKNOWN_HINT =
-  'Use --check old-code to compare the code it replaces instead, or --nodeps to compare nothing.';
 
 interface Top {
   readonly id: BuildId;
@@ -182,22 +173,18 @@ function knownTop(snapshot: Snapshot): Top {
   if (top === undefined) {
     const id = snapshot.hypervisor.buildId;
     if (id !== null) return { id, text: 'the hypervisor' };
-    throw new XspliceError('no-hypervisor-id', 'The hypervisor has no build-id', {
-      hint: `Payloads cannot be matched with it. ${UNKNOWN_HINT}`,
-    });
+    throw new XspliceError('hypervisor-no-build-id', 'The hypervisor has no build-id');
   }
   if (stack.length > 1 && stack.some((payload) => payload.position === null)) {
     throw new XspliceError(
       'unknown-stack',
       `${stack.length} payloads are applied, but not in which order is known`,
-      { hint: UNKNOWN_HINT },
     );
   }
   if (top.buildId === null) {
     throw new XspliceError(
       'unknown-stack',
       `The build-id of ${nameText(top.name)}, the top of the stack, is not known`,
-      { hint: UNKNOWN_HINT },
     );
   }
   return { id: top.buildId, text: `${nameText(top.name)}, the top of the stack` };
@@ -212,9 +199,7 @@ function orderOnTop(
   const top = knownTop(snapshot);
   const hypervisor = snapshot.hypervisor.buildId;
   if (hypervisor === null) {
-    throw new XspliceError('no-hypervisor-id', 'The hypervisor has no build-id', {
-      hint: `Payloads cannot be matched with it. ${UNKNOWN_HINT}`,
-    });
+    throw new XspliceError('hypervisor-no-build-id', 'The hypervisor has no build-id');
   }
   for (const payload of open) {
     if (payload.buildId === null) throw unreadable(payload, 'build-id of its own');
@@ -266,14 +251,14 @@ function orderByLinks(
   guard: Guard,
   findings: Finding[],
 ): readonly PlanPayload[] {
-  findings.push({
-    code: 'parents-not-compared',
-    severity: 'warning',
-    message:
-      guard === 'old-code'
-        ? 'Xen is told not to compare parents (NODEPS): the code that is replaced is compared instead'
-        : 'Xen is told not to compare parents (NODEPS), and nothing else is compared instead',
-  });
+  findings.push(
+    finding('parents-not-compared', {
+      message:
+        guard === 'old-code'
+          ? 'Xen is told not to compare parents (NODEPS): the code that is replaced is compared instead'
+          : 'Xen is told not to compare parents (NODEPS), and nothing else is compared instead',
+    }),
+  );
   const byId = new Map(open.map((payload) => [payload.buildId, payload]));
   const order = new Set<PlanPayload>();
   for (const payload of open) {
@@ -298,9 +283,7 @@ function refuse(errors: readonly Finding[]): void {
 }
 
 function unreadable(payload: PlanPayload, what: string): XspliceError {
-  return new XspliceError('no-build-id', `${payload.file} has no ${what} that can be read`, {
-    hint: 'Xen takes no payload without it: rebuild it, or leave it out.',
-  });
+  return new XspliceError('payload-no-build-id', `${payload.file} has no ${what} that can be read`);
 }
 
 function payloadsOf(
@@ -327,17 +310,15 @@ function doesNotAttach(
 ): XspliceError {
   const message = `${subject} builds on ${found}, but what it would be applied on is ${onto.text} (${onto.id})`;
   const hint = whatIsNeededFirst(snapshot, found);
-  const finding: Finding = {
-    code: 'does-not-attach',
-    severity: 'error',
+  const why = finding('does-not-attach', {
     message,
     hint,
     ...(files.file === undefined ? {} : { file: files.file }),
     ...(files.otherFiles === undefined ? {} : { otherFiles: files.otherFiles }),
     expected: onto.id,
     actual: found,
-  };
-  return new XspliceError('does-not-attach', message, { hint, findings: [finding] });
+  });
+  return new XspliceError('does-not-attach', message, { hint, findings: [why] });
 }
 
 function whatIsNeededFirst(snapshot: Snapshot, parent: BuildId): string {

@@ -1,5 +1,5 @@
 import { nameText } from '../abi/payload-name.js';
-import { type Finding, XspliceError } from '../findings/index.js';
+import { type Finding, finding, XspliceError } from '../findings/index.js';
 import { type LoadedPayload, type Snapshot, stackOf } from '../hypervisor/index.js';
 import type { PlanPayload } from '../payload/index.js';
 import { checkHypervisor, findLoaded, loadSteps } from './load-steps.js';
@@ -15,8 +15,8 @@ import type { Plan, PlanOptions, Step } from './plan.js';
  * whether data is dirty (livepatch_action, common/livepatch.c): a payload that was reverted, or may
  * have been, and has data of its own is uploaded anew first.
  *
- * Fails with `not-on-hypervisor` (its parent is not the hypervisor: both ids), `no-hypervisor-id`,
- * `vetoing-hooks` (it has pre or post hooks, with which REPLACE is refused, since 4.14),
+ * Fails with `not-on-hypervisor` (its parent is not the hypervisor: both ids), `hypervisor-no-build-id`,
+ * `replace-vetoed` (it has pre or post hooks, with which REPLACE is refused, since 4.14),
  * `wrong-hypervisor`, `name-taken`, `applied-above` (it is applied above others).
  */
 export function planReplace(snapshot: Snapshot, payload: PlanPayload, options: PlanOptions): Plan {
@@ -63,7 +63,7 @@ function refuseUnfit(snapshot: Snapshot, payload: PlanPayload): void {
   const hypervisor = snapshot.hypervisor.buildId;
   if (hypervisor === null) {
     throw new XspliceError(
-      'no-hypervisor-id',
+      'hypervisor-no-build-id',
       'The hypervisor has no build-id, so REPLACE cannot compare it with the payload',
       { hint: 'Revert what is applied, then use apply --nodeps.' },
     );
@@ -72,14 +72,12 @@ function refuseUnfit(snapshot: Snapshot, payload: PlanPayload): void {
     throw new XspliceError(
       'not-on-hypervisor',
       `${payload.file} builds on ${payload.depends ?? 'nothing that can be read'}, but replace needs a payload that builds on the hypervisor ${hypervisor}`,
-      { hint: 'Use a cumulative payload, or apply this one on top of the one it builds on.' },
     );
   }
   if (payload.vetoingHooks.length > 0) {
     throw new XspliceError(
-      'vetoing-hooks',
+      'replace-vetoed',
       `${payload.file} has hooks with which Xen refuses REPLACE: ${payload.vetoingHooks.join(', ')}`,
-      { hint: 'Revert what is applied (revert --to base), then apply it.' },
     );
   }
 }
@@ -96,7 +94,6 @@ function planAboveReverted(
     throw new XspliceError(
       'applied-above',
       `${payload.file} is applied, but above ${namesText(stack.slice(0, index))}`,
-      { hint: 'Xen cannot replace with a payload that is applied: revert --to base first.' },
     );
   }
   if (others.some((p) => p.position === null)) {
@@ -126,12 +123,9 @@ function planAboveReverted(
 function stayLoadedFindings(reverted: readonly LoadedPayload[]): readonly Finding[] {
   if (reverted.length === 0) return [];
   return [
-    {
-      code: 'stay-loaded',
-      severity: 'note',
+    finding('stay-loaded', {
       message: `Reverted but still loaded afterwards: ${namesText(reverted)}`,
-      hint: 'Remove them with unload.',
-    },
+    }),
   ];
 }
 

@@ -1,5 +1,5 @@
 import { nameText } from '../abi/payload-name.js';
-import { type Finding, XspliceError } from '../findings/index.js';
+import { type Finding, finding, XspliceError } from '../findings/index.js';
 import { type LoadedPayload, type Snapshot, stackOf } from '../hypervisor/index.js';
 import { makePlan } from './make-plan.js';
 import type { Plan, PlanOptions, Step } from './plan.js';
@@ -19,8 +19,8 @@ export interface RevertTarget {
  * "can't unload. Top is"), until the target is the top. They stay loaded. The word `base` always
  * means the hypervisor: a payload of that name is given by its build-id.
  *
- * An empty stack, and a target that is the top, are nothing to do. Fails with `not-loaded`,
- * `ambiguous`, `not-applied`, and `unknown-stack` where the order of application is not known.
+ * An empty stack, and a target that is the top, are nothing to do. Fails with `no-such-payload`,
+ * `ambiguous-build-id`, `target-not-applied`, and `unknown-stack` where the order of application is not known.
  */
 export function planRevert(snapshot: Snapshot, target: RevertTarget, options: PlanOptions): Plan {
   const stack = stackOf(snapshot);
@@ -71,7 +71,7 @@ export function planRevertOne(
     const why = whyNot(payload);
     if (why === null) return [];
     const message = `${nameText(payload.name)} is above ${nameText(target.name)} and cannot be applied again without it: ${why}`;
-    return [{ code: 'not-reapplicable', severity: 'error', message }];
+    return [finding('not-reapplicable', { message })];
   });
   const [first] = findings;
   if (first !== undefined) {
@@ -122,7 +122,7 @@ function keptOf(snapshot: Snapshot, stack: readonly LoadedPayload[], { to }: Rev
   const payload = selectLoaded(snapshot, to);
   if (payload.state !== 'APPLIED') {
     const name = nameText(payload.name);
-    throw new XspliceError('not-applied', `${name} is loaded but not applied`, {
+    throw new XspliceError('target-not-applied', `${name} is loaded but not applied`, {
       hint: `The stack can go back only to a payload in it: ${stackText(stack)}.`,
     });
   }

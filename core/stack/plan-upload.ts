@@ -35,7 +35,7 @@ export function planUpload(
 /**
  * Plans that these loaded payloads, each given by name or build-id, are removed.
  *
- * Fails with `not-loaded`, `ambiguous`, and `still-applied` (with what has to be reverted first):
+ * Fails with `no-such-payload`, `ambiguous-build-id`, and `still-applied` (with what has to be reverted first):
  * Xen unloads only what is not applied.
  */
 export function planUnload(

@@ -1,4 +1,5 @@
 import type { BuildId } from '../abi/ids.js';
+import type { HookKind } from '../abi/livepatch.js';
 import type { Finding } from '../findings/index.js';
 import type { HostDescription } from '../hypervisor/index.js';
 
@@ -41,6 +42,11 @@ export interface Step {
   readonly reason: string;
   /** APPLY with NODEPS: Xen does not compare `.livepatch.depends`. Only on `apply`. */
   readonly nodeps?: boolean;
+  /**
+   * Hooks that Xen runs before the CPUs meet, or `unknown` where the payload's contents are not at hand. Where
+   * there may be one, the action is tried once, with a longer timeout: a second try would run it again.
+   */
+  readonly hooksFirst?: readonly HookKind[] | 'unknown';
   /** The guard that let it pass. Only on `apply` and `replace`. */
   readonly guard?: Guard;
 }

@@ -7,7 +7,7 @@ const SHORTEST_ID = 8;
 
 /**
  * The loaded payload that a person means by a name, a build-id, or the first eight or more digits of
- * one. A name that fits wins over an id. Fails with `not-loaded` or `ambiguous`.
+ * one. A name that fits wins over an id. Fails with `no-such-payload` or `ambiguous-build-id`.
  */
 export function selectLoaded(snapshot: Snapshot, text: string): LoadedPayload {
   const name = Buffer.from(text, 'utf8').toString('latin1');
@@ -21,18 +21,19 @@ export function selectLoaded(snapshot: Snapshot, text: string): LoadedPayload {
   const exact = matches.find((payload) => payload.buildId === digits);
   const [only, ...others] = exact ? [exact] : matches;
   if (only === undefined) {
-    throw new XspliceError('not-loaded', `No loaded payload has the name or build-id ${text}`, {
-      hint: loadedText(snapshot),
-    });
+    throw new XspliceError(
+      'no-such-payload',
+      `No loaded payload has the name or build-id ${text}`,
+      {
+        hint: loadedText(snapshot),
+      },
+    );
   }
   if (others.length > 0) {
     const names = matches.map((payload) => nameText(payload.name)).join(', ');
     throw new XspliceError(
-      'ambiguous',
+      'ambiguous-build-id',
       `${matches.length} build-ids start with ${text}: ${names}`,
-      {
-        hint: 'Give the name, or more digits of the build-id.',
-      },
     );
   }
   return only;

@@ -205,6 +205,7 @@ function checkDependency(
   return XEN_ERRNO.EINVAL;
 }
 
+/** As memcmp reads it: faults where it is not mapped. */
 function idText(memory: AddressSpace, { address, length }: IdSpan): string {
   return Buffer.from(memory.read(address, length)).toString('hex');
 }
@@ -295,16 +296,21 @@ function assumeVoidHooks(replay: Replay, payload: ModelPayload, kind: 'load' | '
   replay.assumptions.push(`the ${hook.count} ${kind} hook(s) of ${payload.name} do no harm`);
 }
 
-/** livepatch_display_metadata. */
+/** Ours: a console ring of 16 KiB, the default, holds fewer; what is older is dropped there too. */
+const MAX_METADATA_LINES = 1024;
+
+/** livepatch_display_metadata. The section ends in a NUL: the metadata stage made sure. */
 function printMetadata(replay: Replay, { metadata }: ModelPayload): void {
-  if (!metadata || metadata.sizeBytes === 0n) return;
+  if (!metadata || metadata.address === 0n || metadata.sizeBytes === 0n) return;
   info(replay, 'module metadata:');
-  const end = metadata.address + metadata.sizeBytes;
-  for (let at = metadata.address; at < end; ) {
-    const text = replay.memory.printed(at);
-    info(replay, `  ${text}`);
-    at += BigInt(text.length + 1);
+  const bytes = Buffer.from(replay.memory.read(metadata.address, Number(metadata.sizeBytes)));
+  const lines: string[] = [];
+  for (let end = bytes.length - 1; end >= 0 && lines.length < MAX_METADATA_LINES; ) {
+    const start = end === 0 ? 0 : bytes.lastIndexOf(0, end - 1) + 1;
+    lines.push(bytes.toString('latin1', start, end));
+    end = start - 1;
   }
+  for (const text of lines.reverse()) info(replay, `  ${text}`);
 }
 
 function finished(replay: Replay, name: string, action: string, rc: number): void {

@@ -1,47 +1,53 @@
 import { errnoName } from '../abi/errno.js';
 import { nameText } from '../abi/payload-name.js';
-import type { Finding } from '../findings/index.js';
-import { adviceFor } from './explain/index.js';
+import { type Finding, finding } from '../findings/index.js';
+import type { Operation } from './answer.js';
+import { adviceFor } from './hints.js';
 import type { Fault, Whereabouts } from './verdict.js';
 
+/** Which payload a fault is about. */
+export interface FaultSubject {
+  /** As the caller named it; absent for a payload that is loaded and whose file is not at hand. */
+  readonly file?: string;
+  /** Its name on the hypervisor. */
+  readonly name: string;
+}
+
 /**
- * Why Xen would not accept an operation on a file. The first finding is the verdict's own reason. The others
- * come behind it, which their codes and messages say: Xen would come upon them once the first is mended.
+ * Why Xen would not accept an operation on a payload: the one place where a fault becomes words. The first
+ * finding is the verdict's own reason. The others come behind it, which their codes and messages say: Xen would come upon them once the first is mended.
  */
 export function findingsOfFaults(
-  file: string,
-  operation: 'upload' | 'apply',
+  subject: FaultSubject,
+  operation: Operation,
   faults: readonly Fault[],
 ): readonly Finding[] {
-  return faults.map((fault, i) => findingOf(file, operation, fault, i > 0));
+  return faults.map((fault, i) => findingOf(subject, operation, fault, i > 0));
 }
 
 function findingOf(
-  file: string,
-  operation: 'upload' | 'apply',
+  { file, name }: FaultSubject,
+  operation: Operation,
   { outcome, log, where }: Fault,
   isBehind: boolean,
 ): Finding {
   const { stage } = outcome;
-  const base = { severity: 'error', file, stage, ...where } as const;
-  const subject = `${file}: ${isBehind ? 'Once that is mended, Xen' : 'Xen'}`;
+  const base = { ...(file === undefined ? {} : { file }), stage, ...where };
+  const subject = `${file ?? nameText(name)}: ${isBehind ? 'Once that is mended, Xen' : 'Xen'}`;
   if (outcome.outcome === 'fatal') {
-    return {
+    return finding(isBehind ? 'would-be-fatal-next' : 'would-be-fatal', {
       ...base,
-      code: isBehind ? 'would-be-fatal-next' : 'would-be-fatal',
       message: `${subject} would not survive the ${operation}: ${outcome.cause}`,
-      hint: 'This payload must never reach a hypervisor. Build it again.',
-    };
+    });
   }
   const reason = log.at(-1)?.text;
   const said = reason === undefined ? 'prints nothing' : `prints "${nameText(reason)}"`;
-  return {
+  return finding(isBehind ? 'would-be-refused-next' : 'would-be-refused', {
     ...base,
-    code: isBehind ? 'would-be-refused-next' : 'would-be-refused',
     message: `${subject} would refuse the ${operation} with ${errnoName(outcome.errno)} and ${said}${unsaid(where, reason ?? '')}`,
     hint: adviceFor(stage, outcome.errno),
     errno: outcome.errno,
-  };
+  });
 }
 
 /** What is known of a fault and not in the line that Xen prints; empty where that says it all. */

@@ -1,4 +1,4 @@
-import { LIVEPATCH_FUNC } from '../abi/livepatch.js';
+import { KSYM_NAME_LEN, LIVEPATCH_FUNC } from '../abi/livepatch.js';
 import { type AddressSpace, formatAddress } from './memory.js';
 import type { ModelPayload } from './model.js';
 import type { Rules } from './rules.js';
@@ -38,7 +38,31 @@ export interface PatchedFunction {
   } | null;
 }
 
-/** Reads the function entries of a loaded payload. */
+/**
+ * The name of a function entry, latin1, cut where Xen's own table cuts names; null where its pointer leads to
+ * nothing that is mapped. Xen loads such a payload where old_addr is given, since it does not read the name then.
+ */
+export function functionName(
+  memory: AddressSpace,
+  { nameAddress }: PatchedFunction,
+): string | null {
+  return memory.isMapped(nameAddress) ? memory.name(nameAddress, KSYM_NAME_LEN) : null;
+}
+
+/**
+ * The function entries of a loaded payload; none where they are in memory that Xen has freed (4.20, 4.18.4,
+ * 4.19.1: a section that is not allocated stays in the file's buffer).
+ */
+export function functionsInMemory(
+  memory: AddressSpace,
+  rules: Rules,
+  payload: Pick<ModelPayload, 'funcs'>,
+): readonly PatchedFunction[] {
+  const { address, count } = payload.funcs;
+  return count > 0 && memory.isMapped(address) ? functionsOf(memory, rules, payload) : [];
+}
+
+/** Reads the function entries of a loaded payload. Faults where they are not mapped, as Xen would. */
 export function functionsOf(
   memory: AddressSpace,
   rules: Rules,
@@ -47,22 +71,33 @@ export function functionsOf(
   const entryBytes = BigInt(LIVEPATCH_FUNC.sizeBytes[rules.payloadVersion]);
   return Array.from({ length: funcs.count }, (_, i) => {
     const at = funcs.address + BigInt(i) * entryBytes;
-    const flags = rules.payloadVersion === 2 ? memory.u8(at + BigInt(LIVEPATCH_FUNC.expect)) : 0;
+    const expect = rules.payloadVersion === 2 ? expectationAt(memory, at + FIELD.expect) : null;
     return {
-      nameAddress: memory.u64(at + BigInt(LIVEPATCH_FUNC.name)),
-      newAddress: memory.u64(at + BigInt(LIVEPATCH_FUNC.new_addr)),
-      oldAddress: memory.u64(at + BigInt(LIVEPATCH_FUNC.old_addr)),
-      newSize: memory.u32(at + BigInt(LIVEPATCH_FUNC.new_size)),
-      oldSize: memory.u32(at + BigInt(LIVEPATCH_FUNC.old_size)),
-      expect:
-        rules.payloadVersion === 2
-          ? {
-              enabled: (flags & 1) !== 0,
-              length: (flags >> 1) & 31,
-              reserved: flags >> 6,
-              dataAddress: at + BigInt(LIVEPATCH_FUNC.expect) + 1n,
-            }
-          : null,
+      nameAddress: memory.u64(at + FIELD.name),
+      newAddress: memory.u64(at + FIELD.newAddress),
+      oldAddress: memory.u64(at + FIELD.oldAddress),
+      newSize: memory.u32(at + FIELD.newSize),
+      oldSize: memory.u32(at + FIELD.oldSize),
+      expect,
     };
   });
+}
+
+const FIELD = {
+  name: BigInt(LIVEPATCH_FUNC.name),
+  newAddress: BigInt(LIVEPATCH_FUNC.new_addr),
+  oldAddress: BigInt(LIVEPATCH_FUNC.old_addr),
+  newSize: BigInt(LIVEPATCH_FUNC.new_size),
+  oldSize: BigInt(LIVEPATCH_FUNC.old_size),
+  expect: BigInt(LIVEPATCH_FUNC.expect),
+};
+
+function expectationAt(memory: AddressSpace, at: bigint): PatchedFunction['expect'] {
+  const flags = memory.u8(at);
+  return {
+    enabled: (flags & 1) !== 0,
+    length: (flags >> 1) & 31,
+    reserved: flags >> 6,
+    dataAddress: at + 1n,
+  };
 }

@@ -1,18 +1,27 @@
 export { apply, replace, revert, unload } from './actions.js';
+export { answerOf, type Operation, type XenAnswer } from './answer.js';
 export { createModel, type HypervisorFacts } from './create.js';
 export { checkExpectations } from './expectations.js';
-export type { HazardCode } from './explain/index.js';
 export { findingsOfFaults } from './fault-findings.js';
-export { functionsOf, type PatchedFunction, startsWithEndbr } from './function.js';
+export {
+  functionName,
+  functionsInMemory,
+  functionsOf,
+  type PatchedFunction,
+  startsWithEndbr,
+} from './function.js';
+export { adviceFor, hintFor } from './hints.js';
 export { AddressSpace, MemoryFault, type Region } from './memory.js';
 export {
   findPayload,
+  type IdSpan,
+  idAt,
   type Model,
   type ModelPayload,
   type SymbolLookup,
   topPayload,
 } from './model.js';
-export { KNOWN_MINORS, type Rules, rulesFor } from './rules.js';
+export { type JudgedRelease, judgedAs, KNOWN_MINORS, type Rules, rulesFor } from './rules.js';
 export { stalePayloads } from './stale-payloads.js';
 export { type Answer, isNameAccepted, upload } from './upload.js';
 export type {

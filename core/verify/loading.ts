@@ -18,7 +18,12 @@ export type StageResult = 0 | Fault;
 export type Stage = (loading: Loading) => StageResult;
 
 /** As many refusals are recorded of one stage: a payload made for another hypervisor has hundreds. */
-export const MOST_FAULTS_OF_A_STAGE = 10;
+export const MAX_FAULTS_OF_A_STAGE = 10;
+
+/** True where so many are recorded of the stage that runs: what it would find further on is not kept. */
+export function hasMaxFaults({ stage, faults }: Loading): boolean {
+  return faults.filter(({ outcome }) => outcome.stage === stage).length >= MAX_FAULTS_OF_A_STAGE;
+}
 
 export const SHF_WRITE = 1n;
 export const SHF_ALLOC = 2n;
@@ -191,7 +196,7 @@ export function refuse(
   const { stage, faults } = loading;
   const ofStage = faults.filter(({ outcome }) => outcome.stage === stage);
   const last = ofStage.at(-1);
-  if (last && ofStage.length >= MOST_FAULTS_OF_A_STAGE) return last;
+  if (last && ofStage.length >= MAX_FAULTS_OF_A_STAGE) return last;
   const isPrinted = text !== null && loading.rules.has('errorsPrinted');
   const printed = isPrinted ? [{ level: 'error', text: `${loading.name}${text}` } as const] : [];
   const outcome: Refusal = { outcome: 'refused', stage, errno };
@@ -234,7 +239,7 @@ export function named(
 ): Whereabouts {
   const read = (address: bigint | undefined): string =>
     address !== undefined && memory.isMapped(address) && memory.isKnown(address)
-      ? memory.string(address).text
+      ? memory.name(address)
       : '';
   const [section, symbol] = [read(addresses.section), read(addresses.symbol)];
   return { ...(section === '' ? {} : { section }), ...(symbol === '' ? {} : { symbol }) };

@@ -64,6 +64,12 @@ export type WritePermission = (mapping: Mapping) => boolean;
 
 const isWritable: WritePermission = ({ writable }) => writable;
 
+/**
+ * Ours: text beyond this is cut. Xen's own names have 127 characters at most, those that it keeps of payloads
+ * 126, and a line of its console 1,023: what is cut is in none of them.
+ */
+export const MAX_TEXT_BYTES = 8192;
+
 /** Bytes that are copied at once when shared ones are written. */
 const CHUNK_BYTES = 4096;
 
@@ -204,30 +210,43 @@ export class AddressSpace {
     return joined([...this.#runs(address, length)]);
   }
 
+  /** The same; null where not all of it is mapped. */
+  readOrNull(address: bigint, length: number): Uint8Array | null {
+    try {
+      return this.read(address, length);
+    } catch (error) {
+      if (error instanceof MemoryFault) return null;
+      throw error;
+    }
+  }
+
   /**
-   * The string at an address as strcmp would see it, latin1. Where memory ends before a NUL does,
-   * it is what there is, and `terminated` is false: a printk("%s") of it would fault.
+   * The string at an address, latin1 and cut behind {@link MAX_TEXT_BYTES}. Where memory ends before a NUL
+   * does, it is what there is, and `terminated` is false: a printk("%s") of it would fault.
    */
   string(address: bigint): { readonly text: string; readonly terminated: boolean } {
+    return { text: this.name(address), terminated: this.#unterminatedAt(address) === null };
+  }
+
+  /** The first characters of the same text, for a comparison: where the string ends is not looked for. */
+  name(address: bigint, maxBytes = MAX_TEXT_BYTES): string {
     const { start, bytes } = this.#readable(address);
     const offset = Number(address - start);
-    const near = bytes.indexOf(0, offset);
-    if (near >= 0) return { text: latin1(bytes.subarray(offset, near)), terminated: true };
-    let text = '';
-    for (const run of this.#runs(address, Number.MAX_SAFE_INTEGER)) {
-      const nul = run.indexOf(0);
-      const end = nul < 0 ? run.length : nul;
-      text += latin1(run.subarray(0, end));
-      if (nul >= 0) return { text, terminated: true };
+    const near = bytes.subarray(offset, offset + maxBytes);
+    const nul = near.indexOf(0);
+    if (nul >= 0 || near.length === maxBytes) {
+      return latin1(nul < 0 ? near : near.subarray(0, nul));
     }
-    return { text, terminated: false };
+    const text = latin1(joined([...this.#runs(address, maxBytes)]));
+    const end = text.indexOf('\0');
+    return end < 0 ? text : text.slice(0, end);
   }
 
   /** Whether the string at an address, as `string` has it, is this text: nothing is decoded to tell. */
   isString(address: bigint, text: string): boolean {
     const { start, bytes } = this.#readable(address);
     const offset = Number(address - start);
-    if (offset + text.length >= bytes.length) return this.string(address).text === text;
+    if (offset + text.length >= bytes.length) return this.name(address) === text;
     for (let i = 0; i < text.length; i++) {
       if (bytes[offset + i] !== text.charCodeAt(i)) return false;
     }
@@ -240,9 +259,15 @@ export class AddressSpace {
    */
   printed(address: bigint): string {
     if (address < FIRST_PAGE_END) return '<NULL>';
-    const { text, terminated } = this.string(address);
-    if (!terminated) throw new MemoryFault('read', wrap64(address + BigInt(text.length)));
-    return text;
+    const end = this.#unterminatedAt(address);
+    if (end !== null) throw new MemoryFault('read', end);
+    return this.name(address);
+  }
+
+  /** Whether a printk("%s") of what is at an address ends: the pointer is printed, or leads to a string. */
+  canPrint(address: bigint): boolean {
+    if (address < FIRST_PAGE_END) return true;
+    return this.isMapped(address) && this.#unterminatedAt(address) === null;
   }
 
   /** True when the n bytes at two addresses are equal (memcmp, which stops at a difference). */
@@ -348,6 +373,16 @@ export class AddressSpace {
     }
   }
 
+  /** Where memory ends before the NUL of a string does; null where there is a NUL. */
+  #unterminatedAt(address: bigint): bigint | null {
+    let length = 0;
+    for (const run of this.#runs(address, Number.MAX_SAFE_INTEGER)) {
+      if (bufferOver(run).includes(0)) return null;
+      length += run.length;
+    }
+    return wrap64(address + BigInt(length));
+  }
+
   #assemble(address: bigint, length: number): bigint {
     return this.read(address, length).reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
   }
@@ -397,7 +432,11 @@ function contains({ start, end }: Piece, address: bigint): boolean {
 }
 
 function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+  return bufferOver(bytes).toString('latin1');
+}
+
+function bufferOver(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 /** The bytes of one are not copied. */

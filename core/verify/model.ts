@@ -1,4 +1,4 @@
-import type { BuildId } from '../abi/ids.js';
+import { type BuildId, buildIdFromBytes } from '../abi/ids.js';
 import type { HookKind, PayloadState } from '../abi/livepatch.js';
 import type { AddressSpace } from './memory.js';
 import type { Rules } from './rules.js';
@@ -74,6 +74,12 @@ export interface Model {
   readonly payloads: readonly ModelPayload[];
   /** Names, base first (applied_list). */
   readonly applied: readonly string[];
+}
+
+/** The id at a span; null where it is empty, or not all of it is mapped. */
+export function idAt(memory: AddressSpace, { address, length }: IdSpan): BuildId | null {
+  const bytes = length === 0 ? null : memory.readOrNull(address, length);
+  return bytes === null ? null : buildIdFromBytes(bytes);
 }
 
 /** find_payload: null where there is none. */

@@ -6,7 +6,7 @@ import type { LogLine } from './verdict.js';
 import { PAGE_SIZE } from './vmap.js';
 
 /** Xen's longest NOP; longer runs are made of several (add_nops, ASM_NOP_MAX). */
-const LONGEST_NOP = 8;
+const MAX_NOP_BYTES = 8;
 /** k8/p6 NOPs by length, as arch_init_ideal_nops chooses them for all but some old CPUs (P6_NOP*). */
 const NOPS: readonly (readonly number[])[] = [
   [],
@@ -24,7 +24,7 @@ const NOPS: readonly (readonly number[])[] = [
 export function nopBytes(length: number): Uint8Array {
   const bytes: number[] = [];
   while (bytes.length < length) {
-    bytes.push(...(NOPS[Math.min(length - bytes.length, LONGEST_NOP)] ?? []));
+    bytes.push(...(NOPS[Math.min(length - bytes.length, MAX_NOP_BYTES)] ?? []));
   }
   return Uint8Array.from(bytes);
 }

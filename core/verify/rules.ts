@@ -82,7 +82,6 @@ export function rulesFor(release: XenRelease): Rules {
     throw new XspliceError(
       'unknown-release',
       `Xen ${formatRelease(release)} is outside the releases whose rules are known: 4.${KNOWN_MINORS.first} to 4.${KNOWN_MINORS.last}`,
-      { hint: 'Name the release whose rules are to be used with --xen 4.N.' },
     );
   }
   const has = (change: ChangeId): boolean => isIn(CHANGES[change], release);
@@ -92,6 +91,26 @@ export function rulesFor(release: XenRelease): Rules {
     cpuFeatures: cpuFeatureWords(release) * 32,
     has,
     stages: stageOrder(has),
+  };
+}
+
+/** Which rules a release is judged by. */
+export interface JudgedRelease {
+  /** The release itself where its rules are known, else the newest known one. */
+  readonly release: XenRelease;
+  /** In words, what is assumed; null where nothing is. */
+  readonly assumption: string | null;
+}
+
+/** The release whose rules count for this one: nobody is locked out of a Xen that is newer than this program. */
+export function judgedAs(release: XenRelease): JudgedRelease {
+  const { major, minor } = release;
+  const isKnown = major === 4 && minor >= KNOWN_MINORS.first && minor <= KNOWN_MINORS.last;
+  if (isKnown) return { release, assumption: null };
+  const newest = { major: 4, minor: KNOWN_MINORS.last, patch: null };
+  return {
+    release: newest,
+    assumption: `the rules of Xen ${formatRelease(release)} are not known, those of ${formatRelease(newest)} are taken`,
   };
 }
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { XspliceError } from '../../core/findings/index.js';
+import { BuildError } from './build-error.js';
 import { type CompiledMember, type CompileSetting, compileMember, readShows } from './compile.js';
 import type { Member } from './family.js';
 import type { ImageFacts } from './image-facts.js';
@@ -78,7 +78,7 @@ export function selectMembers(
   for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
     const member = byName.get(name);
     if (member === undefined) {
-      throw new XspliceError('unknown-member', `The family has no member ${JSON.stringify(name)}`, {
+      throw new BuildError('unknown-member', `The family has no member ${JSON.stringify(name)}`, {
         hint: `Its members are ${[...byName.keys()].join(', ')}.`,
       });
     }

@@ -1,6 +1,6 @@
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
-import { XspliceError } from '../../core/findings/index.js';
 import { readImage, readMemory } from '../../core/image/index.js';
+import { BuildError } from './build-error.js';
 import { runTool } from './toolchain.js';
 
 /** Where a function or an object of the hypervisor is. */
@@ -38,7 +38,7 @@ export async function readElfFacts(path: string): Promise<ImageFacts> {
   ]);
   const buildId = /Build ID: ([0-9a-f]+)/.exec(notes)?.[1];
   if (buildId === undefined) {
-    throw new XspliceError('no-build-id', `${path} has no build-id note`, {
+    throw new BuildError('no-build-id', `${path} has no build-id note`, {
       hint: 'Give the xen-syms of a hypervisor that was linked with --build-id.',
     });
   }
@@ -117,7 +117,7 @@ function readBootFacts(path: string): ImageFacts {
   const image = readImage(readFileSync(path), path);
   const [buildId] = image.buildIds;
   if (buildId === undefined || image.symbols === null) {
-    throw new XspliceError('no-symbols', `${path} has no build-id or no symbols that were found`, {
+    throw new BuildError('no-symbols', `${path} has no build-id or no symbols that were found`, {
       hint: 'Give its xen-syms, or a list of symbols with --symbols.',
     });
   }
@@ -200,8 +200,8 @@ function record(value: unknown, where: string): Readonly<Record<string, unknown>
   return value as Readonly<Record<string, unknown>>;
 }
 
-function malformed(where: string, field: string, found: unknown, wanted: string): XspliceError {
-  return new XspliceError(
+function malformed(where: string, field: string, found: unknown, wanted: string): BuildError {
+  return new BuildError(
     'malformed-symbols',
     `${where}: ${field} is ${JSON.stringify(found) ?? 'absent'}, expected ${wanted}`,
   );

@@ -1,6 +1,6 @@
 import { appendFileSync, copyFileSync, writeFileSync } from 'node:fs';
 import { SECTION } from '../../core/abi/livepatch.js';
-import { XspliceError } from '../../core/findings/index.js';
+import { BuildError } from './build-error.js';
 import type { CompiledMember } from './compile.js';
 import { buildIdNote, moduleSignatureTrailer } from './notes.js';
 import { runTool, type Toolchain } from './toolchain.js';
@@ -66,7 +66,6 @@ async function readBuildId(file: string): Promise<string> {
   const notes = await runTool('readelf', ['-nW', file]);
   const own = notes.slice(notes.indexOf(`found in: ${SECTION.buildId}`));
   const id = /Build ID: ([0-9a-f]+)/.exec(own)?.[1];
-  if (id === undefined)
-    throw new XspliceError('no-build-id', `The linker gave ${file} no build-id`);
+  if (id === undefined) throw new BuildError('no-build-id', `The linker gave ${file} no build-id`);
   return id;
 }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { XspliceError } from '../../core/findings/index.js';
+import { BuildError } from './build-error.js';
 
 /** Enough for the symbol table of a hypervisor as text. */
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
@@ -60,7 +60,7 @@ export function runTool(tool: string, args: readonly string[], cwd?: string): Pr
       }
       const missing = error.code === 'ENOENT';
       reject(
-        new XspliceError(
+        new BuildError(
           missing ? 'tool-missing' : 'tool-failed',
           missing
             ? `${tool} is not installed`

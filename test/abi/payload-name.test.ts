@@ -33,7 +33,7 @@ describe('payloadNameFor', () => {
         () => payloadName(name),
         (error: unknown) => {
           assert.ok(error instanceof XspliceError);
-          assert.equal(error.code, 'bad-name');
+          assert.equal(error.code, 'payload-bad-name');
           assert.match(error.message, message);
           return true;
         },

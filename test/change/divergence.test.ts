@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { divergencesOf } from '../../core/change/divergence.js';
-import type { ExecutionReport, StepReport } from '../../core/change/execute.js';
+import type { ExecutionReport, StepReport } from '../../core/change/execution.js';
 import type { Prediction } from '../../core/change/preflight.js';
 import type { Step } from '../../core/stack/index.js';
 import { idOf, snapshotOf } from '../support/stack-builders.js';
@@ -23,6 +23,7 @@ const accepted: Prediction = {
   log: [],
   assumptions: [],
   cause: null,
+  faults: [],
 };
 
 function reportOf(status: StepReport['status'], rc: number): ExecutionReport {
@@ -33,7 +34,10 @@ function reportOf(status: StepReport['status'], rc: number): ExecutionReport {
     elapsedMs: 1,
   };
   const steps = [{ step, status, result, attempts: 1 }];
-  return { outcome: 'taken-back', interrupted: false, steps, undone: [], after: snapshotOf([]) };
+  return {
+    ...{ outcome: 'taken-back', asItWas: true, interrupted: false, lost: [] },
+    ...{ steps, undone: [], after: snapshotOf([]) },
+  };
 }
 
 describe('divergences', () => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type BuildId, buildIdFromBytes } from '../../core/abi/ids.js';
-import { type ExecutionOptions, executePlan } from '../../core/change/execute.js';
+import { executePlan } from '../../core/change/execute.js';
+import type { ExecutionOptions } from '../../core/change/execution.js';
 import { checkTakeBack, undoStep } from '../../core/change/undo.js';
 import { SHF } from '../../core/elf/constants.js';
 import { XspliceError } from '../../core/findings/index.js';
@@ -93,7 +94,7 @@ describe('executePlan', () => {
     });
     assert.equal(report.outcome, 'done');
     assert.deepEqual(
-      report.after.payloads.map(({ position }) => position),
+      report.after?.payloads.map(({ position }) => position),
       [1, 2, 3],
     );
     assert.equal(events.length, 12);
@@ -256,7 +257,7 @@ describe('taking back a revert', () => {
     assert.deepEqual(await stack(port), ['p2 APPLIED']);
   });
 
-  it('is refused for a payload with data: stuck, and said before', async () => {
+  it('is refused for a payload with data: lost, and said before', async () => {
     const [first] = tinyChain(1, () => ({
       extraSections: [{ name: '.data', flags: SHF.ALLOC | SHF.WRITE, data: Uint8Array.of(1) }],
     }));
@@ -276,8 +277,9 @@ describe('taking back a revert', () => {
       ],
     );
     const report = await executePlan(port, plan, contents, DEFAULTS);
-    assert.equal(report.outcome, 'stuck');
-    assert.equal(report.undone[0]?.result?.stage, 're-apply');
+    assert.equal(report.outcome, 'lost');
+    assert.deepEqual(report.lost, [{ name: 'p1', buildId: idOfStep(1), isLoaded: true }]);
+    assert.equal(report.undone[0]?.result?.verdict?.faults[0]?.outcome.stage, 're-apply');
   });
 
   it('an unload is taken back where its bytes are at hand', async () => {

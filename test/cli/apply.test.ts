@@ -259,12 +259,18 @@ for (const [answer, code, expected] of [
   });
 }
 
-test('the host comes from --host, XSPLICE_HOST, or the state directory, and is always told', async (t) => {
-  const state = temporaryFolder(t);
-  const env = { XDG_STATE_HOME: state };
-  const expected = `embedded:${join(state, 'xsplice-ts', 'embedded')}`;
-  assert.equal((await runCli(['init', '--image', DEMO_IMAGE], { env })).code, 0);
-  assert.equal(documentOf(await runCli(['list', '--json'], { env }))['host'], expected);
+test('the host comes from --host or XSPLICE_HOST, is always told, and never the simulator by accident', async (t) => {
+  const env = { XDG_STATE_HOME: temporaryFolder(t) };
+  for (const words of [
+    ['init', '--image', DEMO_IMAGE],
+    ['list'],
+    ['apply', demo('hello'), '--yes', '--quiet'],
+    ['which', 'xen_extra_version'],
+  ]) {
+    const { code, stderr } = await runCli(words, { env });
+    assert.equal(code, 64, words.join(' '));
+    assert.match(stderr, /mount -t xenfs.*--host embedded:DIR/);
+  }
   const other = (await embeddedHost(t))[1];
   const byVariable = await runCli(['list', '--json'], { env: { ...env, XSPLICE_HOST: other } });
   assert.equal(documentOf(byVariable)['host'], other);
@@ -330,7 +336,10 @@ test('an interrupt is heard between two steps, and what was done is taken back',
     assert.deepEqual(await listed(host), []);
   }
   const kept = await runCli(['apply', ...CHAIN, ...host, '--yes', '--keep-going'], {
-    whileHeard: async (work) => work(AbortSignal.abort('SIGHUP')),
+    onSignal: (listener) => {
+      listener('SIGHUP');
+      return () => undefined;
+    },
   });
   assert.equal(kept.code, 1, 'not taken back: what was done stays');
 });

@@ -3,8 +3,8 @@ import { copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } fr
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { SHF } from '../../core/elf/index.js';
+import { explain } from '../../core/findings/index.js';
 import { readImage, readPayload } from '../../core/index.js';
-import { explain } from '../../core/verify/explain/index.js';
 import {
   CHAIN,
   DEMO,
@@ -133,7 +133,7 @@ test('bad files are rejections, each with its finding', async (t) => {
     ['empty.livepatch', new Uint8Array(), 'elf-not-elf'],
     ['random.livepatch', Buffer.alloc(3000, 0xa5), 'elf-not-elf'],
     ['short.livepatch', hello.subarray(0, 900), 'elf-truncated'],
-    [`${'n'.repeat(128)}.livepatch`, hello, 'bad-name'],
+    [`${'n'.repeat(128)}.livepatch`, hello, 'payload-bad-name'],
     ['image.livepatch', readFileSync(DEMO_IMAGE), 'not-a-payload'],
   ];
   for (const [name, bytes, code] of cases) {

@@ -20,6 +20,7 @@ import {
   runCli,
   temporaryFolder,
 } from '../support/cli.js';
+import { editStateFile } from '../support/formats.js';
 
 const IMAGE = ['--image', DEMO_IMAGE] as const;
 const OLD_CODE = ['--check', 'old-code', '--yes'] as const;
@@ -163,7 +164,7 @@ test('a function that is unchanged byte by byte, while its callee is not: ids re
   const [code, ...later] = answer['history'] as readonly (Version & { sizeBytes: number })[];
   assert.ok(code !== undefined && later.length === 0);
   const address = BigInt(code.address);
-  const opened = await openHost(parseHostSpec(host[1]), null);
+  const opened = await openHost(parseHostSpec(host[1]));
   t.after(() => opened.port.close());
   const { model } = await opened.preflightModel(await opened.port.observe(), []);
   const image = readImage(readFileSync(DEMO_IMAGE), DEMO_IMAGE);
@@ -490,11 +491,10 @@ test('an uploaded payload is compared by its file', async (t) => {
 test('an embedded hypervisor without its image takes it from --image', async (t) => {
   const host = await embeddedHost(t);
   const folder = host[1].slice('embedded:'.length);
-  const path = join(folder, 'hypervisor.json');
-  const state = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
-  assert.ok(state['image']);
-  delete state['image'];
-  writeFileSync(path, JSON.stringify(state));
+  editStateFile(folder, (state) => {
+    assert.ok(state['image']);
+    return { ...state, image: null };
+  });
   const words = ['plan', demo('hello'), ...host, '--check', 'old-code'];
   assert.match((await refused(...words)).stderr, /created without its image\nName the image/);
   await succeed(...words, ...IMAGE);

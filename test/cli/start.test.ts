@@ -1,59 +1,149 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { Script } from 'node:vm';
 import { cliEnvironment, DEMO_IMAGE, demo, temporaryFolder } from '../support/cli.js';
 import { repositoryRoot } from '../support/repository.js';
 
 const BUILT = join(repositoryRoot(), 'dist', 'bin');
+const PROGRAM = join(BUILT, 'xsplice-ts.js');
+const { version } = JSON.parse(readFileSync(join(repositoryRoot(), 'package.json'), 'utf8'));
 
-/** The shipped program in a folder of its own. */
-function copyOf(t: TestContext): string {
-  const root = temporaryFolder(t);
-  copyFileSync(join(repositoryRoot(), 'package.json'), join(root, 'package.json'));
-  cpSync(BUILT, join(root, 'dist', 'bin'), { recursive: true });
-  return join(root, 'dist', 'bin');
+/** Where the Node that runs this keeps compiled code by itself, our own means are not used. */
+const hasOwnCache = 'enableCompileCache' in createRequire(import.meta.url)('node:module');
+const skip = hasOwnCache ? 'this Node keeps compiled code itself' : false;
+
+function runNode(home: string, ...words: readonly string[]) {
+  const env = cliEnvironment({ XDG_CACHE_HOME: home });
+  return spawnSync(process.execPath, words, { encoding: 'utf8', env });
 }
 
-function runNode(...words: readonly string[]): string {
-  const { stdout, stderr, status } = spawnSync(process.execPath, words, {
-    encoding: 'utf8',
-    env: cliEnvironment(),
-  });
-  assert.equal(status, 0, stderr);
+function outputOf(home: string, ...words: readonly string[]): string {
+  const { stdout, stderr, status, signal } = runNode(home, ...words);
+  assert.equal(status, 0, `${signal ?? ''} ${stderr}`);
   return stdout;
 }
 
-test('what V8 compiled of the shipped program is taken by the node that made it', () => {
-  const ask = `
-    const { readFileSync } = require('node:fs');
-    const { programScript } = require(${JSON.stringify(join(BUILT, 'xsplice-ts.js'))});
-    const compiled = readFileSync(${JSON.stringify(join(BUILT, 'program.cache'))});
-    console.log(programScript(compiled).cachedDataRejected, programScript().cachedDataRejected);
-  `;
-  assert.equal(runNode('--eval', ask), 'false undefined\n');
+/** A folder for caches with the shipped program started once, and the file that it kept there. */
+function startedOnce(t: TestContext): { readonly home: string; readonly kept: string } {
+  const home = join(temporaryFolder(t), 'cache');
+  mkdirSync(home, { mode: 0o700 });
+  assert.equal(outputOf(home, PROGRAM, '--version'), `${version}\n`);
+  const [name = '', ...others] = readdirSync(join(home, 'xsplice-ts'));
+  assert.deepEqual(others, []);
+  return { home, kept: join(home, 'xsplice-ts', name) };
+}
+
+test('the package ships no compiled code, and names no folder of the machine that made it', () => {
+  assert.deepEqual(readdirSync(BUILT).sort(), [
+    'THIRD-PARTY-LICENSES',
+    'package.json',
+    'program.js',
+    'xsplice-ts.js',
+  ]);
+  for (const file of ['program.js', 'xsplice-ts.js']) {
+    const text = readFileSync(join(BUILT, file), 'utf8');
+    assert.ok(!text.includes(repositoryRoot()), `${file} names the folder it was built in`);
+  }
 });
 
-test('the shipped program says the same whatever lies in the place of its compiled form', (t) => {
-  const folder = copyOf(t);
-  const [program, compiled] = [join(folder, 'xsplice-ts.js'), join(folder, 'program.cache')];
+test('what V8 compiled at the first start is kept whole, and taken at the next', { skip }, (t) => {
+  const { home, kept } = startedOnce(t);
+  const before = statSync(kept);
+  assert.equal(before.mode & 0o777, 0o600);
+  assert.equal(outputOf(home, PROGRAM, '--version'), `${version}\n`);
+  assert.equal(statSync(kept).ino, before.ino, 'it was not made anew');
+  const source = readFileSync(join(BUILT, 'program.js'), 'latin1');
+  const wrapped = `(function (require, __filename) { 'use strict'; ${source}\n})`;
+  const cachedData = readFileSync(kept).subarray(64);
+  assert.equal(new Script(wrapped, { cachedData }).cachedDataRejected, false);
+});
+
+test('the program says the same whatever lies in the place of its compiled form', { skip }, (t) => {
+  const { home, kept } = startedOnce(t);
   const ask = (...options: readonly string[]) => [
-    runNode(...options, program, '--version'),
-    runNode(...options, program, 'check', demo('hello'), '--image', DEMO_IMAGE, '--json'),
+    outputOf(home, ...options, PROGRAM, '--version'),
+    outputOf(home, ...options, PROGRAM, 'check', demo('hello'), '--image', DEMO_IMAGE, '--json'),
   ];
   const expected = ask();
-  const { version } = JSON.parse(readFileSync(join(repositoryRoot(), 'package.json'), 'utf8'));
-  assert.equal(expected[0], `${version}\n`);
   assert.deepEqual(ask('--no-lazy'), expected, 'another set of options');
-  const whole = readFileSync(compiled);
-  const forged = Buffer.from(whole);
-  forged.writeUInt32LE(0x1234_5678, 4);
-  const places = { empty: '', 'half of it': whole.subarray(0, whole.length / 2), forged };
+  const whole = readFileSync(kept);
+  const changed = (change: (bytes: Buffer) => unknown) => {
+    const bytes = Buffer.from(whole);
+    change(bytes);
+    return bytes;
+  };
+  const size = whole.length;
+  const places: Readonly<Record<string, Uint8Array>> = {
+    empty: new Uint8Array(),
+    'digests alone': whole.subarray(0, 64),
+    'half of it': whole.subarray(0, size / 2),
+    'a page of zeroes': changed((bytes) => bytes.fill(0, 65_536, 69_632)),
+    'a tail of zeroes': changed((bytes) => bytes.fill(0, size - 4096)),
+    'one bit at its start': changed((bytes) => bytes.writeUInt8(bytes.readUInt8(70) ^ 1, 70)),
+    'one bit in its middle': changed((b) => b.writeUInt8(b.readUInt8(size >> 1) ^ 8, size >> 1)),
+    'another source': changed((bytes) => bytes.writeUInt8(bytes.readUInt8(0) ^ 1, 0)),
+  };
   for (const [name, bytes] of Object.entries(places)) {
-    writeFileSync(compiled, bytes);
+    writeFileSync(kept, bytes);
     assert.deepEqual(ask(), expected, name);
+    assert.notDeepEqual(readFileSync(kept), Buffer.from(bytes), `${name}: it is made anew`);
   }
-  rmSync(compiled);
-  assert.deepEqual(ask(), expected, 'nothing');
+});
+
+test('nothing is kept where somebody else may write, and nothing of somebody else is taken', {
+  skip,
+}, (t) => {
+  const { home, kept } = startedOnce(t);
+  const folder = join(home, 'xsplice-ts');
+  const ask = () => assert.equal(outputOf(home, PROGRAM, '--version'), `${version}\n`);
+  const isUntouched = (words: string) => {
+    writeFileSync(kept, 'theirs');
+    ask();
+    assert.equal(readFileSync(kept, 'utf8'), 'theirs', words);
+  };
+  for (const path of [folder, home]) {
+    chmodSync(path, 0o777);
+    isUntouched(`${path} is open to all`);
+    chmodSync(path, 0o700);
+  }
+  const away = join(home, 'away');
+  renameSync(folder, away);
+  symlinkSync(away, folder);
+  isUntouched('the folder is a link');
+  if (process.geteuid?.() === 0) {
+    chownSync(away, 65_534, 65_534);
+    isUntouched('the folder is owned by somebody else');
+  }
+  const nowhere = join(home, 'file', 'below');
+  writeFileSync(join(home, 'file'), '');
+  assert.equal(outputOf(nowhere, PROGRAM, '--version'), `${version}\n`);
+  assert.equal(outputOf('relative', PROGRAM, '--version'), `${version}\n`);
+  assert.equal(existsSync('relative'), false);
+});
+
+test('a Node that is too old gets one line', () => {
+  const pretend = `
+    Object.defineProperty(process, 'versions', { value: { node: '18.20.4' } });
+    require(${JSON.stringify(PROGRAM)});
+  `;
+  const { status, stderr, stdout } = runNode('', '--eval', pretend);
+  assert.deepEqual(
+    [status, stdout, stderr],
+    [1, '', 'xsplice-ts needs Node.js 20.19 or later; this is 18.20.4.\n'],
+  );
 });

@@ -1,18 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { SHF } from '../../core/elf/constants.js';
+import type { HazardCode } from '../../core/findings/index.js';
 import { initSymbolAt } from '../../core/hazards/critical-code.js';
 import { checkHazards } from '../../core/hazards/index.js';
 import type { HazardContext } from '../../core/hazards/subject.js';
 import { createSymbolTable, type XenSymbol } from '../../core/image/symbol-table.js';
-import {
-  apply,
-  findPayload,
-  type HazardCode,
-  type Model,
-  revert,
-  upload,
-} from '../../core/verify/index.js';
+import { apply, findPayload, type Model, revert, upload } from '../../core/verify/index.js';
 import { hexBytes } from '../support/elf-builder.js';
 import { idBytes, type PayloadSpec } from '../support/payload-builder.js';
 import {

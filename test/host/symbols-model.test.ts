@@ -115,7 +115,7 @@ describe('the copy of a running hypervisor without an image', () => {
       UNKNOWN_BYTES,
       'symbols, hooks and code of hello, loaded before',
     ]);
-    await assert.rejects(copy.image(), { code: 'no-image' });
+    await assert.rejects(copy.image(), { code: 'host-no-image' });
   });
 
   it('is none where the symbols cannot be read, or lack what tells the memory', () => {

@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { ET, SHF, SHT } from '../../core/elf/constants.js';
 import { ElfError } from '../../core/elf/errors.js';
 import { looksLikeElf } from '../../core/elf/file.js';
-import { XspliceError } from '../../core/findings/index.js';
+import { CATALOGUE, XspliceError } from '../../core/findings/index.js';
 import { findEmbeddedTable } from '../../core/image/embedded-table.js';
 import { MAX_IMAGE_SIZE, readImage } from '../../core/image/image.js';
 import { readMemory } from '../../core/image/memory.js';
@@ -177,7 +177,7 @@ describe('files that are no images', () => {
         () => readImage(bytes, 'the-file'),
         (error) => {
           assert.ok(error instanceof XspliceError);
-          assert.equal(error.code, 'not-an-image');
+          assert.equal(error.code, name === 'too large' ? 'image-too-large' : 'not-an-image');
           assert.match(error.message, message);
           assert.match(error.message, /^the-file: /);
           return true;
@@ -190,7 +190,10 @@ describe('files that are no images', () => {
     const bomb = gzipSync(new Uint8Array(MAX_IMAGE_SIZE + 1));
     const good = gzImage(loaded, NOTE_SIZE);
     for (const bytes of [bomb, good.subarray(0, good.length - 9), good.subarray(0, 3)]) {
-      assert.throws(() => readImage(bytes, 'xen.gz'), { name: 'XspliceError', code: 'bad-image' });
+      assert.throws(() => readImage(bytes, 'xen.gz'), {
+        name: 'XspliceError',
+        code: 'image-damaged',
+      });
     }
   });
 
@@ -210,6 +213,8 @@ describe('files that are no images', () => {
         () => readImage(bytes, 'xen.efi'),
         (error) => {
           assert.ok(error instanceof ElfError, String(error));
+          assert.equal(error.code, 'image-damaged');
+          assert.equal(error.hint, CATALOGUE['image-damaged'].mend);
           assert.match(error.message, message);
           return true;
         },

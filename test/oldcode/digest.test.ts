@@ -148,7 +148,7 @@ describe('withExpectations', () => {
     assert.deepEqual(expectationLengths, [0]);
     assert.deepEqual(
       findings.map(({ code, severity }) => [code, severity]),
-      [['no-expectation', 'warning']],
+      [['expectation-empty', 'warning']],
     );
     assert.match(findings[0]?.message ?? '', /payload "hello" has its trampoline there/);
   });
@@ -163,14 +163,14 @@ describe('withExpectations', () => {
     assert.deepEqual(expectationLengths, [7]);
     assert.deepEqual(
       findings.map(({ code, severity }) => [code, severity]),
-      [['short-expectation', 'note']],
+      [['expectation-short', 'note']],
     );
   });
 
   it('fails where there is no function to expect anything of', () => {
     const payload = demoPayload('nofunc');
     assert.throws(() => recordPayload(bare, payload, { expect: true }), {
-      code: 'no-expectations',
+      code: 'expectation-unsupported',
     });
     assert.equal(typeof withExpectations, 'function');
   });

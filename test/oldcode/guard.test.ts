@@ -91,7 +91,7 @@ describe('a function that is unchanged, while a function that it calls has chang
     const setting = withApplied(bare, demoPayload('callee-fix'));
     const verdict = guardPayload('old-code', setting, demoPayload('caller-fix'));
     assert.equal(verdict.passes, false);
-    assert.deepEqual(codes(verdict.findings), ['overlap', 'no-record']);
+    assert.deepEqual(codes(verdict.findings), ['old-code-overlaps', 'record-absent']);
     assert.match(verdict.findings[0]?.message ?? '', /reaches demo_rate.*demo_total → demo_rate/);
     assert.equal(verdict.functions[0]?.comparison.result, 'unknown');
   });
@@ -101,8 +101,8 @@ describe('a function that is unchanged, while a function that it calls has chang
     for (const payload of [demoPayload('callee-fix'), recorded('callee-fix')]) {
       const verdict = guardPayload('old-code', setting, payload);
       assert.equal(verdict.passes, false);
-      assert.ok(codes(verdict.findings).includes('overlap'));
-      const overlap = verdict.findings.find(({ code }) => code === 'overlap');
+      assert.ok(codes(verdict.findings).includes('old-code-overlaps'));
+      const overlap = verdict.findings.find(({ code }) => code === 'old-code-overlaps');
       assert.match(
         overlap?.message ?? '',
         /replaces demo_rate, which payload "caller-fix" reaches/,
@@ -169,7 +169,9 @@ describe('a payload without a record', () => {
       assert.ok(comparison !== undefined && 'compared' in comparison);
       assert.deepEqual(comparison.compared, { bytes, of: 12 });
       const said = bytes === 0 ? /: none$/ : /: 7 of 12 bytes of xen_extra_version$/;
-      const text = findings.find(({ code }) => code === 'no-record' || code === 'old-code-unknown');
+      const text = findings.find(
+        ({ code }) => code === 'record-absent' || code === 'old-code-unknown',
+      );
       assert.match(text?.message ?? '', said);
     });
   }
@@ -186,19 +188,19 @@ const CASES: readonly {
     stack: [],
     payload: 'hello',
     passes: { 'build-id': true, 'old-code': true, both: true, nodeps: true },
-    findings: ['no-record'],
+    findings: ['record-absent'],
   },
   {
     stack: ['hello'],
     payload: 'bye',
     passes: { 'build-id': true, 'old-code': true, both: true, nodeps: true },
-    findings: ['no-record'],
+    findings: ['record-absent'],
   },
   {
     stack: ['hello', 'independent-a'],
     payload: 'bye',
     passes: { 'build-id': false, 'old-code': true, both: false, nodeps: true },
-    findings: ['no-record'],
+    findings: ['record-absent'],
   },
   {
     stack: [],
@@ -210,19 +212,19 @@ const CASES: readonly {
     stack: ['hello'],
     payload: 'replace',
     passes: { 'build-id': false, 'old-code': false, both: false, nodeps: true },
-    findings: ['overlap', 'no-record'],
+    findings: ['old-code-overlaps', 'record-absent'],
   },
   {
     stack: ['hello'],
     payload: 'expect-right',
     passes: { 'build-id': false, 'old-code': false, both: false, nodeps: true },
-    findings: ['expectation-fails', 'overlap', 'no-record'],
+    findings: ['expectation-fails', 'old-code-overlaps', 'record-absent'],
   },
   {
     stack: [],
     payload: 'expect-wrong',
     passes: { 'build-id': true, 'old-code': false, both: false, nodeps: true },
-    findings: ['expectation-fails', 'no-record'],
+    findings: ['expectation-fails', 'record-absent'],
   },
   {
     stack: ['independent-a'],
@@ -234,7 +236,7 @@ const CASES: readonly {
     stack: [],
     payload: 'unknown-function',
     passes: { 'build-id': true, 'old-code': false, both: false, nodeps: true },
-    findings: ['not-loadable'],
+    findings: ['trial-upload-failed'],
   },
 ];
 

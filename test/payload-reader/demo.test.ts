@@ -106,7 +106,7 @@ describe('the demo payloads', () => {
     assert.deepEqual(faulty.sort(), [
       'no-xen-depends.livepatch: missing-note .livepatch.xen_depends',
       'nothing-to-patch.livepatch: nothing-to-patch',
-      'wrong-version.livepatch: wrong-version .livepatch.funcs',
+      'wrong-version.livepatch: payload-wrong-version .livepatch.funcs',
     ]);
   });
 
@@ -129,7 +129,7 @@ describe('the demo payloads', () => {
     const two = ['cumulative-1.livepatch', 'cumulative-2.livepatch'].map((f) => demo(f).member);
     assert.deepEqual(
       checkChain(two, hypervisor).findings.map((f) => `${f.severity} ${f.code}`),
-      ['warning alternatives'],
+      ['warning several-cumulative'],
     );
   });
 

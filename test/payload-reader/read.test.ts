@@ -269,22 +269,38 @@ describe('readPayload', () => {
     [
       'functions of an odd size',
       { extraSections: [{ name: '.livepatch.funcs', ...alloc, data: new Uint8Array(105) }] },
-      ['error bad-functions', 'error no-function-name', 'error wrong-version'],
+      [
+        'error payload-bad-functions',
+        'error payload-no-function-name',
+        'error payload-wrong-version',
+      ],
     ],
-    ['no function at all', { functions: [] }, ['error bad-functions']],
+    ['no function at all', { functions: [] }, ['error payload-bad-functions']],
     [
       'a function of another version',
       { functions: [{ name: 'a', version: 3 }] },
-      ['error wrong-version'],
+      ['error payload-wrong-version'],
     ],
-    ['a function without a name', { functions: [{ name: null }] }, ['error no-function-name']],
-    ['a single hook with two pointers', { hooks: { apply: ['a', 'b'] } }, ['error bad-hook']],
-    ['a hook with none', { hooks: { load: [] } }, ['error bad-hook']],
-    ['metadata without a NUL', { ...one, modinfo: Buffer.from('a=1') }, ['error bad-metadata']],
-    ['empty metadata', { ...one, modinfo: new Uint8Array() }, ['error bad-metadata']],
+    [
+      'a function without a name',
+      { functions: [{ name: null }] },
+      ['error payload-no-function-name'],
+    ],
+    [
+      'a single hook with two pointers',
+      { hooks: { apply: ['a', 'b'] } },
+      ['error payload-bad-hook'],
+    ],
+    ['a hook with none', { hooks: { load: [] } }, ['error payload-bad-hook']],
+    [
+      'metadata without a NUL',
+      { ...one, modinfo: Buffer.from('a=1') },
+      ['error payload-bad-metadata'],
+    ],
+    ['empty metadata', { ...one, modinfo: new Uint8Array() }, ['error payload-bad-metadata']],
     ['nothing to patch', {}, ['error nothing-to-patch']],
-    ['another machine', { ...one, machine: EM.ARM }, ['error wrong-machine']],
-    ['another type', { ...one, elf: { type: 0xfe00 } }, ['error wrong-type']],
+    ['another machine', { ...one, machine: EM.ARM }, ['error payload-wrong-machine']],
+    ['another type', { ...one, elf: { type: 0xfe00 } }, ['error payload-wrong-type']],
     [
       '2 MiB and more',
       { ...one, extraSections: [{ name: '.debug', data: new Uint8Array(LIVEPATCH_MAX_SIZE) }] },
@@ -293,7 +309,7 @@ describe('readPayload', () => {
     [
       'functions without contents in the file',
       { extraSections: [{ name: '.livepatch.funcs', ...alloc, type: SHT.NOBITS, size: 104n }] },
-      ['error bad-functions'],
+      ['error payload-bad-functions'],
     ],
   ];
   for (const [name, spec, expected] of faults) {
@@ -334,8 +350,8 @@ describe('readPayload', () => {
     });
     const payload = readPayload(bytes, 'x');
     assert.equal(payload.depends.status, 'present');
-    assert.ok(codes(payload).includes('error no-symbols'));
-    assert.ok(codes(payload).includes('error bad-relocations'));
+    assert.ok(codes(payload).includes('error payload-no-symbols'));
+    assert.ok(codes(payload).includes('error payload-bad-relocations'));
   });
 
   const empty = { sections: [] };

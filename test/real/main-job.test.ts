@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { readPayload } from '../../core/payload/index.js';
+import { readStateFile } from '../support/formats.js';
 import { createPrng } from '../support/prng.js';
 import { repositoryRoot } from '../support/repository.js';
 
@@ -66,7 +67,8 @@ describe('the main job on a real hypervisor image', { skip }, () => {
   }
   /** Where the hypervisor's own memory is, by content: equal exactly when every byte is. */
   function memoryOfXen(): string[] {
-    const { regions } = JSON.parse(readFileSync(join(state, 'hypervisor.json'), 'utf8'));
+    const { regions } = readStateFile(state);
+    assert.ok(Array.isArray(regions));
     return regions
       .filter(({ label }: { label: string }) => label.startsWith('xen'))
       .map(({ base, sha256 }: { base: string; sha256: string }) => `${base} ${sha256}`);
@@ -105,7 +107,7 @@ describe('the main job on a real hypervisor image', { skip }, () => {
     const { status, stdout, stderr } = xsplice('apply', chainFile(2), '--yes');
     assert.equal(status, 1);
     const text = stdout + stderr;
-    const root = JSON.parse(readFileSync(join(state, 'hypervisor.json'), 'utf8')).buildId;
+    const root = String(readStateFile(state)['buildId']);
     assert.ok(text.includes(root), `the id it would be applied on: ${text}`);
     assert.ok(text.includes(idOf(1)), `the id it builds on: ${text}`);
     assert.match(text, /first/);

@@ -24,7 +24,7 @@ describe('checkChain', () => {
     readonly chain: readonly string[];
     readonly cumulative?: readonly string[];
   }[] = [
-    { name: 'nothing at all', members: [], findings: ['error nothing-to-chain'], chain: [] },
+    { name: 'nothing at all', members: [], findings: ['error no-payloads'], chain: [] },
     {
       name: 'three in any order',
       members: [c, a, b],
@@ -47,7 +47,7 @@ describe('checkChain', () => {
     {
       name: 'cumulative alternatives are no fork',
       members: [a, payloadFile('z', null), payloadFile('m', null)],
-      findings: ['warning alternatives a.livepatch'],
+      findings: ['warning several-cumulative a.livepatch'],
       chain: [],
       cumulative: ['a.livepatch', 'm.livepatch', 'z.livepatch'],
     },

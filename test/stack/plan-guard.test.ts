@@ -88,7 +88,7 @@ describe('planRevertOne', () => {
     const beside = snapshotOf([loaded(a, 1), loaded(b, null, { state: 'CHECKED' })]);
     assert.equal(
       codeOf(() => planRevertOne(beside, 'b', options, free)),
-      'not-applied',
+      'target-not-applied',
     );
     const unknown = snapshotOf([a, b].map((p) => loaded(p, null, { state: 'APPLIED' })));
     assert.equal(

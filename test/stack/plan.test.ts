@@ -147,7 +147,10 @@ describe('planApply', () => {
     const fork = refusal(() => planApply(empty, [p1, p2, payloadFile('x', 'p01')], on));
     assert.deepEqual([fork.code, fork.findings[0]?.code], ['not-a-chain', 'fork']);
     const choose = refusal(() => planApply(empty, [payloadFile('x', null), p1], on));
-    assert.deepEqual([choose.code, choose.findings[0]?.code], ['not-a-chain', 'alternatives']);
+    assert.deepEqual(
+      [choose.code, choose.findings[0]?.code],
+      ['not-a-chain', 'several-cumulative'],
+    );
     const other = payloadFile('x', null, { xenDepends: idOf('other') });
     assert.equal(refusal(() => planApply(empty, [other], on)).code, 'wrong-hypervisor');
   });
@@ -190,7 +193,10 @@ describe('planApply', () => {
         assert.equal(after(plan).at(-1), 'p03');
       }
     }
-    assert.equal(refusal(() => planApply(snapshotOf([], null), [p1], on)).code, 'no-hypervisor-id');
+    assert.equal(
+      refusal(() => planApply(snapshotOf([], null), [p1], on)).code,
+      'hypervisor-no-build-id',
+    );
   });
 
   it('keeps linked files in order without build-ids, and the rest as given', () => {
@@ -203,7 +209,7 @@ describe('planApply', () => {
   });
 
   it('refuses to apply nothing', () => {
-    assert.equal(refusal(() => planApply(empty, [], on)).code, 'nothing-to-apply');
+    assert.equal(refusal(() => planApply(empty, [], on)).code, 'no-payloads');
   });
 
   it('names the verb that was used', () => {
@@ -225,7 +231,10 @@ describe('planApplyUploaded', () => {
 
   it('refuses what is not loaded, what does not attach, and what is not known', () => {
     const unknown = refusal(() => planApplyUploaded(snapshot, 'nope', on));
-    assert.deepEqual([unknown.code, unknown.hint], ['not-loaded', 'Loaded are: p01, p02, p03.']);
+    assert.deepEqual(
+      [unknown.code, unknown.hint],
+      ['no-such-payload', 'Loaded are: p01, p02, p03.'],
+    );
     const third = refusal(() => planApplyUploaded(snapshot, 'p03', on));
     assert.equal(third.code, 'does-not-attach');
     assert.match(third.hint ?? '', /apply p02 first/);
@@ -270,8 +279,8 @@ describe('planRevert', () => {
 
   it('refuses targets that are not in the stack, and a stack of unknown order', () => {
     const snapshot = snapshotOf([loaded(p1, 1), loaded(p2, null)]);
-    assert.equal(refusal(() => planRevert(snapshot, { to: 'p02' }, on)).code, 'not-applied');
-    assert.equal(refusal(() => planRevert(snapshot, { to: 'p03' }, on)).code, 'not-loaded');
+    assert.equal(refusal(() => planRevert(snapshot, { to: 'p02' }, on)).code, 'target-not-applied');
+    assert.equal(refusal(() => planRevert(snapshot, { to: 'p03' }, on)).code, 'no-such-payload');
     const unordered = snapshotOf([
       loaded(p1, 1, { position: null }),
       loaded(p2, 2, { position: null }),
@@ -291,7 +300,7 @@ describe('planRevert', () => {
       }),
     ]);
     const error = refusal(() => planRevert(twins, { to: idOf('x').slice(0, 12) }, on));
-    assert.equal(error.code, 'ambiguous');
+    assert.equal(error.code, 'ambiguous-build-id');
     assert.deepEqual(after(planRevert(twins, { to: idOf('x') }, on)), ['x']);
   });
 });
@@ -337,11 +346,11 @@ describe('planReplace', () => {
     assert.ok(stacked.message.includes(idOf('p01')) && stacked.message.includes(XEN_ID));
     const hooked = payloadFile('h', null, { vetoingHooks: ['preapply', 'postrevert'] });
     const veto = refusal(() => planReplace(empty, hooked, on));
-    assert.equal(veto.code, 'vetoing-hooks');
+    assert.equal(veto.code, 'replace-vetoed');
     assert.match(veto.message, /preapply, postrevert/);
     assert.equal(
       refusal(() => planReplace(snapshotOf([], null), all, on)).code,
-      'no-hypervisor-id',
+      'hypervisor-no-build-id',
     );
     const above = snapshotOf([loaded(p1, 1), loaded(all, 2)]);
     assert.equal(refusal(() => planReplace(above, all, on)).code, 'applied-above');
@@ -375,7 +384,7 @@ describe('planUpload and planUnload', () => {
   it('refuses what is applied, with what to revert first', () => {
     const error = refusal(() => planUnload(stackOfFiles([p1, p2, p3]), ['p02'], on));
     assert.deepEqual([error.code, error.hint], ['still-applied', 'Revert p03, then p02 first.']);
-    assert.equal(refusal(() => planUnload(empty, ['p02'], on)).code, 'not-loaded');
+    assert.equal(refusal(() => planUnload(empty, ['p02'], on)).code, 'no-such-payload');
   });
 });
 

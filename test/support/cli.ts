@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { runProgram } from '../../cli/program.js';
-import type { WhileHeard } from '../../cli/terminal/streams.js';
+import type { OnSignal } from '../../cli/terminal/streams.js';
 import { repositoryRoot } from './repository.js';
 import { capturedStreams } from './streams.js';
 
@@ -31,7 +31,7 @@ export interface CliResult {
 export interface CliOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** How signals come; without it none does. */
-  readonly whileHeard?: WhileHeard;
+  readonly onSignal?: OnSignal;
 }
 
 export interface StartOptions {
@@ -51,9 +51,9 @@ export function cliEnvironment(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv 
 /** Runs the CLI in this process, without a terminal. */
 export async function runCli(
   words: readonly string[],
-  { env, whileHeard }: CliOptions = {},
+  { env, onSignal }: CliOptions = {},
 ): Promise<CliResult> {
-  const { streams, stdout, stderr } = capturedStreams(cliEnvironment(env), whileHeard);
+  const { streams, stdout, stderr } = capturedStreams(cliEnvironment(env), onSignal);
   const code = await runProgram(words, streams);
   return { code, stdout: stdout(), stderr: stderr() };
 }

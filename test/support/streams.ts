@@ -1,13 +1,13 @@
 import { Readable, Writable } from 'node:stream';
-import type { Streams, WhileHeard } from '../../cli/terminal/streams.js';
+import type { OnSignal, Streams } from '../../cli/terminal/streams.js';
 
 /** No signal comes. */
-const unheard: WhileHeard = (work) => work(new AbortController().signal);
+const noSignal: OnSignal = () => () => undefined;
 
 /** Streams without a terminal, and what was written to them so far. */
 export function capturedStreams(
   env: Streams['env'],
-  whileHeard: WhileHeard = unheard,
+  onSignal: OnSignal = noSignal,
 ): {
   readonly streams: Streams;
   readonly stdout: () => string;
@@ -15,7 +15,7 @@ export function capturedStreams(
 } {
   const [stdout, stderr] = [new Capture(), new Capture()];
   return {
-    streams: { stdin: Readable.from([]), stdout, stderr, env, whileHeard },
+    streams: { stdin: Readable.from([]), stdout, stderr, env, onSignal },
     stdout: () => stdout.text(),
     stderr: () => stderr.text(),
   };

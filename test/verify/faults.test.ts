@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { errnoName } from '../../core/abi/errno.js';
 import { SHF } from '../../core/elf/constants.js';
 import { apply, KNOWN_MINORS, replace, rulesFor, upload } from '../../core/verify/index.js';
-import { MOST_FAULTS_OF_A_STAGE } from '../../core/verify/loading.js';
+import { MAX_FAULTS_OF_A_STAGE } from '../../core/verify/loading.js';
 import { NEEDS } from '../../core/verify/rules.js';
 import type { Fault } from '../../core/verify/verdict.js';
 import { withFields } from '../support/bytes.js';
@@ -221,7 +221,7 @@ describe('several faults of one stage', () => {
     }));
     const bytes = tinyPayload({ extraSymbols, ...section('.bug_frames.0', 7) });
     const { faults } = upload(tinyModel('4.17.7'), 'p', bytes).verdict;
-    assert.equal(faults.length, MOST_FAULTS_OF_A_STAGE + 1);
+    assert.equal(faults.length, MAX_FAULTS_OF_A_STAGE + 1);
     assert.equal(faults.at(-1)?.outcome.stage, 'bug-frames');
   });
 });

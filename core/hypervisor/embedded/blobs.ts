@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { XspliceError } from '../../findings/index.js';
+import { damaged } from './damaged.js';
 
 /** Lower-case hex SHA-256 of some bytes. */
 export function sha256Of(bytes: Uint8Array): string {
@@ -51,12 +51,4 @@ export class BlobFolder {
       await unlink(join(this.#folder, name)).catch(() => undefined);
     }
   }
-}
-
-/** The state folder does not hold what it should. */
-export function damaged(what: string, cause?: unknown): XspliceError {
-  return new XspliceError('state-damaged', `The embedded hypervisor's state is damaged: ${what}`, {
-    hint: 'Create it anew with xsplice-ts init.',
-    cause,
-  });
 }

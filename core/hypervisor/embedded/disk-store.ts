@@ -3,10 +3,18 @@ import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { XspliceError } from '../../findings/index.js';
 import type { Model, SymbolLookup } from '../../verify/index.js';
-import { BlobFolder, damaged } from './blobs.js';
+import { BlobFolder } from './blobs.js';
+import { damaged } from './damaged.js';
 import { withLock } from './lock.js';
 import type { ModelStore } from './model-port.js';
-import { type Beside, decodeState, encodeState, parseStateFile, type StateFile } from './state.js';
+import {
+  formatState,
+  loadModel,
+  type Origin,
+  parseState,
+  type StoredModel,
+  storeModel,
+} from './state.js';
 
 const STATE_FILE = 'hypervisor.json';
 const LOCK_FILE = 'lock';
@@ -35,9 +43,9 @@ export class DiskStore implements ModelStore {
     this.version = version;
   }
 
-  /** Opens what `createDiskStore` made. Fails with `no-hypervisor` where there is none. */
+  /** Opens what `createDiskStore` made. Fails with `state-absent` where there is none. */
   static async open(directory: string, readSymbols: SymbolReader): Promise<DiskStore> {
-    const { version } = parseStateFile(await readStateText(directory));
+    const { version } = parseState(await readStateText(directory));
     return new DiskStore(directory, readSymbols, version);
   }
 
@@ -50,13 +58,7 @@ export class DiskStore implements ModelStore {
       const { model: before, state } = await this.#load();
       const { model, value } = operation(before);
       if (model !== before) {
-        const text = await commit(
-          this.#directory,
-          model,
-          this.version,
-          besideOf(state),
-          this.#blobs,
-        );
+        const text = await commit(this.#directory, model, state, this.#blobs);
         this.#last = { text, model };
       }
       return value;
@@ -68,8 +70,8 @@ export class DiskStore implements ModelStore {
    * `limitBytes` are unpacked. Fails with `state-damaged`.
    */
   async image(limitBytes: number): Promise<ImageFile | null> {
-    const { image } = parseStateFile(await readStateText(this.#directory));
-    if (image === undefined) return null;
+    const { image } = parseState(await readStateText(this.#directory));
+    if (image === null) return null;
     const packed = await this.#blobs.read(image.sha256);
     try {
       return { file: image.file, bytes: gunzipSync(packed, { maxOutputLength: limitBytes }) };
@@ -78,16 +80,16 @@ export class DiskStore implements ModelStore {
     }
   }
 
-  async #load(): Promise<{ model: Model; state: StateFile }> {
+  async #load(): Promise<{ model: Model; state: StoredModel }> {
     const text = await readStateText(this.#directory);
-    const state = parseStateFile(text);
+    const state = parseState(text);
     if (this.#last?.text === text) return { model: this.#last.model, state };
-    const model = await decodeState(state, this.#blobs, await this.#symbolsOf(state));
+    const model = await loadModel(state, this.#blobs, await this.#symbolsOf(state));
     this.#last = { text, model };
     return { model, state };
   }
 
-  async #symbolsOf({ symbols: sha256 }: StateFile): Promise<SymbolLookup> {
+  async #symbolsOf({ symbols: sha256 }: StoredModel): Promise<SymbolLookup> {
     if (this.#symbols?.sha256 === sha256) return this.#symbols.lookup;
     const text =
       sha256 === null ? '' : Buffer.from(await this.#blobs.read(sha256)).toString('latin1');
@@ -127,7 +129,7 @@ export async function createDiskStore(
       image === null
         ? null
         : { file: image.file, sha256: await blobs.write(gzipSync(image.bytes)).catch(fail) };
-    await commit(directory, model, version, { symbols: digest, image: kept }, blobs);
+    await commit(directory, model, { version, symbols: digest, image: kept }, blobs);
   });
 
   function fail(cause: unknown): never {
@@ -139,14 +141,13 @@ export async function createDiskStore(
 async function commit(
   directory: string,
   model: Model,
-  version: string,
-  beside: Beside,
+  origin: Origin,
   blobs: BlobFolder,
 ): Promise<string> {
   const path = join(directory, STATE_FILE);
   try {
-    const state = await encodeState(model, version, beside, blobs);
-    const text = JSON.stringify(state);
+    const state = await storeModel(model, origin, blobs);
+    const text = formatState(state);
     await writeFile(`${path}.new`, text, { flush: true });
     await rename(`${path}.new`, path);
     await blobs.keepOnly(blobsOf(state));
@@ -156,14 +157,9 @@ async function commit(
   }
 }
 
-function blobsOf(state: StateFile): ReadonlySet<string> {
-  const { symbols, image } = besideOf(state);
-  const beside = [symbols, image?.sha256 ?? null].flatMap((digest) => digest ?? []);
-  return new Set([...beside, ...state.regions.map(({ sha256 }) => sha256)]);
-}
-
-function besideOf({ symbols, image }: StateFile): Beside {
-  return { symbols, image: image ?? null };
+function blobsOf({ symbols, image, regions }: StoredModel): ReadonlySet<string> {
+  const origin = [symbols, image?.sha256 ?? null].flatMap((digest) => digest ?? []);
+  return new Set([...origin, ...regions.map(({ sha256 }) => sha256)]);
 }
 
 async function readStateText(directory: string): Promise<string> {
@@ -171,7 +167,7 @@ async function readStateText(directory: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (cause) {
-    throw new XspliceError('no-hypervisor', `There is no embedded hypervisor in ${directory}`, {
+    throw new XspliceError('state-absent', `There is no embedded hypervisor in ${directory}`, {
       hint: `Create one: xsplice-ts init --image FILE --host embedded:${directory}`,
       cause,
     });
@@ -180,7 +176,6 @@ async function readStateText(directory: string): Promise<string> {
 
 function notWritable(directory: string, cause: unknown): XspliceError {
   return new XspliceError('state-not-writable', `Cannot write to ${directory}: ${String(cause)}`, {
-    hint: 'Choose a directory that you may write to with --host embedded:DIR.',
     cause,
   });
 }

@@ -18,7 +18,6 @@ export async function withLock<T>(path: string, run: () => Promise<T>): Promise<
       throw new XspliceError(
         'state-locked',
         `The embedded hypervisor is in use by process ${holder ?? 'unknown'} (${path})`,
-        { hint: 'Try again, or delete the lock file if no such process runs.', exitCode: 2 },
       );
     }
     await new Promise((resolve) => setTimeout(resolve, WAIT_MS));

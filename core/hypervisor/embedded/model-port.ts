@@ -8,6 +8,7 @@ import {
   revert,
   unload,
   upload,
+  type Verdict,
 } from '../../verify/index.js';
 import type {
   Action,
@@ -28,16 +29,16 @@ export interface ModelStore {
   readonly version: string;
 }
 
-/** Thrown in place of an operation that a real Xen would not survive. Its code is `fatal-verdict`. */
+/** Thrown in place of an operation that a real Xen would not survive. Its code is `would-be-fatal`. */
 export class FatalVerdict extends XspliceError {
-  readonly fatality: Fatality;
+  readonly verdict: Verdict;
 
-  constructor(operation: string, fatality: Fatality) {
+  constructor(operation: string, fatality: Fatality, verdict: Verdict) {
     const { cause, stage } = fatality;
-    super('fatal-verdict', `Xen would not survive ${operation}: ${cause} (${stage})`, {
+    super('would-be-fatal', `Xen would not survive ${operation}: ${cause} (${stage})`, {
       hint: 'This payload must never be uploaded to a hypervisor. Build it again.',
     });
-    this.fatality = fatality;
+    this.verdict = verdict;
   }
 }
 
@@ -87,17 +88,13 @@ export class ModelPort implements HypervisorPort {
     const start = performance.now();
     const answers = await this.#store.update((model) => {
       const answer = operation(model);
-      const { outcome, hypercallRc, payloadRc, log, assumptions } = answer.verdict;
+      const { verdict } = answer;
+      const { outcome, hypercallRc, payloadRc, log } = verdict;
       if (outcome.outcome === 'fatal') {
-        throw new FatalVerdict(`${verb} of ${JSON.stringify(name)}`, outcome);
+        throw new FatalVerdict(`${verb} of ${JSON.stringify(name)}`, outcome, verdict);
       }
-      const value = {
-        hypercallRc: hypercallRc ?? 0,
-        payloadRc,
-        log: log.map((line) => line.text),
-        assumptions,
-        ...(outcome.outcome === 'refused' ? { stage: outcome.stage } : {}),
-      };
+      const lines = log.map((line) => line.text);
+      const value = { hypercallRc: hypercallRc ?? 0, payloadRc, log: lines, verdict };
       return { model: answer.model, value };
     });
     return { ...answers, elapsedMs: performance.now() - start };

@@ -1,9 +1,16 @@
-import { buildIdFromBytes } from '../../abi/ids.js';
-import { functionsOf, type Model, type ModelPayload } from '../../verify/index.js';
+import {
+  functionName,
+  functionsInMemory,
+  idAt,
+  type Model,
+  type ModelPayload,
+} from '../../verify/index.js';
 import type { LoadedPayload, Snapshot } from '../snapshot.js';
 
-/** Longest metadata that is split into strings, in bytes: a whole payload is not larger. */
-const MOST_METADATA_BYTES = 2 * 1024 * 1024;
+/** Ours: payloads have a handful of strings. What is behind these is not listed. */
+const MAX_METADATA = 4096;
+/** Ours, in bytes: where they have to end. A whole payload is not larger. */
+const MAX_METADATA_BYTES = 2 * 1024 * 1024;
 
 /** What a hypervisor in this state says about itself. */
 export function snapshotOf(model: Model, version: string): Snapshot {
@@ -15,29 +22,27 @@ export function snapshotOf(model: Model, version: string): Snapshot {
 
 function loadedPayload(model: Model, payload: ModelPayload): LoadedPayload {
   const { memory, rules } = model;
-  const id = (span: ModelPayload['buildId']) =>
-    memory.isMapped(span.address) ? buildIdFromBytes(memory.read(span.address, span.length)) : null;
   const position = model.applied.indexOf(payload.name);
   return {
     name: payload.name,
     state: payload.state,
     rc: payload.rc,
-    buildId: id(payload.buildId),
-    depends: id(payload.depends),
+    buildId: idAt(memory, payload.buildId),
+    depends: idAt(memory, payload.depends),
     position: position < 0 ? null : position + 1,
     metadata: metadataOf(model, payload),
-    functions: memory.isMapped(payload.funcs.address)
-      ? functionsOf(memory, rules, payload).map((func) =>
-          func.nameAddress === 0n ? '' : memory.string(func.nameAddress).text,
-        )
-      : [],
+    functions: functionsInMemory(memory, rules, payload).map(
+      (func) => functionName(memory, func) ?? '',
+    ),
     reverted: payload.reverted,
   };
 }
 
 function metadataOf({ memory }: Model, { metadata }: ModelPayload): readonly string[] {
-  if (!metadata || metadata.sizeBytes === 0n || !memory.isMapped(metadata.address)) return [];
-  const length = Math.min(Number(metadata.sizeBytes), MOST_METADATA_BYTES);
-  const text = Buffer.from(memory.read(metadata.address, length)).toString('latin1');
-  return text.split('\0').filter((line) => line !== '');
+  const length = Math.min(Number(metadata?.sizeBytes ?? 0n), MAX_METADATA_BYTES);
+  const bytes = metadata === null ? null : memory.readOrNull(metadata.address, length);
+  if (bytes === null) return [];
+  const text = Buffer.from(bytes).toString('latin1');
+  // Pieces that are empty are not listed, but count: the split itself is bounded.
+  return text.split('\0', MAX_METADATA).filter((line) => line !== '');
 }

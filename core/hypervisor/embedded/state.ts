@@ -1,188 +1,79 @@
-import { type BuildId, parseBuildId } from '../../abi/ids.js';
-import { formatRelease, parseRelease } from '../../abi/release.js';
+import { createHash } from 'node:crypto';
+import { LIVEPATCH_FUNC } from '../../abi/livepatch.js';
 import { XspliceError } from '../../findings/index.js';
 import {
   AddressSpace,
   type Model,
   type ModelPayload,
+  PAGE_SIZE,
   type Region,
+  type Rules,
   rulesFor,
   type SymbolLookup,
 } from '../../verify/index.js';
-import { type BlobFolder, damaged } from './blobs.js';
+import type { BlobFolder } from './blobs.js';
+import { isRecord } from './codec.js';
+import { damaged } from './damaged.js';
+import { storedFromFormat1 } from './format-1.js';
+import { type KeptImage, type StoredModel, storedModel } from './stored-model.js';
 
 /** Version of the state file. A newer one is refused, never guessed at. */
-export const STATE_FORMAT_VERSION = 1;
+export const STATE_FORMAT_VERSION = 2;
 
-/** The file of an image, kept with the state. */
-export interface KeptImage {
-  /** As it was named when the hypervisor was created. */
-  readonly file: string;
-  readonly sha256: string;
-}
+type Span = ModelPayload['text'];
 
 /** What a state holds besides the model, which no operation changes. */
-export interface Beside {
-  /** Digest of the symbol table as text; null where the image had none. */
-  readonly symbols: string | null;
-  readonly image: KeptImage | null;
-}
+export type Origin = Pick<StoredModel, 'version' | 'symbols' | 'image'>;
 
-/** A model as JSON: addresses as hex, memory and symbols as digests of files beside it. */
-export interface StateFile {
-  readonly formatVersion: number;
-  readonly release: string;
-  readonly version: string;
-  readonly buildId: string | null;
-  /** Digest of the symbol table as text; null where the image had none. */
-  readonly symbols: string | null;
-  /** The image it was booted from, as a gzipped file beside it. Absent where none was kept. */
-  readonly image?: KeptImage;
-  readonly vmapStart: string;
-  readonly regions: readonly {
-    readonly base: string;
-    readonly writable: boolean;
-    readonly label: string;
-    readonly sha256: string;
-  }[];
-  readonly payloads: readonly unknown[];
-  readonly applied: readonly string[];
-}
+export type { KeptImage, StoredModel };
 
 /** Writes the memory to the blob folder and returns the rest. */
-export async function encodeState(
-  model: Model,
-  version: string,
-  { symbols, image }: Beside,
-  blobs: BlobFolder,
-): Promise<StateFile> {
+export async function storeModel(
+  { rules, memory, buildId, vmapStart, payloads, applied }: Model,
+  { version, symbols, image }: Origin,
+  blobs: Pick<BlobFolder, 'write'>,
+): Promise<StoredModel> {
   const regions = [];
-  for (const { base, bytes, writable, label } of model.memory.regions) {
-    regions.push({ base: hex(base), writable, label, sha256: await blobs.write(bytes) });
+  for (const { bytes, ...mapping } of memory.regions) {
+    regions.push({ ...mapping, sha256: await blobs.write(bytes) });
   }
-  return {
-    formatVersion: STATE_FORMAT_VERSION,
-    release: formatRelease(model.rules.release),
-    version,
-    buildId: model.buildId,
-    symbols,
-    ...(image === null ? {} : { image }),
-    vmapStart: hex(model.vmapStart),
-    regions,
-    payloads: model.payloads.map(encodeValue),
-    applied: model.applied,
-  };
+  const { release } = rules;
+  return { release, version, buildId, symbols, image, vmapStart, regions, payloads, applied };
 }
 
-/**
- * The model that a state file describes. Fails with `state-too-new` for a newer format, with
- * `state-damaged` where something is missing.
- */
-export async function decodeState(
-  state: StateFile,
-  blobs: BlobFolder,
+/** The model that was stored. Fails with `state-damaged` where its parts do not fit together. */
+export async function loadModel(
+  { release, buildId, vmapStart, regions: stored, payloads, applied }: StoredModel,
+  blobs: Pick<BlobFolder, 'read'>,
   symbols: SymbolLookup,
 ): Promise<Model> {
-  const release = parseRelease(state.release);
-  if (!release) throw damaged(`release ${JSON.stringify(state.release)} is not a Xen release`);
-  const rules = rulesFor(release);
   const regions: Region[] = [];
-  for (const { base, writable, label, sha256 } of state.regions) {
-    regions.push({ base: readAddress(base), writable, label, bytes: await blobs.read(sha256) });
+  for (const { sha256, ...mapping } of stored) {
+    regions.push({ ...mapping, bytes: await blobs.read(sha256) });
   }
-  const payloads = state.payloads.map(decodePayload);
-  for (const name of state.applied) {
+  const rules = rulesFor(release);
+  requireApart(regions);
+  const memory = new AddressSpace(regions);
+  for (const payload of payloads) requireMapped(memory, regions, rules, payload);
+  for (const name of applied) {
     if (!payloads.some((p) => p.name === name && p.state === 'APPLIED')) {
       throw damaged(`${JSON.stringify(name)} is in the stack, but not loaded and applied`);
     }
   }
-  return {
-    rules,
-    buildId: state.buildId === null ? null : readBuildId(state.buildId),
-    symbols,
-    memory: new AddressSpace(regions),
-    vmapStart: readAddress(state.vmapStart),
-    payloads,
-    applied: state.applied,
-  };
+  return { rules, buildId, symbols, memory, vmapStart, payloads, applied };
 }
 
-function readAddress(text: string): bigint {
-  if (!/^0x[0-9a-f]{1,16}$/.test(text)) throw damaged(`${JSON.stringify(text)} is no address`);
-  return BigInt(text);
+/** The text of a state file: the state, and its digest, so that a bit that flipped is seen. */
+export function formatState(stored: StoredModel): string {
+  const state = storedModel.encode(stored);
+  return JSON.stringify({ formatVersion: STATE_FORMAT_VERSION, sha256: digestOf(state), state });
 }
 
-function readBuildId(text: string): BuildId {
-  try {
-    return parseBuildId(text);
-  } catch (cause) {
-    throw damaged(`${JSON.stringify(text)} is no build-id`, cause);
-  }
-}
-
-function decodePayload(encoded: unknown): ModelPayload {
-  const value = decodeValue(encoded);
-  if (!isModelPayload(value)) throw damaged('a payload lacks fields of its format');
-  return value;
-}
-
-type Test = (value: unknown) => boolean;
-
-const isString: Test = (value) => typeof value === 'string';
-const isNumber: Test = (value) => Number.isSafeInteger(value);
-const isBoolean: Test = (value) => typeof value === 'boolean';
-const isAddress: Test = (value) => typeof value === 'bigint';
-const listOf =
-  (test: Test): Test =>
-  (value) =>
-    Array.isArray(value) && value.every(test);
-const orNull =
-  (test: Test): Test =>
-  (value) =>
-    value === null || test(value);
-const shapeOf =
-  (fields: Readonly<Record<string, Test>>): Test =>
-  (value) =>
-    isRecord(value) && Object.entries(fields).every(([name, test]) => test(value[name]));
-
-const isSpan = shapeOf({ address: isAddress, sizeBytes: isAddress });
-const isIdSpan = shapeOf({ address: isAddress, length: isNumber });
-const isTable = shapeOf({ address: isAddress, count: isNumber });
-
-const PAYLOAD_FIELDS: Readonly<Record<keyof ModelPayload, Test>> = {
-  name: isString,
-  state: (value) => value === 'CHECKED' || value === 'APPLIED',
-  rc: isNumber,
-  reverted: isBoolean,
-  safeToReapply: isBoolean,
-  allocation: shapeOf({ base: isAddress, pages: isAddress }),
-  text: isSpan,
-  rw: isSpan,
-  ro: isSpan,
-  funcs: isTable,
-  functionStates: listOf(
-    shapeOf({
-      applied: isBoolean,
-      patchOffset: isNumber,
-      savedBytes: (value) => value instanceof Uint8Array,
-    }),
-  ),
-  symbols: listOf(
-    shapeOf({ name: isString, value: isAddress, size: isAddress, newSymbol: isBoolean }),
-  ),
-  buildId: isIdSpan,
-  depends: isIdSpan,
-  xenDepends: orNull(isIdSpan),
-  hooks: (value) => isRecord(value) && Object.values(value).every(isTable),
-  metadata: orNull(isSpan),
-};
-
-function isModelPayload(value: unknown): value is ModelPayload {
-  return shapeOf(PAYLOAD_FIELDS)(value);
-}
-
-/** Reads a state file's text. */
-export function parseStateFile(text: string): StateFile {
+/**
+ * Reads a state file's text, also that of an older format. Fails with `state-too-new` for a newer one, with
+ * `state-damaged` where something is missing.
+ */
+export function parseState(text: string): StoredModel {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -190,67 +81,75 @@ export function parseStateFile(text: string): StateFile {
     throw damaged('the state file is not JSON', cause);
   }
   const found = isRecord(value) ? value['formatVersion'] : undefined;
-  if (typeof found !== 'number') throw damaged('the state file has no formatVersion');
+  if (!isRecord(value) || typeof found !== 'number' || !Number.isSafeInteger(found) || found < 1) {
+    throw damaged('the state file has no formatVersion');
+  }
   if (found > STATE_FORMAT_VERSION) {
     throw new XspliceError(
       'state-too-new',
       `The embedded hypervisor was written in format ${found}; this version of xsplice-ts knows format ${STATE_FORMAT_VERSION}`,
-      { hint: 'Update xsplice-ts, or use another directory.' },
     );
   }
-  if (!isStateFile(value)) throw damaged('the state file lacks fields of its format');
-  return value;
+  if (found === 1) return storedModel.decode(storedFromFormat1(value), '');
+  const { sha256, state } = value;
+  if (sha256 !== digestOf(state)) throw damaged('the state file is not what its digest says');
+  return storedModel.decode(state, '');
 }
 
-function isStateFile(value: unknown): value is StateFile {
-  if (!isRecord(value)) return false;
-  const isText = (field: string) => typeof value[field] === 'string';
-  const isTextOrNull = (field: string) => value[field] === null || isText(field);
-  return (
-    isText('release') &&
-    isText('version') &&
-    isText('vmapStart') &&
-    isTextOrNull('buildId') &&
-    isTextOrNull('symbols') &&
-    (value['image'] === undefined || isKeptImage(value['image'])) &&
-    Array.isArray(value['regions']) &&
-    value['regions'].every(
-      (region) =>
-        isRecord(region) &&
-        typeof region['base'] === 'string' &&
-        typeof region['writable'] === 'boolean' &&
-        typeof region['label'] === 'string' &&
-        typeof region['sha256'] === 'string',
-    ) &&
-    Array.isArray(value['payloads']) &&
-    Array.isArray(value['applied']) &&
-    value['applied'].every((name) => typeof name === 'string')
-  );
+function digestOf(state: unknown): string {
+  return createHash('sha256')
+    .update(JSON.stringify(state) ?? '')
+    .digest('hex');
 }
 
-const isKeptImage: Test = shapeOf({ file: isString, sha256: isString });
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
+function requireApart(regions: readonly Region[]): void {
+  const sorted = [...regions].sort((a, b) => (a.base < b.base ? -1 : 1));
+  for (const [index, { base, label }] of sorted.entries()) {
+    const below = sorted[index - 1];
+    if (below === undefined || below.base + BigInt(below.bytes.length) <= base) continue;
+    throw damaged(`the memory ${JSON.stringify(label)} overlaps ${JSON.stringify(below.label)}`);
+  }
 }
 
-function hex(value: bigint): string {
-  return `0x${value.toString(16)}`;
+/**
+ * The payload's own pages are mapped, and what begins in mapped memory ends there. What Xen kept of a file's
+ * buffer, which is freed, begins nowhere.
+ */
+function requireMapped(
+  memory: AddressSpace,
+  regions: readonly Region[],
+  rules: Rules,
+  payload: ModelPayload,
+): void {
+  const { name, allocation, text, rw, ro, funcs, buildId, depends, xenDepends, metadata } = payload;
+  const pages = { address: allocation.base, sizeBytes: allocation.pages * PAGE_SIZE };
+  const entryBytes = BigInt(LIVEPATCH_FUNC.sizeBytes[rules.payloadVersion]);
+  const ids = [buildId, depends, ...(xenDepends === null ? [] : [xenDepends])];
+  const spans = [
+    ...[text, rw, ro, ...(metadata === null ? [] : [metadata])],
+    ...ids.map(({ address, length }) => ({ address, sizeBytes: BigInt(length) })),
+    { address: funcs.address, sizeBytes: BigInt(funcs.count) * entryBytes },
+  ];
+  const end = allocation.base + pages.sizeBytes;
+  const isWhole =
+    mappedBytes(regions, pages) === pages.sizeBytes &&
+    payload.functionStates.length === funcs.count &&
+    spans.every((span) => {
+      const isOwn = span.address >= allocation.base && span.address + span.sizeBytes <= end;
+      return (
+        isOwn || !memory.isMapped(span.address) || mappedBytes(regions, span) === span.sizeBytes
+      );
+    });
+  if (!isWhole) throw damaged(`memory of the payload ${JSON.stringify(name)} is missing`);
 }
 
-/** JSON has neither bigints nor bytes: `{"$u64": "0x…"}` and `{"$bytes": "…"}` stand for them. */
-function encodeValue(value: unknown): unknown {
-  if (typeof value === 'bigint') return { $u64: hex(value) };
-  if (value instanceof Uint8Array) return { $bytes: Buffer.from(value).toString('hex') };
-  if (Array.isArray(value)) return value.map(encodeValue);
-  if (!isRecord(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, v]) => [key, encodeValue(v)]));
-}
-
-function decodeValue(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(decodeValue);
-  if (!isRecord(value)) return value;
-  if (typeof value['$u64'] === 'string') return readAddress(value['$u64']);
-  if (typeof value['$bytes'] === 'string') return Buffer.from(value['$bytes'], 'hex');
-  return Object.fromEntries(Object.entries(value).map(([key, v]) => [key, decodeValue(v)]));
+/** How many bytes of a span are in these regions, which lie apart. */
+function mappedBytes(regions: readonly Region[], { address, sizeBytes }: Span): bigint {
+  const end = address + sizeBytes;
+  return regions.reduce((sum, { base, bytes }) => {
+    const last = base + BigInt(bytes.length);
+    const from = base > address ? base : address;
+    const to = last < end ? last : end;
+    return to > from ? sum + (to - from) : sum;
+  }, 0n);
 }

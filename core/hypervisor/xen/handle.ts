@@ -69,7 +69,6 @@ export class XenHandle {
       throw new XspliceError(
         'xen-version-failed',
         `Xen did not tell its version (xen_version ${operation}): ${errnoName(rc)}.`,
-        { hint: 'Is this really a Xen dom0?' },
       );
     }
     return rc;

@@ -49,9 +49,7 @@ export async function requireDom0(paths: HostPaths = HOST_PATHS): Promise<void> 
     });
   }
   if (!capabilities.includes('control_d')) {
-    throw new XspliceError('xen-not-dom0', `This is no dom0: ${file} lacks control_d.`, {
-      hint: 'A guest cannot manage its hypervisor. Run this in dom0, or use --host embedded:DIR.',
-    });
+    throw new XspliceError('xen-not-dom0', `This is no dom0: ${file} lacks control_d.`);
   }
   const device = join(paths.devXen, 'privcmd');
   try {
@@ -61,13 +59,11 @@ export async function requireDom0(paths: HostPaths = HOST_PATHS): Promise<void> 
     const code = codeOf(cause);
     if (code === 'EACCES' || code === 'EPERM') {
       throw new XspliceError('xen-not-root', `${device} may not be opened: ${code}.`, {
-        hint: 'Hypercalls need root: run this as root, or with sudo.',
         cause,
       });
     }
     const what = code === 'ENOENT' ? `There is no ${device}.` : `${device} is no device: ${code}.`;
     throw new XspliceError('xen-no-device', what, {
-      hint: 'Load its module: modprobe xen-privcmd',
       cause,
     });
   }

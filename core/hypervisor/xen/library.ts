@@ -42,7 +42,7 @@ function loadFfi(): Ffi {
     throw new XspliceError(
       'xen-no-koffi',
       'The package koffi, which calls libxencall, could not be loaded.',
-      { hint: 'It is an optional dependency: install it with `npm install koffi`.', cause },
+      { cause },
     );
   }
 }
@@ -65,7 +65,7 @@ export function openXenCall(library = LIBRARY): XenCall {
     throw new XspliceError(
       'xen-no-library',
       `The library ${library} could not be loaded: ${messageOf(cause)}`,
-      { hint: "Install Xen's runtime libraries; Debian's package is libxencall1.", cause },
+      { cause },
     );
   }
   const open = functions.func('void *xencall_open(void *logger, unsigned int flags)');
@@ -82,7 +82,6 @@ export function openXenCall(library = LIBRARY): XenCall {
     throw new XspliceError(
       'xen-open-failed',
       `The hypercall interface could not be opened: ${errnoName(ffi.errno())}.`,
-      { hint: 'Load its module (modprobe xen-privcmd), and run this as root.' },
     );
   }
   const result = (value: unknown): number => {
@@ -100,9 +99,6 @@ export function openXenCall(library = LIBRARY): XenCall {
         throw new XspliceError(
           'xen-no-memory',
           `No memory for a hypercall buffer of ${size} bytes.`,
-          {
-            hint: 'Give dom0 more memory.',
-          },
         );
       }
       const bytes = new Uint8Array(ffi.view(pointer, size));

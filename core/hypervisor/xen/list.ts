@@ -10,7 +10,7 @@ import {
   type ListRequest,
   listHasMetadata,
 } from '../../abi/sysctl.js';
-import { EXIT, XspliceError } from '../../findings/index.js';
+import { XspliceError } from '../../findings/index.js';
 import type { XenHandle } from './handle.js';
 
 /** Payloads asked for with one hypercall; Xen's limit is 1024 and it may give fewer. */
@@ -45,9 +45,7 @@ export const SIZES_ONLY: ListRequest = {
 };
 
 function failed(rc: number): XspliceError {
-  return new XspliceError('xen-list-failed', `Xen did not list its payloads: ${formatRc(rc)}.`, {
-    hint: 'See its console: xl dmesg',
-  });
+  return new XspliceError('xen-list-failed', `Xen did not list its payloads: ${formatRc(rc)}.`);
 }
 
 function readSizes(handle: XenHandle, version: InterfaceVersion): ListAnswer {
@@ -149,6 +147,5 @@ export function readPayloadList(handle: XenHandle, version: InterfaceVersion): P
   throw new XspliceError(
     'xen-list-changing',
     `The list of payloads changed during each of ${MAX_TRIES} attempts to read it (${errnoName(XEN_ERRNO.EBUSY)}).`,
-    { hint: 'Another tool is loading payloads. Try again when it is done.', exitCode: EXIT.busy },
   );
 }

@@ -38,7 +38,6 @@ export function negotiate(
   throw new XspliceError(
     'xen-unknown-interface',
     `Xen ${runningRelease(handle)} runs here, and speaks none of the sysctl interface versions this build knows: ${known}.`,
-    { hint: 'Use a version of xsplice-ts that knows this Xen.' },
   );
 }
 
@@ -52,19 +51,16 @@ function refusal(rc: number, release: string): XspliceError {
     return new XspliceError(
       'xen-no-livepatch',
       `Xen ${release} was built without live patching (${errnoName(rc)}).`,
-      { hint: 'It has to be built with CONFIG_LIVEPATCH.' },
     );
   }
   if (rc === -XEN_ERRNO.EPERM) {
     return new XspliceError(
       'xen-not-permitted',
       `Xen ${release} does not let this domain manage live patches (${errnoName(rc)}).`,
-      { hint: 'Run this in dom0; with XSM, its policy has to allow the livepatch operations.' },
     );
   }
   return new XspliceError(
     'xen-probe-failed',
     `Xen ${release} answered a question for its payloads with ${errnoName(rc)}.`,
-    { hint: 'See its console: xl dmesg' },
   );
 }

@@ -12,7 +12,7 @@ import {
   type InterfaceVersion,
   type PayloadStatus,
 } from '../../abi/sysctl.js';
-import { EXIT, XspliceError } from '../../findings/index.js';
+import { XspliceError } from '../../findings/index.js';
 import type {
   Action,
   ActionOptions,
@@ -134,7 +134,6 @@ export class XenPort implements HypervisorPort {
     throw new XspliceError(
       'xen-list-changing',
       `The payloads changed during each of ${MAX_OBSERVATIONS} attempts to look at them.`,
-      { hint: 'Another tool is loading payloads. Try again when it is done.', exitCode: EXIT.busy },
     );
   }
 
@@ -168,7 +167,7 @@ export class XenPort implements HypervisorPort {
     const encoded = encodeName(name);
     if (bytes.length > LIVEPATCH_MAX_SIZE) {
       throw new XspliceError(
-        'payload-too-big',
+        'payload-too-large',
         `The payload has ${bytes.length} bytes; Xen takes ${LIVEPATCH_MAX_SIZE} at most.`,
         { hint: 'Strip its debug sections: strip --strip-debug' },
       );
@@ -223,9 +222,6 @@ export class XenPort implements HypervisorPort {
       throw new XspliceError(
         'xen-get-failed',
         `Xen did not tell a payload's state: ${formatRc(rc)}.`,
-        {
-          hint: 'Its last action may still be in progress. See its console: xl dmesg',
-        },
       );
     }
     return decodeGet(bytes);

@@ -44,7 +44,6 @@ export class ConsoleRing {
         throw new XspliceError(
           'xen-console-failed',
           `Xen's console could not be read: ${formatRc(rc)}.`,
-          { hint: 'With XSM, its policy has to allow readconsole.' },
         );
       }
       const answer = decodeReadConsole(bytes);

@@ -11,6 +11,7 @@ import { startsWithEndbr } from '../function.js';
 import {
   checkWholeEntries,
   contentsAddress,
+  hasMaxFaults,
   type Loading,
   named,
   refuse,
@@ -52,7 +53,7 @@ export const functions: Stage = (loading) => {
   draft.functionStates = states;
   let fault: StageResult = 0;
 
-  for (let i = 0; i < count; i++) {
+  for (let i = 0; i < count && !hasMaxFaults(loading); i++) {
     const func = wrap64(address + BigInt(i * entryBytes));
     const version = memory.u8(func + BigInt(LIVEPATCH_FUNC.version));
     if (version !== rules.payloadVersion) {
@@ -114,15 +115,16 @@ function checkEntry(loading: Loading, entry: Entry): StageResult {
         verifyDistance(loading, entry);
 }
 
+const FRESH: FunctionState = { applied: false, patchOffset: 0, savedBytes: new Uint8Array(0) };
+
 /**
  * Not applied. Where Xen keeps the state in the section itself (4.14 up to 4.17.2, 4.18.0), it is what
  * the file says: an entry that claims to be applied is skipped by APPLY, and REVERT then writes the
  * bytes that the file has for it.
  */
 function initialState({ memory, rules }: Loading, func: bigint): FunctionState {
-  const fresh = { applied: false, patchOffset: 0, savedBytes: new Uint8Array(0) };
-  if (rules.has('stateOutside') || !rules.has('payloadV2')) return fresh;
-  if (memory.u8(func + BigInt(LIVEPATCH_FUNC.applied)) !== LIVEPATCH_FUNC_APPLIED) return fresh;
+  if (rules.has('stateOutside') || !rules.has('payloadV2')) return FRESH;
+  if (memory.u8(func + BigInt(LIVEPATCH_FUNC.applied)) !== LIVEPATCH_FUNC_APPLIED) return FRESH;
   const patchOffset = rules.has('endbr')
     ? memory.u8(func + BigInt(LIVEPATCH_FUNC.patch_offset))
     : 0;
@@ -139,7 +141,7 @@ function resolveOldAddress(loading: Loading, entry: Entry): StageResult {
   const field = entry.address + BigInt(LIVEPATCH_FUNC.old_addr);
   if (memory.u64(field) !== 0n) return 0;
   const nameAddress = memory.u64(entry.address + BigInt(LIVEPATCH_FUNC.name));
-  const { text } = memory.string(nameAddress);
+  const text = memory.name(nameAddress);
   const found = model.symbols.lookup(text) ?? lookupInPayloads(model, text);
   if (found === null) {
     return refuseEntry(

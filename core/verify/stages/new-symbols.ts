@@ -3,6 +3,7 @@ import { KSYM_NAME_LEN } from '../../abi/livepatch.js';
 import { functionsOf } from '../function.js';
 import {
   ELF_SYM,
+  hasMaxFaults,
   type Loading,
   type LoadingSymbol,
   refuse,
@@ -27,10 +28,9 @@ export const newSymbols: Stage = (loading) => {
   let fault: StageResult = 0;
 
   for (const symbol of loading.symbols.slice(1)) {
-    const fullName = payloadSymbolName(loading, symbol);
-    if (fullName === null) continue;
-    // The copies are made with strlcpy(…, KSYM_NAME_LEN).
-    const name = fullName.slice(0, KSYM_NAME_LEN - 1);
+    if (hasMaxFaults(loading)) break;
+    const name = payloadSymbolName(loading, symbol);
+    if (name === null) continue;
     const value = symbolValue(loading, symbol);
     const newSymbol = !newAddresses.has(value);
     if (newSymbol && (model.symbols.lookup(name) ?? lookupInPayloads(model, name)) !== null) {
@@ -45,6 +45,9 @@ export const newSymbols: Stage = (loading) => {
   return fault;
 };
 
+/** The copies are made with strlcpy(…, KSYM_NAME_LEN). */
+const MAX_NAME_BYTES = KSYM_NAME_LEN - 1;
+
 /** is_payload_symbol: the name, or null for a symbol that stays out of the table. */
 function payloadSymbolName(loading: Loading, symbol: LoadingSymbol): string | null {
   const index = loading.memory.u16(wrap64(symbol.address + ELF_SYM.shndx));
@@ -52,7 +55,7 @@ function payloadSymbolName(loading: Loading, symbol: LoadingSymbol): string | nu
   if (!section) return null;
   const flags = section.header.flags;
   if (!(flags & SHF_ALLOC)) return null;
-  const name = loading.memory.string(symbol.nameAddress).text;
+  const name = loading.memory.name(symbol.nameAddress, MAX_NAME_BYTES);
   if (name === '') return null;
   return flags & SHF_MERGE && name.startsWith('.L') ? null : name;
 }

@@ -13,8 +13,13 @@ import {
 import { wrap32, wrap64 } from '../memory.js';
 import { PAGE_SIZE, pageAlign, pagesFor, placeInVmap } from '../vmap.js';
 
-/** What one payload can be given: the range of vmalloc_xen is below 1 GiB. */
-const MOST_PAGES = (1n << 30n) / PAGE_SIZE;
+/** The range of vmalloc_xen is below 1 GiB: that Xen cannot give more is certain. */
+const MAX_PAGES_OF_XEN = (1n << 30n) / PAGE_SIZE;
+/**
+ * Ours: a file has 2 MiB at most, so that only sections which overlap in it, or are all zeros, need this much.
+ * Whether a host has it to spare is not known here.
+ */
+const MAX_PAGES_MODELLED = (64n << 20n) / PAGE_SIZE;
 
 type Area = 'text' | 'rw' | 'ro';
 
@@ -43,8 +48,11 @@ export const placement: Stage = (loading) => {
   }
 
   const pages = pagesFor(wrap64(pageAlign(sizes.text) + pageAlign(sizes.rw) + sizes.ro));
+  if (pages > MAX_PAGES_MODELLED && pages <= MAX_PAGES_OF_XEN) {
+    loading.assumptions.push(`Xen has no ${pages} pages for one payload`);
+  }
   const base =
-    pages > MOST_PAGES
+    pages > MAX_PAGES_MODELLED
       ? null
       : placeInVmap(
           loading.model.vmapStart,
@@ -86,7 +94,7 @@ export const placement: Stage = (loading) => {
   const only = writableSections.length === 1 ? writableSections[0] : undefined;
   draft.safeToReapply =
     writableSections.length === 0 ||
-    (only !== undefined && memory.string(only.nameAddress).text === SECTION.funcs);
+    (only !== undefined && memory.isString(only.nameAddress, SECTION.funcs));
   return 0;
 };
 

@@ -1,5 +1,13 @@
 import { XEN_ERRNO } from '../../abi/errno.js';
-import { ELF_SYM, isIgnored, named, refuse, type Stage, type StageResult } from '../loading.js';
+import {
+  ELF_SYM,
+  hasMaxFaults,
+  isIgnored,
+  named,
+  refuse,
+  type Stage,
+  type StageResult,
+} from '../loading.js';
 import { wrap64 } from '../memory.js';
 import { lookupInPayloads } from '../model.js';
 
@@ -15,7 +23,7 @@ const SHN_COMMON = 0xfff2;
 export const symbolResolution: Stage = (loading) => {
   const { memory, model } = loading;
   let fault: StageResult = 0;
-  for (let i = 1; i < loading.symbols.length; i++) {
+  for (let i = 1; i < loading.symbols.length && !hasMaxFaults(loading); i++) {
     const symbol = loading.symbols[i];
     if (!symbol) continue;
     const index = memory.u16(wrap64(symbol.address + ELF_SYM.shndx));
@@ -29,7 +37,7 @@ export const symbolResolution: Stage = (loading) => {
       continue;
     }
     if (index === SHN_UNDEF) {
-      const name = memory.string(symbol.nameAddress).text;
+      const name = memory.name(symbol.nameAddress);
       const found = model.symbols.lookup(name) ?? lookupInPayloads(model, name);
       if (found === null) {
         fault = refuse(loading, XEN_ERRNO.ENOENT, `: Unknown symbol: ${name}`, { symbol: name });

@@ -11,6 +11,7 @@ import { withLock } from '../../../core/hypervisor/embedded/lock.js';
 import { MemoryStore, ModelPort } from '../../../core/hypervisor/embedded/model-port.js';
 import type { HypervisorPort } from '../../../core/hypervisor/port.js';
 import type { SymbolLookup } from '../../../core/verify/model.js';
+import { editStateFile } from '../../support/formats.js';
 import { HOST } from '../../support/stack-builders.js';
 import { FUNCTIONS, TEXT, tinyChain, tinyModel, tinyPayload } from '../../support/tiny-model.js';
 
@@ -103,7 +104,7 @@ describe('state on disk', () => {
     const directory = await newStore();
     const port = new ModelPort(HOST, await open(directory));
     const bytes = tinyPayload({ modinfo: new Uint8Array(0) });
-    await assert.rejects(port.upload('p', bytes), fails('fatal-verdict'));
+    await assert.rejects(port.upload('p', bytes), fails('would-be-fatal'));
     assert.deepEqual((await port.observe()).payloads, []);
   });
 
@@ -194,15 +195,11 @@ describe('state on disk', () => {
 describe('what is not right about a directory', () => {
   const edited = async (change: (state: Record<string, unknown>) => unknown) => {
     const directory = await newStore();
-    const path = join(directory, 'hypervisor.json');
-    const state = JSON.parse(await readFile(path, 'utf8'));
-    await writeFile(path, JSON.stringify(change(state)));
+    editStateFile(directory, change);
     return directory;
   };
   const cases: readonly (readonly [string, string, (state: Record<string, unknown>) => unknown])[] =
     [
-      ['a newer format', 'state-too-new', (state) => ({ ...state, formatVersion: 99 })],
-      ['no format', 'state-damaged', ({ formatVersion: _, ...rest }) => rest],
       ['an array', 'state-damaged', () => []],
       ['no regions', 'state-damaged', ({ regions: _, ...rest }) => rest],
       ['a release that is none', 'state-damaged', (state) => ({ ...state, release: 'new' })],
@@ -231,6 +228,45 @@ describe('what is not right about a directory', () => {
     });
   }
 
+  for (const [version, code, message] of [
+    [99, 'state-too-new', /written in format 99; .* knows format 2/],
+    [undefined, 'state-damaged', /formatVersion/],
+    [0, 'state-damaged', /formatVersion/],
+    [0.5, 'state-damaged', /formatVersion/],
+    [-1, 'state-damaged', /formatVersion/],
+    ['2', 'state-damaged', /formatVersion/],
+  ] as const) {
+    it(`a formatVersion of ${JSON.stringify(version)}: ${code}`, async () => {
+      const directory = await newStore();
+      const path = join(directory, 'hypervisor.json');
+      const file = JSON.parse(await readFile(path, 'utf8'));
+      await writeFile(path, JSON.stringify({ ...file, formatVersion: version }));
+      await assert.rejects(open(directory), { code, message });
+    });
+  }
+
+  it('any bit of the state that flipped', async () => {
+    const directory = await newStore();
+    await perform(new ModelPort(HOST, await open(directory)), [0, 'upload']);
+    const path = join(directory, 'hypervisor.json');
+    const before = await readFile(path);
+    const model = (await (await open(directory)).read()).payloads;
+    await fc.assert(
+      fc.asyncProperty(fc.nat(before.length * 8 - 1), async (bit) => {
+        const bytes = Buffer.from(before);
+        bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+        await writeFile(path, bytes);
+        const read = open(directory).then((store) => store.read());
+        // A letter of an escape may be of another case: that is the same state.
+        await read.then(
+          ({ payloads }) => assert.deepEqual(payloads, model),
+          (error) => assert.match(String(error.code), /^state-(?:damaged|too-new)$/),
+        );
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it('no JSON', async () => {
     const directory = await newStore();
     await writeFile(join(directory, 'hypervisor.json'), '{');
@@ -248,7 +284,7 @@ describe('what is not right about a directory', () => {
   });
 
   it('no hypervisor', async () => {
-    await assert.rejects(open(await newDirectory()), fails('no-hypervisor'));
+    await assert.rejects(open(await newDirectory()), fails('state-absent'));
   });
 
   it('a directory below a regular file', async () => {

@@ -8,7 +8,7 @@ import type * as library from '../../../core/hypervisor/xen/library.js';
 
 const BUILT = join(import.meta.dirname, '..', '..', '..');
 /** library.js and all that it loads of ours. */
-const MODULES = ['hypervisor/xen/library.js', 'abi/errno.js', 'errors.js'].map((path) =>
+const MODULES = ['hypervisor/xen/library.js', 'abi/errno.js', 'findings'].map((path) =>
   join('core', path),
 );
 
@@ -22,7 +22,7 @@ async function libraryWith(t: TestContext, koffi: string | null): Promise<typeof
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
   for (const module of MODULES) {
     mkdirSync(join(folder, dirname(module)), { recursive: true });
-    cpSync(join(BUILT, module), join(folder, module));
+    cpSync(join(BUILT, module), join(folder, module), { recursive: true });
   }
   const own = join(folder, 'node_modules', 'koffi');
   mkdirSync(own, { recursive: true });

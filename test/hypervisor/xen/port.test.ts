@@ -259,9 +259,9 @@ describe('upload', () => {
   it('refuses what cannot be, before any hypercall', async () => {
     const xen = new FakeXen();
     const port = portTo(xen);
-    await assert.rejects(port.upload('a\0b', payload(ID.a, ID.b)), hasCode('bad-payload-name'));
+    await assert.rejects(port.upload('a\0b', payload(ID.a, ID.b)), hasCode('payload-bad-name'));
     const big = new Uint8Array(2 * 1024 * 1024 + 1);
-    await assert.rejects(port.upload('big', big), hasCode('payload-too-big'));
+    await assert.rejects(port.upload('big', big), hasCode('payload-too-large'));
     assert.deepEqual(xen.calls, []);
   });
 });

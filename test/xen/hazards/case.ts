@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { HazardCode } from '../../../core/verify/index.js';
+import type { HazardCode } from '../../../core/findings/index.js';
 import type { Operation } from '../../differential/sequences.js';
 
 /** One operation, and what core/verify says that Xen answers. */

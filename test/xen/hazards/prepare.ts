@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { HazardCode } from '../../../core/findings/index.js';
 import { checkHazards } from '../../../core/hazards/index.js';
 import { modelFromImage } from '../../../core/host/image-model.js';
 import { readImage } from '../../../core/image/index.js';
 import { readPayload } from '../../../core/payload/index.js';
-import type { HazardCode } from '../../../core/verify/index.js';
 import { findPayload, type Model } from '../../../core/verify/model.js';
 import { loadDisassembler } from '../../../core/x86/index.js';
 import { operate } from '../../differential/compare.js';

@@ -114,7 +114,7 @@ export const BASIC_SCENARIOS: readonly Scenario[] = [
       for (const bad of ['x'.repeat(128), 'nul\0inside', 'sn\u{2603}w']) {
         await assert.rejects(
           dom0.port.upload(bad, dom0.family.bytes('hello')),
-          (error: unknown) => error instanceof XspliceError && error.code === 'bad-payload-name',
+          (error: unknown) => error instanceof XspliceError && error.code === 'payload-bad-name',
         );
       }
     },
@@ -126,7 +126,7 @@ export const BASIC_SCENARIOS: readonly Scenario[] = [
       dom0.expect(await dom0.port.upload('zeroes', new Uint8Array(4096)), [-22, null]);
       await assert.rejects(
         dom0.port.upload('big', new Uint8Array(2 * 1024 * 1024 + 1)),
-        (error: unknown) => error instanceof XspliceError && error.code === 'payload-too-big',
+        (error: unknown) => error instanceof XspliceError && error.code === 'payload-too-large',
       );
     },
   },

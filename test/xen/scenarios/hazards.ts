@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import type { HazardCode } from '../../../core/findings/index.js';
 import type { OperationResult } from '../../../core/hypervisor/port.js';
-import type { HazardCode } from '../../../core/verify/index.js';
 import type { Operation } from '../../differential/sequences.js';
 import { payloadPath, readCases } from '../hazards/case.js';
 import type { Dom0, Family, Scenario } from './scenario.js';
@@ -24,6 +24,7 @@ const HAZARDS: Readonly<Record<HazardCode, Aftermath | null>> = {
   'old-size-differs': null,
   'new-size-differs': null,
   'not-a-function': null,
+  'function-name-unmapped': null,
   'function-patched-twice': async (dom0, results) => {
     // Reverted and unloaded, the payload's jump (e9) is still there, behind an ENDBR64 if there is one.
     dom0.expectLog(last(results), /actual:(?:f30f1efa)?e9/);

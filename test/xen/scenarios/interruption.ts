@@ -222,8 +222,8 @@ export const INTERRUPTION_SCENARIOS: readonly Scenario[] = [
         assert.deepEqual([failed?.step.action, failed?.step.name], ['apply', 'hello']);
         assert.equal(failed?.result?.hypercallRc, -2, 'ENOENT');
         assert.deepEqual(
-          report.after.payloads.map(({ state }) => state),
-          report.after.payloads.map(() => 'CHECKED'),
+          report.after?.payloads.map(({ state }) => state),
+          report.after?.payloads.map(() => 'CHECKED'),
           'nothing is applied',
         );
         dom0.notes.push(`it ended ${report.outcome}`);

@@ -1,0 +1,69 @@
+import type { ChangeRequest } from '../core/change/index.js';
+import { XspliceError } from '../core/findings/index.js';
+import { type PayloadInput, readPayloadInputs } from '../core/payload/index.js';
+import { exists, readEveryPayloadFile } from './files.js';
+import { type Settings, usage } from './settings.js';
+
+/** The verbs that change a hypervisor, as `plan` names them too. */
+export const VERBS = ['apply', 'revert', 'replace', 'upload', 'unload', 'load'] as const;
+export type Verb = (typeof VERBS)[number];
+
+/** Reads the files that a verb takes, and says what is wanted. */
+export function requestOf(
+  verb: Verb,
+  words: readonly string[],
+  { check, nodeps, to }: Settings,
+): ChangeRequest {
+  if (check !== 'build-id' && nodeps) {
+    throw usage('--nodeps compares nothing, and --check says what to compare', 'Use one of them.');
+  }
+  if (verb !== 'revert' && words.length === 0) throw usage(`${verb} needs something to work on`);
+  switch (verb) {
+    case 'revert': {
+      const [name, ...files] = words;
+      if (name === undefined) return { verb, to };
+      if (check === 'build-id' || to !== null) {
+        throw usage(
+          `revert takes no ${JSON.stringify(name)}: it reverts the top`,
+          'Say what is to be on top with --to NAME, --to BUILD-ID or --to base; with --check old-code one payload below it can be taken out.',
+        );
+      }
+      return { verb: 'revert-one', name, payloads: readAll(files), check };
+    }
+    case 'unload':
+      return { verb, names: words };
+    case 'apply': {
+      const name = nameAmong(words);
+      if (name === null) return { verb, payloads: readAll(words), check, nodeps };
+      if (check === 'build-id') return { verb: 'apply-loaded', name, nodeps };
+      throw new XspliceError(
+        'needs-file',
+        `What ${name} was made against is told by its file only`,
+      );
+    }
+    case 'upload':
+      return { verb, payloads: readAll(words) };
+    case 'replace':
+      return { verb, payload: onlyOne(verb, readAll(words)), check };
+    case 'load':
+      return { verb, payload: onlyOne(verb, readAll(words)), check, nodeps };
+  }
+}
+
+function readAll(words: readonly string[]): readonly PayloadInput[] {
+  return readPayloadInputs(readEveryPayloadFile(words));
+}
+
+function onlyOne(verb: Verb, payloads: readonly PayloadInput[]): PayloadInput {
+  const [only, ...others] = payloads;
+  if (only !== undefined && others.length === 0) return only;
+  throw usage(`${verb} takes one payload; ${payloads.length} were given`);
+}
+
+/** A single word that is no path names a payload that was uploaded. Paths win; `./x` is always one. */
+function nameAmong(words: readonly string[]): string | null {
+  const [word, ...others] = words;
+  if (word === undefined || others.length > 0) return null;
+  if (word.includes('/') || word.endsWith('.livepatch') || exists(word)) return null;
+  return word;
+}

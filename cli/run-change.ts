@@ -1,0 +1,124 @@
+import {
+  type ChangeProposal,
+  type ChangeReport,
+  type ChangeRequest,
+  change,
+} from '../core/change/index.js';
+import { EXIT, explained, explainedError, type Finding } from '../core/findings/index.js';
+import { openHost } from '../core/host/index.js';
+import { hostOf } from './host.js';
+import { openImage, releaseOf } from './images.js';
+import type { Session } from './session.js';
+import { confirm } from './terminal/confirm.js';
+import { Progress } from './terminal/progress.js';
+import { exitCodeOf } from './terminal/signals.js';
+import { renderExecution } from './views/execution.js';
+import { failureFields, renderFailure } from './views/failure.js';
+import { guardFields, renderGuard } from './views/old-code.js';
+import { renderHost, renderPlan } from './views/plan.js';
+import { executionFields, planFields } from './views/plan-document.js';
+
+/**
+ * Every verb that changes something: shows what is going to be done, asks, shows what became of it. With
+ * `dryRun` it ends before it would ask.
+ */
+export async function runChange(
+  session: Session,
+  dryRun: boolean,
+  request: ChangeRequest,
+): Promise<number> {
+  const { settings, output, streams } = session;
+  const image = settings.image === null ? null : openImage(settings.image);
+  const host = await openHost(await hostOf(settings, streams), {
+    image,
+    release: releaseOf(settings.xen),
+  });
+  // Signals arrive between two steps, and what was done is then taken back.
+  const stop = new AbortController();
+  let endSignals = () => {};
+  let progress: Progress | null = null;
+  let isShown = false;
+  const show = (proposal: ChangeProposal) => {
+    if (!isShown) showProposal(session, proposal);
+    isShown = true;
+  };
+  try {
+    const report = await change(host, request, {
+      dryRun,
+      keepGoing: settings.keepGoing,
+      timeoutNs: Math.round((settings.timeoutMs ?? 0) * 1_000_000),
+      confirm: async (proposal) => {
+        show(proposal);
+        await confirm(session, 'Do this?');
+        endSignals = streams.onSignal((name) => stop.abort(name));
+        progress = new Progress(output.notes, output.quiet || output.json);
+        return true;
+      },
+      onProgress: (event) => progress?.report(event),
+      signal: stop.signal,
+    });
+    endProgress(progress);
+    show(report);
+    const exitCode = showReport(session, dryRun, report);
+    const isStoppedInOrder =
+      report.failure?.code === 'interrupted' && report.execution?.outcome === 'taken-back';
+    return (isStoppedInOrder ? exitCodeOf(stop.signal) : null) ?? exitCode;
+  } finally {
+    endProgress(progress);
+    endSignals();
+    await host.port.close();
+  }
+}
+
+function endProgress(progress: Progress | null): void {
+  progress?.end();
+}
+
+/** The plan, or what a guard found that does not let it be made, and all findings. */
+function showProposal({ settings, output }: Session, proposal: ChangeProposal): void {
+  const { style, verbose } = output;
+  const { host, snapshot, plan, verification, guard } = proposal;
+  output.info(renderHost(host.spec, snapshot, style, verbose));
+  if (plan !== null) output.info(renderPlan(plan, verification, style, verbose));
+  if (guard !== null && (verbose || plan === null)) {
+    output.info(renderGuard(guard, style, verbose));
+  }
+  const findings = settings.explain ? explained(proposal.findings) : proposal.findings;
+  output.findings(findings);
+}
+
+/** What became of it; returns the exit code. */
+function showReport({ settings, output }: Session, dryRun: boolean, report: ChangeReport): number {
+  const { style, verbose } = output;
+  const { plan, verification, execution, elapsedMs, divergences } = report;
+  const explain = (found: readonly Finding[]) => (settings.explain ? explained(found) : found);
+  const findings = [...explain(report.findings), ...explain(divergences)];
+  const fields = {
+    ...documentFields(report),
+    executed: execution !== null,
+    ...(execution === null ? {} : { execution: executionFields(execution, elapsedMs ?? 0) }),
+  };
+  if (execution !== null) {
+    output.info(renderExecution(execution, elapsedMs ?? 0, style, verbose));
+    output.findings(explain(divergences));
+  }
+  if (report.failure !== null) {
+    const failure = settings.explain ? explainedError(report.failure) : report.failure;
+    output.document({ ok: false, ...fields, ...failureFields(failure, findings) });
+    output.notes.line(renderFailure(failure, output.notes.style));
+    return failure.exitCode;
+  }
+  if (plan !== null && verification === null) output.info('There is nothing to do.');
+  else if (dryRun) output.info('Dry run: nothing was changed.');
+  output.document({ ok: true, ...fields, findings });
+  return EXIT.done;
+}
+
+function documentFields({ host, snapshot, plan, verification, guard }: ChangeReport) {
+  const { buildId, version } = snapshot.hypervisor;
+  const about =
+    plan === null
+      ? { host: host.spec, hypervisor: { buildId, version } }
+      : planFields(plan, snapshot, verification);
+  return { ...about, guard: guardFields(guard) };
+}

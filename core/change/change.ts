@@ -1,0 +1,144 @@
+import { type Finding, XspliceError } from '../findings/index.js';
+import type { OpenHost, PreflightModel } from '../host/index.js';
+import type { HostDescription, Snapshot } from '../hypervisor/index.js';
+import { GuardRefusal, type GuardReport } from '../oldcode/index.js';
+import { contentsOf } from '../payload/index.js';
+import { changesSomething, type Plan } from '../stack/index.js';
+import { divergencesOf } from './divergence.js';
+import { executePlan } from './execute.js';
+import type { ExecutionOptions, ExecutionReport } from './execution.js';
+import { withHooksFirst } from './hooks-first.js';
+import { failureOf } from './outcome.js';
+import { planRequest } from './plan-request.js';
+import { refusalOf, refusalUnverified } from './preflight.js';
+import { type ChangeRequest, payloadsOf } from './request.js';
+import { type Verification, verifyPlan } from './verify-plan.js';
+
+/** Tries of a step that finds the host busy: some ten seconds in all. */
+const RETRIES = 12;
+
+/** How a change is made. */
+export interface ChangeOptions {
+  /**
+   * Asked once the plan is verified and accepted: true goes on. Without it nothing is changed, as with
+   * `dryRun`. What it throws is thrown.
+   */
+  readonly confirm?: (proposal: ChangeProposal) => Promise<boolean>;
+  /** Plan and verify only. */
+  readonly dryRun?: boolean;
+  /** Leave what was done when a step fails. */
+  readonly keepGoing?: boolean;
+  /** Time for all CPUs to meet in one action, in nanoseconds; 0, the default, is Xen's own (30 ms). */
+  readonly timeoutNs?: number;
+  readonly onProgress?: ExecutionOptions['onProgress'];
+  /** Stops between two steps; what was done is taken back then. */
+  readonly signal?: AbortSignal;
+}
+
+/** What is going to be done, and what is known about it beforehand. */
+export interface ChangeProposal {
+  readonly host: HostDescription;
+  /** As it was observed before. */
+  readonly snapshot: Snapshot;
+  /** Null where a guard that compares code does not let it be planned. */
+  readonly plan: Plan | null;
+  /** Null where there is nothing to do, or no plan. */
+  readonly verification: Verification | null;
+  /** Null where no code was compared. */
+  readonly guard: GuardReport | null;
+  /** Of plan, guard and hazards. */
+  readonly findings: readonly Finding[];
+}
+
+/** What was wanted, planned, foreseen and done. */
+export interface ChangeReport extends ChangeProposal {
+  /** Null where nothing was executed. */
+  readonly execution: ExecutionReport | null;
+  /** Of the execution; null where nothing was executed. */
+  readonly elapsedMs: number | null;
+  /** Where the hypervisor answered other than it was predicted to. */
+  readonly divergences: readonly Finding[];
+  /** Why it is no success: refused before, not confirmed, or failed. Null where it is one, a dry run included. */
+  readonly failure: XspliceError | null;
+}
+
+/**
+ * The way of everything that changes a hypervisor: observe, plan, verify on a copy, ask, execute, take back what
+ * failed, observe again.
+ *
+ * Fails where the hypervisor cannot be asked, or what is wanted cannot be planned: nothing happened then. Once
+ * there is a plan, everything is in the report.
+ */
+export async function change(
+  host: OpenHost,
+  request: ChangeRequest,
+  options: ChangeOptions = {},
+): Promise<ChangeReport> {
+  const payloads = payloadsOf(request);
+  const snapshot = await host.port.observe();
+  const copy = once(() => host.preflightModel(snapshot, payloads));
+  const here = { host: host.port.host, snapshot };
+  const planned = await planRequest(request, { ...here, copy }).catch((error: unknown) => {
+    if (error instanceof GuardRefusal) return error;
+    throw error;
+  });
+  if (planned instanceof GuardRefusal) {
+    const { report: guard } = planned;
+    return ended({ ...here, plan: null, verification: null, guard, findings: [] }, planned);
+  }
+  const { guard } = planned;
+  const isChange = changesSomething(planned.plan);
+  const plan = isChange
+    ? withHooksFirst(planned.plan, snapshot, payloads, await copy())
+    : planned.plan;
+  const verification = isChange ? await verifyPlan(plan, payloads, await copy()) : null;
+  const findings = [
+    ...plan.findings,
+    ...(guard?.payloads.flatMap((payload) => payload.findings) ?? []),
+    ...hazardsIn(verification),
+  ];
+  const proposal: ChangeProposal = { ...here, plan, verification, guard, findings };
+  if (verification === null) return ended(proposal, null);
+  const refusal =
+    'predictions' in verification
+      ? refusalOf(verification)
+      : refusalUnverified(payloads.flatMap(({ payload }) => payload.findings));
+  const { confirm, dryRun = false } = options;
+  if (refusal !== null || dryRun || confirm === undefined) return ended(proposal, refusal);
+  if (!(await confirm(proposal))) {
+    const declined = 'Nothing was changed: the answer was not yes';
+    return ended(proposal, new XspliceError('declined', declined));
+  }
+  const contents = contentsOf(payloads.map(({ input }) => input));
+  const start = performance.now();
+  const execution = await executePlan(host.port, plan, contents, executionOptions(options));
+  const elapsedMs = performance.now() - start;
+  const divergences = divergencesOf(verification, execution);
+  return { ...proposal, execution, elapsedMs, divergences, failure: failureOf(execution) };
+}
+
+function ended(proposal: ChangeProposal, failure: XspliceError | null): ChangeReport {
+  return { ...proposal, execution: null, elapsedMs: null, divergences: [], failure };
+}
+
+function executionOptions(options: ChangeOptions): ExecutionOptions {
+  const { timeoutNs = 0, keepGoing = false, onProgress, signal } = options;
+  return {
+    ...{ timeoutNs, keepGoing, retries: RETRIES },
+    ...(onProgress === undefined ? {} : { onProgress }),
+    ...(signal === undefined ? {} : { signal }),
+  };
+}
+
+function hazardsIn(verification: Verification | null): readonly Finding[] {
+  return verification !== null && 'hazards' in verification ? verification.hazards : [];
+}
+
+/** The copy is asked for by guard, verification and plan: it is made once, images are read once. */
+function once(make: () => Promise<PreflightModel>): () => Promise<PreflightModel> {
+  let made: Promise<PreflightModel> | null = null;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}

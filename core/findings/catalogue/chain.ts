@@ -1,0 +1,112 @@
+import type { CatalogueEntry } from './entry.js';
+
+const DEPENDENCY = 'build_id_dep (common/livepatch.c)';
+const ALL = 'All releases.';
+
+/** How payloads link to each other, to the hypervisor and to what is applied. */
+export const CHAIN = {
+  'missing-parent': {
+    severity: 'error',
+    title: 'Parent missing',
+    what: 'The payload names a parent by build-id that is neither the hypervisor nor among the files. APPLY would compare the id with that of the top and refuse.',
+    where: [DEPENDENCY],
+    since: ALL,
+    mend: 'Add the payload with that build-id, or build this one on what is there.',
+  },
+  fork: {
+    severity: 'error',
+    title: 'Two payloads on one parent',
+    what: 'Two payloads name the same parent. Once one of them is applied, the top is no longer what the other one names.',
+    where: [DEPENDENCY],
+    since: ALL,
+    mend: 'Remove all but one of them, or rebuild the others on top of it.',
+  },
+  cycle: {
+    severity: 'error',
+    title: 'Parents in a circle',
+    what: 'Following the parents leads back to where it began: none of these can be the first.',
+    where: [DEPENDENCY],
+    since: ALL,
+    mend: 'Build the first one on the hypervisor.',
+  },
+  'several-roots': {
+    severity: 'error',
+    title: 'More than one first payload',
+    what: 'More than one payload is built on the hypervisor itself. Only one can be the first.',
+    where: [DEPENDENCY],
+    since: ALL,
+    mend: 'Check them one chain at a time; a cumulative payload is used alone, with replace.',
+  },
+  'several-cumulative': {
+    severity: 'warning',
+    title: 'More than one cumulative payload',
+    what: 'Each of these payloads is built on the hypervisor alone and holds all fixes. Only one of them is to be used.',
+    where: [DEPENDENCY],
+    since: ALL,
+    mend: 'Choose one and use it with replace.',
+  },
+  'not-linked': {
+    severity: 'note',
+    title: 'Payload outside of the chain',
+    what: 'The payload has no build-id that can be read, of its own or of its parent. It has no place in a chain.',
+    where: [DEPENDENCY],
+    since: ALL,
+    mend: 'Rebuild it with both build-ids, or leave it out.',
+  },
+  cumulative: {
+    severity: 'note',
+    title: 'Cumulative payload',
+    what: 'Both depends name the hypervisor: the payload holds all fixes, and takes the place of others by REPLACE.',
+    where: ['livepatch_action, REPLACE (common/livepatch.c)'],
+    since: ALL,
+    mend: 'Use one cumulative payload at a time: replace FILE.',
+  },
+  'wrong-hypervisor': {
+    severity: 'error',
+    title: 'Built for another hypervisor',
+    what: 'The payload was built for a hypervisor with another build-id. UPLOAD refuses it, whatever flag is given.',
+    where: ['check_xen_buildid, before 4.20 xen_build_id_dep (common/livepatch.c)'],
+    since: '4.14.',
+    mend: 'Take the payload that was built for this build-id, or name the image it was built for. The same version from another build does not do.',
+  },
+  'wrong-parent': {
+    severity: 'error',
+    title: 'Top is not the parent',
+    what: "The payload's parent is not what is on top when its turn comes, so that APPLY would refuse it.",
+    where: [DEPENDENCY],
+    since: ALL,
+    mend: 'Apply its parent first, or have its old code compared: --check old-code.',
+  },
+  'duplicate-build-id': {
+    severity: 'error',
+    title: 'One build-id, two payloads',
+    what: 'Two files have one build-id but not the same bytes. The second upload is refused with EEXIST.',
+    where: ['prepare_payload (common/livepatch.c)'],
+    since: ALL,
+    mend: 'Leave one of them out. Different payloads with one id come from copying the note section.',
+  },
+  'duplicate-content': {
+    severity: 'error',
+    title: 'One payload given twice',
+    what: 'Two files are the same, byte for byte. The second upload is refused with EEXIST.',
+    where: ['prepare_payload (common/livepatch.c)'],
+    since: ALL,
+    mend: 'Keep one of them.',
+  },
+  'not-a-chain': {
+    severity: 'error',
+    title: 'No chain',
+    what: 'The files have no order in which each builds on the one before. The findings say why.',
+    where: [DEPENDENCY],
+    since: ALL,
+    mend: 'Give files of one chain only, each built on the one before.',
+  },
+  'does-not-attach': {
+    severity: 'error',
+    title: 'Not built on the top of the stack',
+    what: 'The first payload names another parent than what is on top of the stack. APPLY would refuse it.',
+    where: [DEPENDENCY],
+    since: 'All releases. NODEPS skips it since 4.14.',
+    mend: 'Apply its parent first, or revert to it.',
+  },
+} as const satisfies Readonly<Record<string, CatalogueEntry>>;
