@@ -1,21 +1,26 @@
 import { errorFrom, explainedError } from '../core/findings/index.js';
-import { FORMAT_VERSION } from './terminal/output.js';
-import { createStyle } from './terminal/style.js';
+import { Output } from './terminal/output.js';
+import type { Streams } from './terminal/streams.js';
 import { failureFields, renderFailure } from './views/failure.js';
-import { renderJson } from './views/json.js';
 
 /** Prints why a command ended, in the one form that all have, and returns the exit code. */
-export function reportFailure(thrown: unknown, args: readonly string[]): number {
+export function reportFailure(thrown: unknown, args: readonly string[], streams: Streams): number {
   const plain = errorFrom(thrown);
   const error = args.includes('--explain') ? explainedError(plain) : plain;
-  if (args.includes('--json')) {
-    const document = { formatVersion: FORMAT_VERSION, ok: false, ...failureFields(error) };
-    process.stdout.write(`${renderJson(document)}\n`);
-  }
-  const style = createStyle(process.stderr, !args.includes('--no-color'));
-  process.stderr.write(`${renderFailure(error, style)}\n`);
-  if (error.code === 'internal-error' && args.includes('--verbose') && thrown instanceof Error) {
-    process.stderr.write(`${thrown.stack ?? thrown.message}\n`);
+  // What was typed may be what is wrong: no settings come of it then.
+  const output = new Output(
+    {
+      json: args.includes('--json'),
+      quiet: args.includes('--quiet'),
+      verbose: args.includes('--verbose'),
+      color: !args.includes('--no-color'),
+    },
+    streams,
+  );
+  output.document({ ok: false, ...failureFields(error) });
+  output.notes.line(renderFailure(error, output.notes.style));
+  if (error.code === 'internal-error' && output.verbose && thrown instanceof Error) {
+    output.notes.line(thrown.stack ?? thrown.message);
   }
   return error.exitCode;
 }

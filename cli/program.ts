@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import yargs, { type Argv } from 'yargs';
 import { COMMANDS, type CommandEntry } from './command-table.js';
+import type { Streams } from './terminal/streams.js';
 
 /** What was typed, once the parser found it to be well-formed. */
 interface Choice {
@@ -9,28 +10,28 @@ interface Choice {
 }
 
 /** Does what these words say, and returns the exit code. Whatever fails is reported, not thrown. */
-export async function runProgram(args: readonly string[]): Promise<number> {
+export async function runProgram(args: readonly string[], streams: Streams): Promise<number> {
   try {
-    const choice = await parse(args);
+    const choice = await parse(args, streams);
     if (choice === null) return 0;
     const [{ openSession }, command] = await Promise.all([
       import('./session.js'),
       choice.entry.load(),
     ]);
-    return await command.run(openSession(choice.argv));
+    return await command.run(openSession(nameOf(choice.entry), choice.argv, streams));
   } catch (error) {
     const { reportFailure } = await import('./failure.js');
-    return reportFailure(error, args);
+    return reportFailure(error, args, streams);
   }
 }
 
 /** Null where it was --help or --version, which are done then. Usage errors are thrown. */
-async function parse(args: readonly string[]): Promise<Choice | null> {
+async function parse(args: readonly string[], { stdout }: Streams): Promise<Choice | null> {
   let choice: Choice | null = null;
   const choose = (entry: CommandEntry) => (argv: Choice['argv']) => {
     choice = { entry, argv };
   };
-  const typed = COMMANDS.find(({ usage }) => usage.split(' ')[0] === args[0]);
+  const typed = COMMANDS.find((entry) => nameOf(entry) === args[0]);
   const parser =
     typed === undefined ? allCommands(args, choose) : oneCommand(typed, args, choose(typed));
   try {
@@ -41,10 +42,12 @@ async function parse(args: readonly string[]): Promise<Choice | null> {
       .strict()
       .version(packageVersion())
       .help()
-      .wrap(process.stdout.isTTY ? Math.min(process.stdout.columns, 100) : 100)
+      .wrap(Math.min(stdout.columns ?? 100, 100))
       .exitProcess(false)
       .fail(false)
-      .parseAsync();
+      .parseAsync(typed === undefined ? args : args.slice(1), {}, (_error, _argv, help) => {
+        if (help !== '') stdout.write(`${help}\n`);
+      });
   } catch (error) {
     // Nothing but parsing is done there, so what fails is what was typed.
     const { usage } = await import('./settings.js');
@@ -56,6 +59,10 @@ async function parse(args: readonly string[]): Promise<Choice | null> {
     );
   }
   return choice;
+}
+
+function nameOf({ usage }: CommandEntry): string {
+  return usage.split(' ')[0] ?? '';
 }
 
 type Handler = (argv: Choice['argv']) => void;

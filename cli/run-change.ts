@@ -11,9 +11,9 @@ import { openImage, releaseOf } from './images.js';
 import type { Session } from './session.js';
 import { confirm } from './terminal/confirm.js';
 import { Progress } from './terminal/progress.js';
+import { exitCodeOf } from './terminal/signals.js';
 import { renderExecution } from './views/execution.js';
 import { failureFields, renderFailure } from './views/failure.js';
-import { renderFindings } from './views/findings.js';
 import { guardFields, renderGuard } from './views/old-code.js';
 import { renderHost, renderPlan } from './views/plan.js';
 import { executionFields, planFields } from './views/plan-document.js';
@@ -27,12 +27,15 @@ export async function runChange(
   dryRun: boolean,
   request: ChangeRequest,
 ): Promise<number> {
-  const { settings, output } = session;
+  const { settings, output, streams } = session;
   const image = settings.image === null ? null : openImage(settings.image);
-  const host = await openHost(await hostOf(settings), { image, release: releaseOf(settings.xen) });
+  const host = await openHost(await hostOf(settings, streams), {
+    image,
+    release: releaseOf(settings.xen),
+  });
   // Signals arrive between two steps, and what was done is then taken back.
   const stop = new AbortController();
-  const onSignal = () => stop.abort();
+  let endSignals = () => {};
   let progress: Progress | null = null;
   let isShown = false;
   const show = (proposal: ChangeProposal) => {
@@ -47,8 +50,8 @@ export async function runChange(
       confirm: async (proposal) => {
         show(proposal);
         await confirm(session, 'Do this?');
-        process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
-        progress = new Progress(output.quiet || output.json);
+        endSignals = streams.onSignal((name) => stop.abort(name));
+        progress = new Progress(output.notes, output.quiet || output.json);
         return true;
       },
       onProgress: (event) => progress?.report(event),
@@ -56,10 +59,13 @@ export async function runChange(
     });
     endProgress(progress);
     show(report);
-    return showReport(session, dryRun, report);
+    const exitCode = showReport(session, dryRun, report);
+    const isStoppedInOrder =
+      report.failure?.code === 'interrupted' && report.execution?.outcome === 'taken-back';
+    return (isStoppedInOrder ? exitCodeOf(stop.signal) : null) ?? exitCode;
   } finally {
     endProgress(progress);
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    endSignals();
     await host.port.close();
   }
 }
@@ -78,7 +84,7 @@ function showProposal({ settings, output }: Session, proposal: ChangeProposal): 
     output.info(renderGuard(guard, style, verbose));
   }
   const findings = settings.explain ? explained(proposal.findings) : proposal.findings;
-  if (findings.length > 0) output.info(renderFindings(findings, style));
+  output.findings(findings);
 }
 
 /** What became of it; returns the exit code. */
@@ -94,12 +100,12 @@ function showReport({ settings, output }: Session, dryRun: boolean, report: Chan
   };
   if (execution !== null) {
     output.info(renderExecution(execution, elapsedMs ?? 0, style, verbose));
-    if (divergences.length > 0) output.info(renderFindings(explain(divergences), style));
+    output.findings(explain(divergences));
   }
   if (report.failure !== null) {
     const failure = settings.explain ? explainedError(report.failure) : report.failure;
     output.document({ ok: false, ...fields, ...failureFields(failure, findings) });
-    process.stderr.write(`${renderFailure(failure, output.noteStyle)}\n`);
+    output.notes.line(renderFailure(failure, output.notes.style));
     return failure.exitCode;
   }
   if (plan !== null && verification === null) output.info('There is nothing to do.');

@@ -1,14 +1,23 @@
 import { type Settings, settingsFrom } from './settings.js';
 import { Output } from './terminal/output.js';
+import type { Streams } from './terminal/streams.js';
 
 /** One run of a command: what was typed, and where its output goes. */
 export interface Session {
+  /** Its name. */
+  readonly command: string;
   readonly settings: Settings;
   readonly output: Output;
+  /** For questions, signals and the environment; output goes through `output`. */
+  readonly streams: Streams;
 }
 
 /** Fails with `usage` where what was typed makes no sense. */
-export function openSession(argv: Readonly<Record<string, unknown>>): Session {
+export function openSession(
+  command: string,
+  argv: Readonly<Record<string, unknown>>,
+  streams: Streams,
+): Session {
   const settings = settingsFrom(argv);
-  return { settings, output: new Output(settings) };
+  return { command, settings, output: new Output(settings, streams), streams };
 }

@@ -163,6 +163,24 @@ describe('imports', () => {
     assert.deepEqual(wrong, []);
   });
 
+  it('know the process only where the program is started', () => {
+    const ofProcess = /\bprocess\.(stdin|stdout|stderr|env|argv|on|once|exitCode|exit)\b/;
+    const wrong = ours
+      .map((file) => relative(root, file))
+      .filter((file) => !['cli/main.ts', 'cli/terminal/signals.ts'].includes(file))
+      .filter((file) => ofProcess.test(readFileSync(join(root, file), 'utf8')));
+    assert.deepEqual(wrong, []);
+  });
+
+  it('write to a stream only where everything foreign is made safe', () => {
+    const toStream = /\b(stdout|stderr|stream)\.write\(|\bconsole\.(log|error|warn|info)\b/;
+    const wrong = ours
+      .map((file) => relative(root, file))
+      .filter((file) => !['cli/main.ts', 'cli/program.ts', 'cli/terminal/screen.ts'].includes(file))
+      .filter((file) => toStream.test(readFileSync(join(root, file), 'utf8')));
+    assert.deepEqual(wrong, []);
+  });
+
   it('reach files, processes and native code only where those belong', () => {
     const wrong = ofCore
       .filter((file) => !WITH_EFFECTS.includes(partOf(file)))

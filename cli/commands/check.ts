@@ -9,7 +9,6 @@ import { openImage, releaseOf } from '../images.js';
 import type { Session } from '../session.js';
 import { type Settings, usage } from '../settings.js';
 import { checkFields, renderCheck } from '../views/check.js';
-import { renderFindings } from '../views/findings.js';
 
 /** Checks payloads against an image or an id: their chain, and with an image what Xen will answer. */
 export async function run({ settings, output }: Session): Promise<number> {
@@ -19,8 +18,7 @@ export async function run({ settings, output }: Session): Promise<number> {
   const report = settings.explain ? { ...checked, findings: explained(checked.findings) } : checked;
   output.document(checkFields(report));
   if (output.quiet) {
-    const errors = report.findings.filter(({ severity }) => severity === 'error');
-    output.data(renderFindings(errors, output.style));
+    output.findings(report.findings);
   } else {
     output.data(renderCheck(report, output.style, output.verbose));
   }

@@ -15,8 +15,8 @@ import { escapeText } from '../terminal/escape.js';
 
 /** Creates an embedded hypervisor from an image. */
 export async function run(session: Session): Promise<number> {
-  const { settings, output } = session;
-  const spec = await hostOf(settings);
+  const { settings, output, streams } = session;
+  const spec = await hostOf(settings, streams);
   if (spec.kind === 'xen') {
     throw usage(
       'init creates an embedded hypervisor, but the host is xen',

@@ -29,7 +29,7 @@ export async function run({ settings, output }: Session): Promise<number> {
       if (!(error instanceof XspliceError)) throw error;
       const findings = findingsOf(error, file);
       failures.push(...findings);
-      process.stderr.write(`${renderFindings(findings, output.noteStyle)}\n`);
+      output.notes.line(renderFindings(findings, output.notes.style));
     }
   }
   output.document({ ok: failures.length === 0, files, findings: failures });

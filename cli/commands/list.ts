@@ -6,8 +6,8 @@ import type { Session } from '../session.js';
 import { listFields, renderList } from '../views/list.js';
 
 /** Shows the stack of payloads, and what is loaded beside it. */
-export async function run({ settings, output }: Session): Promise<number> {
-  const host = await openHost(await hostOf(settings));
+export async function run({ settings, output, streams }: Session): Promise<number> {
+  const host = await openHost(await hostOf(settings, streams));
   try {
     const snapshot = await host.port.observe();
     const { kind, spec } = host.port.host;

@@ -8,7 +8,6 @@ import type { Session } from '../session.js';
 import { usage } from '../settings.js';
 import { escapeText } from '../terminal/escape.js';
 import { renderTable } from '../terminal/table.js';
-import { renderFindings } from '../views/findings.js';
 
 /** Writes into a payload what it is made against: the image with the payloads of --on applied. */
 export async function run({ settings, output }: Session): Promise<number> {
@@ -54,7 +53,7 @@ export async function run({ settings, output }: Session): Promise<number> {
     ]);
     output.info(renderTable(cells, '  '));
   }
-  if (findings.length > 0) output.info(renderFindings(findings, style));
+  output.findings(findings);
   const { formatVersion, digestFormat, buildId, depends, hypervisor, on } = record;
   output.document({
     ok: true,

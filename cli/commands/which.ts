@@ -16,6 +16,7 @@ import { openImage, releaseOf } from '../images.js';
 import type { Session } from '../session.js';
 import type { Settings } from '../settings.js';
 import { escapeText } from '../terminal/escape.js';
+import type { Streams } from '../terminal/streams.js';
 import { renderWhich, whichFields } from '../views/which.js';
 
 /** A hypervisor with its payloads, and what was said to name it. */
@@ -31,13 +32,13 @@ interface Subject {
 }
 
 /** Says of symbols and addresses which code is meant, whose it is, and which code runs now. */
-export async function run({ settings, output }: Session): Promise<number> {
-  const subject = await subjectOf(settings);
+export async function run({ settings, output, streams }: Session): Promise<number> {
+  const subject = await subjectOf(settings, streams);
   const code = runningCode(readBaseCode(subject.image), subject.model);
   const answers = settings.words.map((word) => [word, effectiveCode(code, askedBy(word))] as const);
   const opaque = subject.opaque.map(nameText);
   const warn = (what: string, text: string) =>
-    process.stderr.write(`${output.noteStyle.warn(what)}: ${escapeText(text)}\n`);
+    output.notes.line(`${output.notes.style.warn(what)}: ${escapeText(text)}`);
   if (opaque.length > 0) {
     const names = opaque.join(', ');
     warn('not known', `What ${names} replaced is not known: name the files with --on`);
@@ -64,7 +65,7 @@ function isAboutPayload({ owner, history }: EffectiveCode): boolean {
 }
 
 /** With an image and no host named: the image with --on applied. Else the host as it is. */
-async function subjectOf(settings: Settings): Promise<Subject> {
+async function subjectOf(settings: Settings, streams: Streams): Promise<Subject> {
   const image = settings.image === null ? null : openImage(settings.image);
   const payloads = readPayloadInputs(readEveryPayloadFile(settings.on));
   if (image !== null && settings.host === null) {
@@ -72,7 +73,7 @@ async function subjectOf(settings: Settings): Promise<Subject> {
     const applied = modelWithApplied(model, payloads);
     return { image, model: applied, text: image.file, opaque: [], isPlaceComputed: false };
   }
-  const spec = await hostOf(settings);
+  const spec = await hostOf(settings, streams);
   const host = await openHost(spec, { image, release: releaseOf(settings.xen) });
   try {
     const copy = await host.preflightModel(await host.port.observe(), payloads);

@@ -2,25 +2,42 @@ import { createInterface } from 'node:readline/promises';
 import { XspliceError } from '../../core/findings/index.js';
 import type { Session } from '../session.js';
 import { usage } from '../settings.js';
+import { safeText } from './screen.js';
 
 /**
  * Asks before something is changed, unless --yes says so already. Fails with `declined` on any answer
- * but yes, Ctrl-C and Ctrl-D included, and with `usage` (64) where there is nobody to ask.
+ * but yes, Ctrl-C and Ctrl-D included, and with `usage` (64) where there is nobody to ask, or --quiet
+ * left out what the question is about. After Ctrl-Z and `fg` it asks again.
  */
-export async function confirm({ settings, output }: Session, question: string): Promise<void> {
+export async function confirm(
+  { settings, output, streams }: Session,
+  question: string,
+): Promise<void> {
   if (settings.yes) return;
-  if (!process.stdin.isTTY || !process.stderr.isTTY || output.json) {
+  const { stdin, stderr } = streams;
+  if (settings.quiet) {
+    throw usage(
+      'This would change the hypervisor, and with --quiet the question is not asked',
+      'Add --yes to do it, or leave out --quiet to see what it is.',
+    );
+  }
+  if (!stdin.isTTY || !stderr.isTTY || output.json) {
     throw usage(
       'This would change the hypervisor, and there is no terminal to ask at',
       'Add --yes to do it, or --dry-run to only see the plan.',
     );
   }
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  const terminal = createInterface({ input: stdin, output: stderr });
   try {
     const closed = new Promise<string>((resolve) => {
-      terminal.once('close', () => resolve('')).once('SIGINT', () => terminal.close());
+      terminal
+        .once('close', () => resolve(''))
+        .once('SIGINT', () => terminal.close())
+        // It comes back paused: nothing would be left to wait for.
+        .on('SIGCONT', () => terminal.prompt(true));
     });
-    const answer = await Promise.race([terminal.question(`${question} [y/N] `), closed]);
+    const asked = terminal.question(`${safeText(question)} [y/N] `);
+    const answer = await Promise.race([asked, closed]);
     if (/^y(es)?$/i.test(answer.trim())) return;
   } finally {
     terminal.close();

@@ -1,5 +1,9 @@
+import type { Finding } from '../../core/findings/index.js';
 import type { Settings } from '../settings.js';
+import { renderFindings } from '../views/findings.js';
 import { renderJson } from '../views/json.js';
+import { Screen } from './screen.js';
+import type { Streams } from './streams.js';
 import { createStyle, type Style } from './style.js';
 
 /** Version of every JSON document that the commands write. */
@@ -10,22 +14,29 @@ export class Output {
   readonly json: boolean;
   readonly quiet: boolean;
   readonly verbose: boolean;
-  /** For standard output. */
-  readonly style: Style;
-  /** For standard error. */
-  readonly noteStyle: Style;
+  /** Standard error. */
+  readonly notes: Screen;
+  readonly #data: Screen;
 
-  constructor(settings: Pick<Settings, 'json' | 'quiet' | 'verbose' | 'color'>) {
+  constructor(
+    settings: Pick<Settings, 'json' | 'quiet' | 'verbose' | 'color'>,
+    { stdout, stderr, env }: Pick<Streams, 'stdout' | 'stderr' | 'env'>,
+  ) {
     this.json = settings.json;
     this.quiet = settings.quiet;
     this.verbose = settings.verbose;
-    this.style = createStyle(process.stdout, settings.color);
-    this.noteStyle = createStyle(process.stderr, settings.color);
+    this.notes = new Screen(stderr, createStyle(stderr, settings.color, env));
+    this.#data = new Screen(stdout, createStyle(stdout, settings.color, env));
+  }
+
+  /** For standard output. */
+  get style(): Style {
+    return this.#data.style;
   }
 
   /** What the command was run for. Left out under --json, where the document says it. */
   data(text: string): void {
-    if (!this.json && text !== '') process.stdout.write(`${text}\n`);
+    if (!this.json && text !== '') this.#data.line(text);
   }
 
   /** What may be left out by --quiet. */
@@ -33,10 +44,14 @@ export class Output {
     if (!this.quiet) this.data(text);
   }
 
+  /** Of findings, --quiet leaves out the notes only. */
+  findings(found: readonly Finding[]): void {
+    const shown = this.quiet ? found.filter(({ severity }) => severity !== 'note') : found;
+    this.data(renderFindings(shown, this.style));
+  }
+
   /** The one document of --json; nothing without it. */
   document(fields: Readonly<Record<string, unknown>>): void {
-    if (this.json) {
-      process.stdout.write(`${renderJson({ formatVersion: FORMAT_VERSION, ...fields })}\n`);
-    }
+    if (this.json) this.#data.line(renderJson({ formatVersion: FORMAT_VERSION, ...fields }));
   }
 }

@@ -14,6 +14,7 @@ import {
   documentOf,
   embeddedHost,
   runCli,
+  startCli,
   TIMEOUT_MS,
   temporaryFolder,
 } from '../support/cli.js';
@@ -27,22 +28,22 @@ interface Row {
 
 type Host = readonly [string, string];
 
-function listed(host: Host): readonly Row[] {
-  const result = runCli(['list', ...host, '--json']);
+async function listed(host: Host): Promise<readonly Row[]> {
+  const result = await runCli(['list', ...host, '--json']);
   assert.equal(result.code, 0, result.stderr);
   return documentOf(result)['payloads'] as readonly Row[];
 }
 
 /** Names from the base up. */
-function stack(host: Host): readonly string[] {
-  return listed(host)
+async function stack(host: Host): Promise<readonly string[]> {
+  return (await listed(host))
     .filter(({ state }) => state === 'APPLIED')
     .sort((a, b) => (a.position ?? 0) - (b.position ?? 0))
     .map(({ name }) => name);
 }
 
-function succeed(...words: readonly string[]) {
-  const result = runCli(words);
+async function succeed(...words: readonly string[]) {
+  const result = await runCli(words);
   assert.equal(result.code, 0, result.stderr + result.stdout);
   return result;
 }
@@ -50,52 +51,52 @@ function succeed(...words: readonly string[]) {
 const NAMES = ['chain-01', 'chain-02', 'chain-03', 'chain-04', 'chain-05'];
 const shuffled = [2, 0, 4, 1, 3].flatMap((index) => CHAIN[index] ?? []);
 
-test('init says what it made, and asks before it replaces one', (t) => {
+test('init says what it made, and asks before it replaces one', async (t) => {
   const folder = join(temporaryFolder(t), 'new', 'host');
   const host = ['--host', `embedded:${folder}`];
   const words = ['init', '--image', DEMO_IMAGE, ...host];
-  const made = runCli(words);
+  const made = await runCli(words);
   assert.equal(made.code, 0, made.stderr);
   assert.match(made.stdout, /Created embedded:.*host · Xen 4\.17\.7-demo, build-id [0-9a-f]{12}/);
-  assert.equal(runCli(words).code, 64);
-  assert.equal(runCli([...words, '--yes']).code, 0);
-  assert.equal(runCli(['init', '--image', DEMO_IMAGE, '--host', 'xen']).code, 64);
-  assert.equal(runCli(['init', '--image', demo('hello'), ...host]).code, 1);
+  assert.equal((await runCli(words)).code, 64);
+  assert.equal((await runCli([...words, '--yes'])).code, 0);
+  assert.equal((await runCli(['init', '--image', DEMO_IMAGE, '--host', 'xen'])).code, 64);
+  assert.equal((await runCli(['init', '--image', demo('hello'), ...host])).code, 1);
 });
 
-test('a chain is applied in one go, listed, reverted in parts and to the base', (t) => {
-  const host = embeddedHost(t);
-  const applied = succeed('apply', ...shuffled, ...host, '--yes');
+test('a chain is applied in one go, listed, reverted in parts and to the base', async (t) => {
+  const host = await embeddedHost(t);
+  const applied = await succeed('apply', ...shuffled, ...host, '--yes');
   assert.match(applied.stdout, /Verdict {2}Xen 4\.17\.7-demo will accept each/);
   assert.match(applied.stdout, /Done: 10 steps in .* ms\. Applied now: chain-01, .*chain-05/);
-  assert.deepEqual(stack(host), NAMES);
+  assert.deepEqual(await stack(host), NAMES);
 
-  const again = succeed('apply', ...shuffled, ...host);
+  const again = await succeed('apply', ...shuffled, ...host);
   assert.match(again.stdout, /There is nothing to do/);
 
-  const table = succeed('list', ...host).stdout.split('\n');
+  const table = (await succeed('list', ...host)).stdout.split('\n');
   assert.match(table[0] ?? '', /^Host +embedded:/);
   assert.match(table[2] ?? '', /^5 +chain-05 +APPLIED +[0-9a-f]{12} +chain-04 +xen_extra_version/);
   assert.match(table[7] ?? '', /^0 +the hypervisor +Xen 4\.17\.7-demo +[0-9a-f]{12}/);
-  assert.match(succeed('list', ...host, '--verbose').stdout, /[0-9a-f]{40}/);
+  assert.match((await succeed('list', ...host, '--verbose')).stdout, /[0-9a-f]{40}/);
 
-  succeed('revert', ...host, '--yes');
-  assert.deepEqual(stack(host), NAMES.slice(0, 4));
-  succeed('revert', '--to', 'chain-02', ...host, '--yes');
-  assert.deepEqual(stack(host), NAMES.slice(0, 2));
-  succeed('apply', 'chain-03', ...host, '--yes');
-  assert.deepEqual(stack(host), NAMES.slice(0, 3));
-  succeed('revert', '--to', 'base', ...host, '--yes');
-  assert.deepEqual(stack(host), []);
-  assert.match(succeed('revert', ...host).stdout, /nothing to do/);
-  succeed('unload', ...NAMES, ...host, '--yes');
-  assert.deepEqual(listed(host), []);
+  await succeed('revert', ...host, '--yes');
+  assert.deepEqual(await stack(host), NAMES.slice(0, 4));
+  await succeed('revert', '--to', 'chain-02', ...host, '--yes');
+  assert.deepEqual(await stack(host), NAMES.slice(0, 2));
+  await succeed('apply', 'chain-03', ...host, '--yes');
+  assert.deepEqual(await stack(host), NAMES.slice(0, 3));
+  await succeed('revert', '--to', 'base', ...host, '--yes');
+  assert.deepEqual(await stack(host), []);
+  assert.match((await succeed('revert', ...host)).stdout, /nothing to do/);
+  await succeed('unload', ...NAMES, ...host, '--yes');
+  assert.deepEqual(await listed(host), []);
 });
 
-test('list --json has the fields of the contract', (t) => {
-  const host = embeddedHost(t);
-  succeed('load', demo('hello'), ...host, '--yes');
-  const document = documentOf(succeed('list', ...host, '--json'));
+test('list --json has the fields of the contract', async (t) => {
+  const host = await embeddedHost(t);
+  await succeed('load', demo('hello'), ...host, '--yes');
+  const document = documentOf(await succeed('list', ...host, '--json'));
   assert.equal(document['formatVersion'], 1);
   assert.equal(document['host'], host[1]);
   const { buildId, version } = document['hypervisor'] as Record<string, unknown>;
@@ -118,22 +119,22 @@ test('list --json has the fields of the contract', (t) => {
   ]);
 });
 
-test('number two alone is refused with both ids and what is needed first', (t) => {
-  const host = embeddedHost(t);
-  const { code, stderr } = runCli(['apply', demo('chain-02'), ...host, '--yes']);
+test('number two alone is refused with both ids and what is needed first', async (t) => {
+  const host = await embeddedHost(t);
+  const { code, stderr } = await runCli(['apply', demo('chain-02'), ...host, '--yes']);
   assert.equal(code, 1);
   assert.match(stderr, /chain-02\.livepatch builds on [0-9a-f]{40}, .* \([0-9a-f]{40}\)/);
   assert.match(stderr, /Apply the payload with the build-id [0-9a-f]{40} first/);
-  assert.deepEqual(listed(host), []);
+  assert.deepEqual(await listed(host), []);
 });
 
-test('what Xen would refuse is not tried: its reason, its errno, the fix, and nothing changed', (t) => {
-  const host = embeddedHost(t);
-  const human = runCli(['apply', demo('expect-wrong'), ...host, '--yes']);
+test('what Xen would refuse is not tried: its reason, its errno, the fix, and nothing changed', async (t) => {
+  const host = await embeddedHost(t);
+  const human = await runCli(['apply', demo('expect-wrong'), ...host, '--yes']);
   assert.equal(human.code, 1);
   assert.match(human.stderr, /EINVAL and prints "expect-wrong: expectations of xen_extra_version/);
   assert.match(human.stderr, /Nothing was changed/);
-  const json = runCli(['apply', demo('unknown-import'), ...host, '--yes', '--json']);
+  const json = await runCli(['apply', demo('unknown-import'), ...host, '--yes', '--json']);
   assert.equal(json.code, 1);
   const document = documentOf(json);
   assert.equal(document['ok'], false);
@@ -148,73 +149,79 @@ test('what Xen would refuse is not tried: its reason, its errno, the fix, and no
       ['apply', 'not-reached', null],
     ],
   );
-  assert.deepEqual(listed(host), []);
+  assert.deepEqual(await listed(host), []);
 });
 
-test('plan and --dry-run show and verify, and change nothing', (t) => {
-  const host = embeddedHost(t);
-  const plan = succeed('plan', ...shuffled, ...host);
+test('plan and --dry-run show and verify, and change nothing', async (t) => {
+  const host = await embeddedHost(t);
+  const plan = await succeed('plan', ...shuffled, ...host);
   assert.match(plan.stdout, /1 {2}upload, apply {2}chain-01 {2}builds on the hypervisor/);
   assert.match(plan.stdout, /5 {2}upload, apply {2}chain-05 {2}builds on chain-04/);
   assert.ok(plan.stdout.trim().split('\n').length <= 12, plan.stdout);
-  assert.equal(succeed('apply', ...shuffled, ...host, '--dry-run').stdout, plan.stdout);
-  const document = documentOf(succeed('plan', ...shuffled, ...host, '--json'));
+  assert.equal((await succeed('apply', ...shuffled, ...host, '--dry-run')).stdout, plan.stdout);
+  const document = documentOf(await succeed('plan', ...shuffled, ...host, '--json'));
   assert.equal(document['ok'], true);
   assert.equal(document['executed'], false);
   assert.equal((document['plan'] as { steps: unknown[] }).steps.length, 10);
-  assert.deepEqual(listed(host), []);
-  succeed('apply', demo('chain-01'), ...host, '--yes');
-  assert.match(succeed('plan', 'revert', '--to', 'base', ...host).stdout, /revert {2}chain-01/);
-  assert.match(succeed('plan', 'replace', demo('replace'), ...host).stdout, /upload, replace/);
-  assert.deepEqual(stack(host), ['chain-01']);
+  assert.deepEqual(await listed(host), []);
+  await succeed('apply', demo('chain-01'), ...host, '--yes');
+  assert.match(
+    (await succeed('plan', 'revert', '--to', 'base', ...host)).stdout,
+    /revert {2}chain-01/,
+  );
+  assert.match(
+    (await succeed('plan', 'replace', demo('replace'), ...host)).stdout,
+    /upload, replace/,
+  );
+  assert.deepEqual(await stack(host), ['chain-01']);
 });
 
-test('replace leaves one applied, and says that the others stay loaded', (t) => {
-  const host = embeddedHost(t);
-  succeed('apply', ...CHAIN, ...host, '--yes');
-  const { stdout } = succeed('replace', demo('replace'), ...host, '--yes');
+test('replace leaves one applied, and says that the others stay loaded', async (t) => {
+  const host = await embeddedHost(t);
+  await succeed('apply', ...CHAIN, ...host, '--yes');
+  const { stdout } = await succeed('replace', demo('replace'), ...host, '--yes');
   assert.match(stdout, /Reverted but still loaded afterwards: chain-01/);
-  assert.deepEqual(stack(host), ['replace']);
-  assert.equal(listed(host).length, 6);
+  assert.deepEqual(await stack(host), ['replace']);
+  assert.equal((await listed(host)).length, 6);
 });
 
-test('upload loads without applying; load does both', (t) => {
-  const host = embeddedHost(t);
-  succeed('upload', demo('hello'), ...host, '--yes');
+test('upload loads without applying; load does both', async (t) => {
+  const host = await embeddedHost(t);
+  await succeed('upload', demo('hello'), ...host, '--yes');
   assert.deepEqual(
-    listed(host).map(({ name, state }) => [name, state]),
+    (await listed(host)).map(({ name, state }) => [name, state]),
     [['hello', 'CHECKED']],
   );
-  succeed('load', demo('hello'), ...host, '--yes');
-  assert.deepEqual(stack(host), ['hello']);
-  assert.equal(runCli(['unload', 'hello', ...host, '--yes']).code, 1);
-  assert.equal(runCli(['load', ...CHAIN, ...host, '--yes']).code, 64);
+  await succeed('load', demo('hello'), ...host, '--yes');
+  assert.deepEqual(await stack(host), ['hello']);
+  assert.equal((await runCli(['unload', 'hello', ...host, '--yes'])).code, 1);
+  assert.equal((await runCli(['load', ...CHAIN, ...host, '--yes'])).code, 64);
 });
 
-test('a reverted payload with data of its own is marked, refused by name, and uploaded anew', (t) => {
-  const host = embeddedHost(t);
-  succeed('apply', demo('data'), ...host, '--yes');
-  succeed('revert', ...host, '--yes');
+test('a reverted payload with data of its own is marked, refused by name, and uploaded anew', async (t) => {
+  const host = await embeddedHost(t);
+  await succeed('apply', demo('data'), ...host, '--yes');
+  await succeed('revert', ...host, '--yes');
   assert.deepEqual(
-    listed(host).map(({ needsUpload }) => needsUpload),
+    (await listed(host)).map(({ needsUpload }) => needsUpload),
     [true],
   );
-  assert.match(succeed('list', ...host).stdout, /CHECKED, reverted: needs upload/);
-  const refused = runCli(['apply', 'data', ...host, '--yes']);
+  assert.match((await succeed('list', ...host)).stdout, /CHECKED, reverted: needs upload/);
+  const refused = await runCli(['apply', 'data', ...host, '--yes']);
   assert.equal(refused.code, 1);
   assert.match(refused.stderr, /can't revert as payload has \.data/);
-  const { stdout } = succeed('apply', demo('data'), ...host, '--yes');
+  const { stdout } = await succeed('apply', demo('data'), ...host, '--yes');
   assert.match(stdout, /unload, upload, apply/);
-  assert.deepEqual(stack(host), ['data']);
+  assert.deepEqual(await stack(host), ['data']);
 });
 
-test('without a terminal a change needs --yes; nothing to do needs none', (t) => {
-  const host = embeddedHost(t);
-  const { code, stdout, stderr } = runCli(['apply', demo('hello'), ...host]);
+test('without a terminal a change needs --yes; nothing to do needs none', async (t) => {
+  const host = await embeddedHost(t);
+  const { code, stdout, stderr } = await runCli(['apply', demo('hello'), ...host]);
   assert.equal(code, 64);
   assert.match(stdout, /Verdict/);
   assert.match(stderr, /Add --yes to do it, or --dry-run/);
-  assert.deepEqual(listed(host), []);
+  assert.deepEqual(await listed(host), []);
 });
 
 const hasScript = spawnSync('script', ['--version']).status === 0;
@@ -228,7 +235,7 @@ for (const [answer, code, expected] of [
   test(`on a terminal the answer ${JSON.stringify(answer)} counts`, {
     skip: hasScript ? false : 'no script(1)',
   }, async (t) => {
-    const host = embeddedHost(t);
+    const host = await embeddedHost(t);
     const words = [process.execPath, CLI, 'apply', demo('hello'), ...host];
     const command = words.map((word) => `'${word}'`).join(' ');
     const child = spawn('script', ['-qec', command, '/dev/null'], {
@@ -248,11 +255,11 @@ for (const [answer, code, expected] of [
     const [status] = await once(child, 'close');
     assert.ok(asked, stdout);
     assert.equal(status, code, stdout);
-    assert.deepEqual(stack(host), expected);
+    assert.deepEqual(await stack(host), expected);
   });
 }
 
-test('the host comes from --host or XSPLICE_HOST, is always told, and never the simulator by accident', (t) => {
+test('the host comes from --host or XSPLICE_HOST, is always told, and never the simulator by accident', async (t) => {
   const env = { XDG_STATE_HOME: temporaryFolder(t) };
   for (const words of [
     ['init', '--image', DEMO_IMAGE],
@@ -260,34 +267,34 @@ test('the host comes from --host or XSPLICE_HOST, is always told, and never the 
     ['apply', demo('hello'), '--yes', '--quiet'],
     ['which', 'xen_extra_version'],
   ]) {
-    const { code, stderr } = runCli(words, { env });
+    const { code, stderr } = await runCli(words, { env });
     assert.equal(code, 64, words.join(' '));
     assert.match(stderr, /mount -t xenfs.*--host embedded:DIR/);
   }
-  const other = embeddedHost(t)[1];
-  const byVariable = runCli(['list', '--json'], { env: { ...env, XSPLICE_HOST: other } });
+  const other = (await embeddedHost(t))[1];
+  const byVariable = await runCli(['list', '--json'], { env: { ...env, XSPLICE_HOST: other } });
   assert.equal(documentOf(byVariable)['host'], other);
-  assert.equal(runCli(['list', '--host', 'somewhere']).code, 64);
-  assert.equal(runCli(['list', '--host', 'embedded:']).code, 64);
+  assert.equal((await runCli(['list', '--host', 'somewhere'])).code, 64);
+  assert.equal((await runCli(['list', '--host', 'embedded:'])).code, 64);
 });
 
-test('a state that cannot be used is an error that says why', (t) => {
+test('a state that cannot be used is an error that says why', async (t) => {
   const folder = temporaryFolder(t);
   const file = join(folder, 'file');
   writeFileSync(file, '');
   const below = ['--host', `embedded:${join(file, 'below')}`];
-  const init = runCli(['init', '--image', DEMO_IMAGE, ...below]);
+  const init = await runCli(['init', '--image', DEMO_IMAGE, ...below]);
   assert.equal(init.code, 1);
   assert.match(init.stderr, /cannot be used: ENOTDIR/);
-  const list = runCli(['list', ...below]);
+  const list = await runCli(['list', ...below]);
   assert.equal(list.code, 1);
   assert.match(list.stderr, /There is no embedded hypervisor/);
 
-  const host = embeddedHost(t);
+  const host = await embeddedHost(t);
   const path = join(host[1].replace('embedded:', ''), 'hypervisor.json');
   const text = readFileSync(path, 'utf8');
   writeFileSync(path, text.replace(/"formatVersion":\d+/, '"formatVersion":99'));
-  const newer = runCli(['list', ...host, '--json']);
+  const newer = await runCli(['list', ...host, '--json']);
   assert.equal(newer.code, 1);
   const error = documentOf(newer)['error'] as Record<string, unknown>;
   assert.equal(error['code'], 'state-too-new');
@@ -298,23 +305,41 @@ test('a state that cannot be used is an error that says why', (t) => {
   );
 });
 
-test('a hypervisor in use is busy: exit code 2', (t) => {
-  const host = embeddedHost(t);
+test('a hypervisor in use is busy: exit code 2', async (t) => {
+  const host = await embeddedHost(t);
   writeFileSync(join(host[1].replace('embedded:', ''), 'lock'), String(process.pid));
-  const { code, stderr } = runCli(['apply', demo('hello'), ...host, '--yes']);
+  const { code, stderr } = await runCli(['apply', demo('hello'), ...host, '--yes']);
   assert.equal(code, 2, stderr);
   assert.match(stderr, new RegExp(`in use by process ${process.pid}`));
 });
 
-test('an interrupt is heard between two steps, and what was done is taken back', (t) => {
-  const host = embeddedHost(t);
-  const preload = `process.on('newListener', (name) => {
-    if (name === 'SIGINT') setImmediate(() => process.kill(process.pid, 'SIGINT'));
-  })`;
-  const { code, stdout, stderr } = runCli(['apply', ...CHAIN, ...host, '--yes'], {
-    nodeArguments: ['--import', `data:text/javascript,${encodeURIComponent(preload)}`],
+test('an interrupt is heard between two steps, and what was done is taken back', async (t) => {
+  const host = await embeddedHost(t);
+  for (const [signal, expected] of [
+    ['SIGINT', 130],
+    ['SIGHUP', 129],
+    ['SIGTERM', 143],
+  ] as const) {
+    // Again and again, until the end: the taking back must not be stopped either.
+    const preload = `process.on('newListener', (name) => {
+      if (name !== '${signal}') return;
+      const timer = setInterval(() => {
+        if (process.listenerCount('${signal}') > 0) process.kill(process.pid, '${signal}');
+        else clearInterval(timer);
+      }, 1);
+    })`;
+    const { code, stdout, stderr } = startCli(['apply', ...CHAIN, ...host, '--yes'], {
+      nodeArguments: ['--import', `data:text/javascript,${encodeURIComponent(preload)}`],
+    });
+    assert.equal(code, expected, stdout + stderr);
+    assert.match(stderr, /Interrupted: what was done is taken back, the host is as it was/);
+    assert.deepEqual(await listed(host), []);
+  }
+  const kept = await runCli(['apply', ...CHAIN, ...host, '--yes', '--keep-going'], {
+    onSignal: (listener) => {
+      listener('SIGHUP');
+      return () => undefined;
+    },
   });
-  assert.equal(code, 1, stdout + stderr);
-  assert.match(stderr, /Interrupted: what was done is taken back, the host is as it was/);
-  assert.deepEqual(listed(host), []);
+  assert.equal(kept.code, 1, 'not taken back: what was done stays');
 });

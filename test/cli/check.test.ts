@@ -36,8 +36,8 @@ function codesOf(document: Record<string, unknown>): readonly string[] {
   return document['findings'].map((finding: { code: string }) => finding.code);
 }
 
-test('a shuffled chain is put in order and accepted', () => {
-  const result = runCli(['check', ...shuffled, '--image', DEMO_IMAGE, '--json']);
+test('a shuffled chain is put in order and accepted', async () => {
+  const result = await runCli(['check', ...shuffled, '--image', DEMO_IMAGE, '--json']);
   assert.equal(result.code, 0, result.stderr);
   const document = documentOf(result);
   assert.equal(document['formatVersion'], 1);
@@ -59,29 +59,29 @@ test('a shuffled chain is put in order and accepted', () => {
     inChain.map(({ outcome, operation }) => [outcome, operation]),
     CHAIN.map(() => ['accepted', 'apply']),
   );
-  const human = runCli(['check', ...shuffled, '--image', DEMO_IMAGE]);
+  const human = await runCli(['check', ...shuffled, '--image', DEMO_IMAGE]);
   assert.match(human.stdout, /OK: one valid chain of 5 payloads; Xen 4\.17\.7 will accept each\./);
 });
 
-test('a missing link is a rejection that names the missing id', () => {
+test('a missing link is a rejection that names the missing id', async () => {
   const files = shuffled.filter((file) => !file.includes('chain-03'));
   const missing = idOf(demo('chain-03'));
-  const result = runCli(['check', ...files, '--image', DEMO_IMAGE]);
+  const result = await runCli(['check', ...files, '--image', DEMO_IMAGE]);
   assert.equal(result.code, 3);
   assert.match(result.stdout, new RegExp(`chain-04\\.livepatch builds on ${missing}`));
-  const document = documentOf(runCli(['check', ...files, '--image', DEMO_IMAGE, '--json']));
+  const document = documentOf(await runCli(['check', ...files, '--image', DEMO_IMAGE, '--json']));
   assert.equal(document['ok'], false);
   assert.deepEqual(codesOf(document), ['missing-parent']);
   assert.deepEqual(chainOf(document), CHAIN.slice(0, 2));
 });
 
-test('with a build-id only the chain is checked, and the output says so', () => {
-  const result = runCli(['check', ...shuffled, '--build-id', hypervisorId]);
+test('with a build-id only the chain is checked, and the output says so', async () => {
+  const result = await runCli(['check', ...shuffled, '--build-id', hypervisorId]);
   assert.equal(result.code, 0, result.stderr);
   assert.match(result.stdout, /Not verified: only the hypervisor's build-id was given/);
-  const json = runCli(['check', ...shuffled, '--build-id', hypervisorId, '--json']);
+  const json = await runCli(['check', ...shuffled, '--build-id', hypervisorId, '--json']);
   assert.equal(documentOf(json)['verdicts'], null);
-  const unknown = runCli(['check', ...shuffled, '--build-id', 'ab'.repeat(20), '--json']);
+  const unknown = await runCli(['check', ...shuffled, '--build-id', 'ab'.repeat(20), '--json']);
   assert.equal(unknown.code, 3);
   assert.ok(codesOf(documentOf(unknown)).includes('wrong-hypervisor'));
 });
@@ -97,8 +97,8 @@ const REFUSED = [
 ] as const;
 
 for (const [name, operation, errno, stage] of REFUSED) {
-  test(`${name} is refused with Xen's errno, stage and reason`, () => {
-    const result = runCli(['check', demo(name), '--image', DEMO_IMAGE, '--json']);
+  test(`${name} is refused with Xen's errno, stage and reason`, async () => {
+    const result = await runCli(['check', demo(name), '--image', DEMO_IMAGE, '--json']);
     assert.equal(result.code, 3, result.stderr);
     const document = documentOf(result);
     const [found] = document['verdicts'] as readonly { inChain: Record<string, unknown> }[];
@@ -111,18 +111,18 @@ for (const [name, operation, errno, stage] of REFUSED) {
   });
 }
 
-test('a directory stands for its payloads, in any depth of one', (t) => {
+test('a directory stands for its payloads, in any depth of one', async (t) => {
   const folder = temporaryFolder(t);
   for (const file of CHAIN) copyFileSync(file, join(folder, file.split('/').at(-1) ?? ''));
   writeFileSync(join(folder, 'README'), 'not a payload');
   mkdirSync(join(folder, 'below'));
   copyFileSync(demo('hello'), join(folder, 'below', 'hello.livepatch'));
-  const result = runCli(['check', folder, '--image', DEMO_IMAGE, '--json']);
+  const result = await runCli(['check', folder, '--image', DEMO_IMAGE, '--json']);
   assert.equal(result.code, 0, result.stderr);
   assert.equal(chainOf(documentOf(result)).length, 5);
 });
 
-test('bad files are rejections, each with its finding', (t) => {
+test('bad files are rejections, each with its finding', async (t) => {
   const folder = temporaryFolder(t);
   const hello = readFileSync(demo('hello'));
   const big = join(folder, 'big.livepatch');
@@ -139,7 +139,7 @@ test('bad files are rejections, each with its finding', (t) => {
   for (const [name, bytes, code] of cases) {
     const file = join(folder, name);
     if (bytes !== null) writeFileSync(file, bytes);
-    const result = runCli(['check', file, '--image', DEMO_IMAGE, '--json']);
+    const result = await runCli(['check', file, '--image', DEMO_IMAGE, '--json']);
     assert.equal(result.code, 3, `${name}: ${result.stderr}`);
     const document = documentOf(result);
     assert.deepEqual(codesOf(document), [code], name);
@@ -147,7 +147,7 @@ test('bad files are rejections, each with its finding', (t) => {
   }
 });
 
-test('an image without symbols still gives the chain, and says what could not be verified', (t) => {
+test('an image without symbols still gives the chain, and says what could not be verified', async (t) => {
   const file = join(temporaryFolder(t), 'stripped');
   const bytes = Buffer.from(readFileSync(DEMO_IMAGE));
   // .symtab turned into a section of a type that means nothing: the symbols are gone.
@@ -157,29 +157,29 @@ test('an image without symbols still gives the chain, and says what could not be
     if (bytes.readUInt32LE(type) === 2) bytes.writeUInt32LE(1, type);
   }
   writeFileSync(file, bytes);
-  const check = runCli(['check', ...shuffled, '--image', file]);
+  const check = await runCli(['check', ...shuffled, '--image', file]);
   assert.equal(check.code, 0, check.stderr);
   assert.match(check.stdout, /Not verified: .*stripped has no symbols/);
-  const init = runCli(['init', '--image', file, '--host', `embedded:${file}.d`]);
+  const init = await runCli(['init', '--image', file, '--host', `embedded:${file}.d`]);
   assert.equal(init.code, 1);
   assert.match(init.stderr, /has no symbols/);
 });
 
-test('the release can be named, and an unknown one is no guess', () => {
+test('the release can be named, and an unknown one is no guess', async () => {
   const words = ['check', demo('hello'), '--image', DEMO_IMAGE, '--json', '--xen'];
-  const known = runCli([...words, '4.20.1']);
+  const known = await runCli([...words, '4.20.1']);
   assert.deepEqual(documentOf(known)['hypervisor'], { buildId: hypervisorId, release: '4.20.1' });
-  const unknown = runCli([...words, '4.99']);
+  const unknown = await runCli([...words, '4.99']);
   assert.equal(unknown.code, 1);
   assert.match(unknown.stderr, /4\.12 to 4\.22/);
-  assert.equal(runCli([...words, 'new']).code, 64);
+  assert.equal((await runCli([...words, 'new'])).code, 64);
 });
 
-test('a file name cannot speak to the terminal', (t) => {
+test('a file name cannot speak to the terminal', async (t) => {
   const file = join(temporaryFolder(t), 'a\u001b[31mred\u202e\u009b.livepatch');
   copyFileSync(demo('hello'), file);
   for (const more of [[], ['--json'], ['--verbose']]) {
-    const { code, stdout, stderr } = runCli(['check', file, '--image', DEMO_IMAGE, ...more]);
+    const { code, stdout, stderr } = await runCli(['check', file, '--image', DEMO_IMAGE, ...more]);
     assert.equal(code, 0);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there.
     assert.doesNotMatch(stdout + stderr, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
@@ -190,9 +190,9 @@ test('a file name cannot speak to the terminal', (t) => {
   }
 });
 
-test('verdicts are those of an empty hypervisor; beside them, those in the chain', () => {
+test('verdicts are those of an empty hypervisor; beside them, those in the chain', async () => {
   const words = ['check', demo('expect-wrong'), demo('too-small'), '--image', DEMO_IMAGE, '--json'];
-  const { verdicts } = documentOf(runCli(words)) as {
+  const { verdicts } = documentOf(await runCli(words)) as {
     verdicts: {
       outcome: string;
       errno: number | null;
@@ -230,9 +230,9 @@ function threeFaults(context: TestContext): string {
   return file;
 }
 
-test('what is wrong behind the verdict is reported too, and marked as such', (context) => {
+test('what is wrong behind the verdict is reported too, and marked as such', async (context) => {
   const file = threeFaults(context);
-  const result = runCli(['check', file, '--image', DEMO_IMAGE, '--json']);
+  const result = await runCli(['check', file, '--image', DEMO_IMAGE, '--json']);
   assert.equal(result.code, 3);
   const { findings: all, verdicts } = documentOf(result) as {
     findings: Record<string, unknown>[];
@@ -263,7 +263,7 @@ test('what is wrong behind the verdict is reported too, and marked as such', (co
   const [verdict] = verdicts;
   assert.deepEqual([verdict?.['stage'], verdict?.['errno']], ['symbol-resolution', 2]);
   assert.deepEqual(verdict?.['log'], ['three: Unknown symbol: nowhere_fn']);
-  const { stdout } = runCli(['check', file, '--image', DEMO_IMAGE]);
+  const { stdout } = await runCli(['check', file, '--image', DEMO_IMAGE]);
   assert.match(
     stdout,
     /three\.livepatch: Xen would refuse the upload with ENOENT and prints "three: Unknown symbol: nowhere_fn" \[would-be-refused\]/,
@@ -275,16 +275,16 @@ test('what is wrong behind the verdict is reported too, and marked as such', (co
   assert.match(stdout, /Rejected: 3 errors/);
 });
 
-test('a payload that Xen takes and that kills the host later is warned of and explained', () => {
+test('a payload that Xen takes and that kills the host later is warned of and explained', async () => {
   const dangerous = join(DEMO, 'dangerous');
-  const plain = runCli(['check', dangerous, '--image', DEMO_IMAGE]);
+  const plain = await runCli(['check', dangerous, '--image', DEMO_IMAGE]);
   assert.equal(plain.code, 0);
   assert.match(plain.stdout, /warning .*\[nop-splits-instruction\]/);
   assert.doesNotMatch(plain.stdout, /arch_livepatch_apply/);
-  const explained = runCli(['check', dangerous, '--image', DEMO_IMAGE, '--explain']);
+  const explained = await runCli(['check', dangerous, '--image', DEMO_IMAGE, '--explain']);
   assert.match(explained.stdout, /where {2}arch_livepatch_apply/);
   const { findings } = documentOf(
-    runCli(['check', dangerous, '--image', DEMO_IMAGE, '--explain', '--json']),
+    await runCli(['check', dangerous, '--image', DEMO_IMAGE, '--explain', '--json']),
   ) as { findings: { code: string; explanation?: { since: string } }[] };
   const hazard = findings.find(({ code }) => code === 'nop-splits-instruction');
   assert.match(hazard?.explanation?.since ?? '', /4\.17\.6/);

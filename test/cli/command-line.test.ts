@@ -12,6 +12,7 @@ import {
   demo,
   documentOf,
   runCli,
+  startCli,
   temporaryFolder,
 } from '../support/cli.js';
 import { repositoryRoot } from '../support/repository.js';
@@ -36,12 +37,12 @@ const WRONG: readonly (readonly string[])[] = [
 ];
 
 for (const words of WRONG) {
-  test(`wrong usage: ${words.join(' ') || '(nothing)'}`, () => {
-    const { code, stdout, stderr } = runCli(words);
+  test(`wrong usage: ${words.join(' ') || '(nothing)'}`, async () => {
+    const { code, stdout, stderr } = await runCli(words);
     assert.equal(code, 64, stderr);
     assert.equal(stdout, '');
     assert.match(stderr, /^xsplice-ts: \S/);
-    const json = runCli([...words, '--json']);
+    const json = await runCli([...words, '--json']);
     assert.equal(json.code, 64);
     const document = documentOf(json);
     assert.equal(document['ok'], false);
@@ -50,15 +51,15 @@ for (const words of WRONG) {
   });
 }
 
-test('--version is that of the package, and --help names every command', () => {
+test('--version is that of the package, and --help names every command', async () => {
   const manifest = JSON.parse(readFileSync(join(repositoryRoot(), 'package.json'), 'utf8'));
-  assert.equal(runCli(['--version']).stdout.trim(), manifest.version);
-  const { code, stdout } = runCli(['--help']);
+  assert.equal((await runCli(['--version'])).stdout.trim(), manifest.version);
+  const { code, stdout } = await runCli(['--help']);
   assert.equal(code, 0);
   const commands = 'inspect check init list plan apply revert replace upload unload load';
   for (const name of commands.split(' ')) {
     assert.match(stdout, new RegExp(`xsplice-ts ${name}\\b`));
-    assert.equal(runCli([name, '--help']).code, 0);
+    assert.equal((await runCli([name, '--help'])).code, 0);
   }
 });
 
@@ -74,7 +75,7 @@ function modulesOf(folder: string, words: readonly string[]): readonly string[] 
     const { cache } = createRequire('/');
     process.on('exit', () => appendFileSync(${JSON.stringify(log)}, Object.keys(cache).join('\\n')));
   `;
-  const { code, stderr } = runCli(words, {
+  const { code, stderr } = startCli(words, {
     nodeArguments: ['--import', `data:text/javascript,${encodeURIComponent(preload)}`],
     env: { XSPLICE_TEST_IMPORTS: log },
   });
@@ -91,7 +92,9 @@ test('a command loads only what it needs', (t) => {
   assert.ok(version.some((url) => url.includes('/yargs/')));
   assert.deepEqual(
     version.filter(
-      (url) => url.startsWith(home) && !/cli\/(main|program|command-table|checks)\.js$/.test(url),
+      (url) =>
+        url.startsWith(home) &&
+        !/cli\/(main|program|command-table|checks|terminal\/signals)\.js$/.test(url),
     ),
     [],
   );
@@ -128,7 +131,7 @@ test('a reader that goes away is no error', async () => {
   assert.equal(code, 0);
 });
 
-test('what is no file is not waited for', (t) => {
+test('what is no file is not waited for', async (t) => {
   const folder = temporaryFolder(t);
   const fifo = join(folder, 'fifo.livepatch');
   assert.equal(spawnSync('mkfifo', [fifo]).status, 0);
@@ -142,25 +145,31 @@ test('what is no file is not waited for', (t) => {
     ['/proc/self/status', 'changed while it was read: it had 0 bytes, then 1'],
   ] as const;
   for (const [path, reason] of cases) {
-    const check = runCli(['check', path, '--image', DEMO_IMAGE]);
+    const check = await runCli(['check', path, '--image', DEMO_IMAGE]);
     assert.equal(check.code, 1, path);
     assert.ok(check.stderr.includes(`${path} ${reason}`), check.stderr);
-    const image = runCli(['init', '--image', path, '--host', `embedded:${join(folder, 'host')}`]);
+    const image = await runCli([
+      'init',
+      '--image',
+      path,
+      '--host',
+      `embedded:${join(folder, 'host')}`,
+    ]);
     assert.equal(image.code, 1, path);
     assert.ok(!existsSync(join(folder, 'host')));
   }
 });
 
-test('inspect shows payloads and images, and goes on after a bad file', (t) => {
+test('inspect shows payloads and images, and goes on after a bad file', async (t) => {
   const bad = join(temporaryFolder(t), 'bad.livepatch');
   writeFileSync(bad, 'no ELF');
-  const { code, stdout, stderr } = runCli(['inspect', bad, demo('metadata'), DEMO_IMAGE]);
+  const { code, stdout, stderr } = await runCli(['inspect', bad, demo('metadata'), DEMO_IMAGE]);
   assert.equal(code, 1);
   assert.match(stderr, /bad\.livepatch/);
   assert.match(stdout, /xen_extra_version {2}looked up by name/);
   assert.match(stdout, /license {2}MIT/);
   assert.match(stdout, /kind {6}xen-syms, x86-64/);
-  const document = documentOf(runCli(['inspect', demo('hook-apply'), DEMO_IMAGE, '--json']));
+  const document = documentOf(await runCli(['inspect', demo('hook-apply'), DEMO_IMAGE, '--json']));
   assert.equal(document['ok'], true);
   const [payload, image] = document['files'] as readonly Record<string, unknown>[];
   assert.deepEqual(payload?.['hooks'], [
@@ -170,13 +179,13 @@ test('inspect shows payloads and images, and goes on after a bad file', (t) => {
   assert.equal(image?.['version'], '4.17.7-demo');
 });
 
-test('colour is for terminals, or on demand, and never against NO_COLOR', () => {
+test('colour is for terminals, or on demand, and never against NO_COLOR', async () => {
   const words = ['inspect', demo('hello')];
   const escapeCharacter = String.fromCharCode(27);
-  const has = (env: NodeJS.ProcessEnv, more: readonly string[] = []) =>
-    runCli([...words, ...more], { env }).stdout.includes(escapeCharacter);
-  assert.equal(has({ NO_COLOR: '' }), false);
-  assert.equal(has({ NO_COLOR: '', FORCE_COLOR: '1' }), true);
-  assert.equal(has({ NO_COLOR: '1', FORCE_COLOR: '1' }), false);
-  assert.equal(has({ NO_COLOR: '', FORCE_COLOR: '1' }, ['--no-color']), false);
+  const has = async (env: NodeJS.ProcessEnv, more: readonly string[] = []) =>
+    (await runCli([...words, ...more], { env })).stdout.includes(escapeCharacter);
+  assert.equal(await has({ NO_COLOR: '' }), false);
+  assert.equal(await has({ NO_COLOR: '', FORCE_COLOR: '1' }), true);
+  assert.equal(await has({ NO_COLOR: '1', FORCE_COLOR: '1' }), false);
+  assert.equal(await has({ NO_COLOR: '', FORCE_COLOR: '1' }, ['--no-color']), false);
 });

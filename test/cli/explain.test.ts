@@ -11,28 +11,34 @@ function count(text: string, part: string): number {
 const stage = explain('functions');
 assert.ok(stage);
 
-test('check --explain says once how to mend a payload', () => {
+test('check --explain says once how to mend a payload', async () => {
   const file = demo('too-small');
-  const plain = runCli(['check', file, '--image', DEMO_IMAGE]);
+  const plain = await runCli(['check', file, '--image', DEMO_IMAGE]);
   assert.equal(count(plain.stdout, stage.mend), 1);
   assert.equal(count(plain.stdout, stage.what), 0);
-  const explained = runCli(['check', file, '--image', DEMO_IMAGE, '--explain']);
+  const explained = await runCli(['check', file, '--image', DEMO_IMAGE, '--explain']);
   assert.equal(count(explained.stdout, stage.mend), 1);
   assert.equal(count(explained.stdout, stage.what), 1);
 });
 
-test('a refused plan says it once as well', (context) => {
-  const host = embeddedHost(context);
-  const { code, stderr } = runCli(['apply', demo('too-small'), ...host, '--yes', '--explain']);
+test('a refused plan says it once as well', async (context) => {
+  const host = await embeddedHost(context);
+  const { code, stderr } = await runCli([
+    'apply',
+    demo('too-small'),
+    ...host,
+    '--yes',
+    '--explain',
+  ]);
   assert.equal(code, 1);
   assert.equal(count(stderr, stage.mend), 1);
   assert.equal(count(stderr, stage.what), 1);
 });
 
-test('check --explain says once what to do about a hazard', () => {
+test('check --explain says once what to do about a hazard', async () => {
   const hazard = explain('nop-splits-instruction');
   assert.ok(hazard);
-  const { stdout } = runCli([
+  const { stdout } = await runCli([
     'check',
     demo('dangerous/nop-misaligned'),
     '--image',
@@ -43,8 +49,8 @@ test('check --explain says once what to do about a hazard', () => {
   assert.equal(count(stdout, hazard.what), 1);
 });
 
-test('explain CODE prints all that is known of it, of a stage too', () => {
-  const { code, stdout } = runCli(['explain', 'state-locked', 'metadata']);
+test('explain CODE prints all that is known of it, of a stage too', async () => {
+  const { code, stdout } = await runCli(['explain', 'state-locked', 'metadata']);
   assert.equal(code, 0);
   const [busy = '', stageText = ''] = stdout.split('\n\n');
   const { title, what, mend } = CATALOGUE['state-locked'];
@@ -55,9 +61,9 @@ test('explain CODE prints all that is known of it, of a stage too', () => {
   assert.match(stageText, /^where {2}prepare_payload.*\nsince {2}4\.14\.\nmend /m);
 });
 
-test('explain alone lists every code and stage', () => {
+test('explain alone lists every code and stage', async () => {
   const names = [...Object.keys(CATALOGUE), ...Object.keys(STAGES)];
-  const { code, stdout } = runCli(['explain']);
+  const { code, stdout } = await runCli(['explain']);
   assert.equal(code, 0);
   const [head, ...lines] = stdout.trimEnd().split('\n');
   assert.match(head ?? '', /^CODE +KIND +MEANS$/);
@@ -65,7 +71,7 @@ test('explain alone lists every code and stage', () => {
     lines.map((line) => line.split(' ')[0]),
     names,
   );
-  const { entries } = documentOf(runCli(['explain', '--json']));
+  const { entries } = documentOf(await runCli(['explain', '--json']));
   assert.ok(Array.isArray(entries));
   assert.deepEqual(
     entries.map((entry) => entry.code),
@@ -73,9 +79,9 @@ test('explain alone lists every code and stage', () => {
   );
 });
 
-test('explain --json gives the exit code of what ends a command', () => {
+test('explain --json gives the exit code of what ends a command', async () => {
   const { ok, entries } = documentOf(
-    runCli(['explain', 'busy', 'refused', 'cumulative', 'metadata', '--json']),
+    await runCli(['explain', 'busy', 'refused', 'cumulative', 'metadata', '--json']),
   );
   assert.equal(ok, true);
   assert.ok(Array.isArray(entries));
@@ -90,13 +96,13 @@ test('explain --json gives the exit code of what ends a command', () => {
   );
 });
 
-test('an unknown code is wrong usage, and the nearest are named', () => {
-  const { code, stdout, stderr } = runCli(['explain', 'busy', 'bad-hok']);
+test('an unknown code is wrong usage, and the nearest are named', async () => {
+  const { code, stdout, stderr } = await runCli(['explain', 'busy', 'bad-hok']);
   assert.equal(code, 64);
   assert.equal(stdout, '');
   assert.match(stderr, /no code "bad-hok"\n.*payload-bad-hook/);
   for (const word of ['', 'toString', '\x1b[31m', 'x'.repeat(10_000)]) {
-    const answer = runCli(['explain', word, '--json']);
+    const answer = await runCli(['explain', word, '--json']);
     assert.equal(answer.code, 64, word);
     const { error } = documentOf(answer);
     assert.ok(typeof error === 'object' && error !== null && 'code' in error);

@@ -31,8 +31,8 @@ function copyOfHello(context: TestContext, mode = 0o640) {
   return { folder, file };
 }
 
-function record(code: number, ...words: readonly string[]) {
-  const result = runCli(['record', ...words, ...IMAGE]);
+async function record(code: number, ...words: readonly string[]) {
+  const result = await runCli(['record', ...words, ...IMAGE]);
   assert.equal(result.code, code, result.stderr + result.stdout);
   return result;
 }
@@ -41,13 +41,13 @@ function isRecorded(file: string): boolean {
   return readRecord(readPayload(readFileSync(file), file)).status === 'present';
 }
 
-test('record through links replaces what they lead to; they stay, and so does its mode', (t) => {
+test('record through links replaces what they lead to; they stay, and so does its mode', async (t) => {
   const { folder, file } = copyOfHello(t);
   const [link, linkToLink] = [join(folder, 'link'), join(folder, 'link-to-link')];
   symlinkSync('hello.livepatch', link);
   symlinkSync(link, linkToLink);
   const before = statSync(file);
-  record(0, linkToLink, '--yes');
+  await record(0, linkToLink, '--yes');
   assert.equal(readlinkSync(link), 'hello.livepatch');
   assert.equal(readlinkSync(linkToLink), link);
   assert.ok(isRecorded(file));
@@ -57,12 +57,12 @@ test('record through links replaces what they lead to; they stay, and so does it
   assert.deepEqual(readdirSync(folder).sort(), ['hello.livepatch', 'link', 'link-to-link']);
 });
 
-test('record into a link that leads nowhere makes what it leads to', (t) => {
+test('record into a link that leads nowhere makes what it leads to', async (t) => {
   const { folder, file } = copyOfHello(t);
   mkdirSync(join(folder, 'out'));
   const link = join(folder, 'link');
   symlinkSync('out/new.livepatch', link);
-  record(0, file, '--output', link);
+  await record(0, file, '--output', link);
   assert.equal(readlinkSync(link), 'out/new.livepatch');
   const made = join(folder, 'out', 'new.livepatch');
   assert.ok(isRecorded(made));
@@ -70,69 +70,80 @@ test('record into a link that leads nowhere makes what it leads to', (t) => {
   assert.deepEqual(readFileSync(file), ORIGINAL);
 });
 
-test('record replaces no file that is there unless that is said', (t) => {
+test('record replaces no file that is there unless that is said', async (t) => {
   const { folder, file } = copyOfHello(t);
   const other = join(folder, 'other');
   copyFileSync(demo('bye'), other);
   chmodSync(other, 0o604);
   for (const output of [file, other]) {
-    const { stderr } = record(64, file, '--output', output);
+    const { stderr } = await record(64, file, '--output', output);
     assert.match(stderr, /exists\n.*--yes/);
   }
   assert.deepEqual(readFileSync(file), ORIGINAL);
   assert.deepEqual(readFileSync(other), readFileSync(demo('bye')));
-  record(0, file, '--output', other, '--yes');
+  await record(0, file, '--output', other, '--yes');
   assert.ok(isRecorded(other));
   assert.equal(statSync(other).mode & 0o777, 0o604, 'its own');
-  record(0, file, '--output', file, '--yes');
+  await record(0, file, '--output', file, '--yes');
   assert.deepEqual(readFileSync(file), readFileSync(other));
 });
 
-test('record reads and writes regular files only', (t) => {
+test('record reads and writes regular files only', async (t) => {
   const { folder, file } = copyOfHello(t);
   const fifo = join(folder, 'fifo');
   const made = spawnSync('mkfifo', [fifo]);
   assert.equal(made.status, 0, String(made.stderr));
-  assert.match(record(1, fifo, '--yes').stderr, /fifo is a FIFO, expected a regular file/);
-  const intoFifo = record(1, file, '--output', fifo, '--yes');
+  assert.match((await record(1, fifo, '--yes')).stderr, /fifo is a FIFO, expected a regular file/);
+  const intoFifo = await record(1, file, '--output', fifo, '--yes');
   assert.match(intoFifo.stderr, /fifo is a FIFO, expected a regular file or none/);
   assert.ok(lstatSync(fifo).isFIFO());
-  const intoDevice = record(1, file, '--output', '/dev/null', '--yes');
+  const intoDevice = await record(1, file, '--output', '/dev/null', '--yes');
   assert.match(intoDevice.stderr, /\/dev\/null is a device/);
   assert.ok(lstatSync('/dev/null').isCharacterDevice());
   // A folder stands for the payload in it: there is no file to write back.
-  assert.match(record(1, folder, '--yes').stderr, /is a directory, expected a regular file/);
+  assert.match(
+    (await record(1, folder, '--yes')).stderr,
+    /is a directory, expected a regular file/,
+  );
   assert.deepEqual(readFileSync(file), ORIGINAL);
 });
 
-test('record leaves nothing behind where it cannot write', (t) => {
+test('record leaves nothing behind where it cannot write', async (t) => {
   const { file } = copyOfHello(t);
   // Not even root creates files there.
   const output = '/proc/self/recorded.livepatch';
-  const { stderr } = record(1, file, '--output', output);
+  const { stderr } = await record(1, file, '--output', output);
   assert.match(stderr, /recorded\.livepatch cannot be written: E[A-Z]+\n.*--output/);
   assert.equal(existsSync(output), false);
 });
 
-test('record replaces no read-only file', { skip: isRoot && 'root may write to any' }, (t) => {
+test('record replaces no read-only file', {
+  skip: isRoot && 'root may write to any',
+}, async (t) => {
   const { folder, file } = copyOfHello(t, 0o440);
-  assert.match(record(1, file, '--yes').stderr, /hello\.livepatch cannot be written: EACCES/);
+  assert.match(
+    (await record(1, file, '--yes')).stderr,
+    /hello\.livepatch cannot be written: EACCES/,
+  );
   chmodSync(file, 0o640);
   chmodSync(folder, 0o550);
-  assert.match(record(1, file, '--yes').stderr, /hello\.livepatch cannot be written: EACCES/);
+  assert.match(
+    (await record(1, file, '--yes')).stderr,
+    /hello\.livepatch cannot be written: EACCES/,
+  );
   chmodSync(folder, 0o750);
   assert.deepEqual(readFileSync(file), ORIGINAL);
   assert.deepEqual(readdirSync(folder), ['hello.livepatch']);
 });
 
-test('a payload of --on that is too large is refused, not left out', (t) => {
+test('a payload of --on that is too large is refused, not left out', async (t) => {
   const { folder, file } = copyOfHello(t);
   const large = join(folder, 'large.livepatch');
   writeFileSync(large, Buffer.alloc(3 * 1024 * 1024));
   const output = join(folder, 'out.livepatch');
-  const asked = runCli(['which', 'xen_extra_version', '--on', large, ...IMAGE]);
+  const asked = await runCli(['which', 'xen_extra_version', '--on', large, ...IMAGE]);
   assert.equal(asked.code, 1, asked.stderr + asked.stdout);
-  for (const { stderr } of [record(1, file, '--output', output, '--on', large), asked]) {
+  for (const { stderr } of [await record(1, file, '--output', output, '--on', large), asked]) {
     assert.match(
       stderr,
       /large\.livepatch: The file has 3145728 bytes; Xen takes .* at most 2097152/,

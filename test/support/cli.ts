@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { runProgram } from '../../cli/program.js';
+import type { OnSignal } from '../../cli/terminal/streams.js';
 import { repositoryRoot } from './repository.js';
+import { capturedStreams } from './streams.js';
 
 /** The CLI as built beside this file. */
 export const CLI = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
@@ -27,7 +30,12 @@ export interface CliResult {
 
 export interface CliOptions {
   readonly env?: NodeJS.ProcessEnv;
-  readonly cwd?: string;
+  /** How signals come; without it none does. */
+  readonly onSignal?: OnSignal;
+}
+
+export interface StartOptions {
+  readonly env?: NodeJS.ProcessEnv;
   readonly nodeArguments?: readonly string[];
 }
 
@@ -40,18 +48,30 @@ export function cliEnvironment(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv 
   return { ...rest, NO_COLOR: '1', ...more };
 }
 
-/** Runs the CLI without a terminal. */
-export function runCli(words: readonly string[], options: CliOptions = {}): CliResult {
+/** Runs the CLI in this process, without a terminal. */
+export async function runCli(
+  words: readonly string[],
+  { env, onSignal }: CliOptions = {},
+): Promise<CliResult> {
+  const { streams, stdout, stderr } = capturedStreams(cliEnvironment(env), onSignal);
+  const code = await runProgram(words, streams);
+  return { code, stdout: stdout(), stderr: stderr() };
+}
+
+/** Runs the CLI in a process of its own, where that is the matter. */
+export function startCli(
+  words: readonly string[],
+  { env, nodeArguments = [] }: StartOptions = {},
+): CliResult {
   const { status, stdout, stderr, error } = spawnSync(
     process.execPath,
-    [...(options.nodeArguments ?? []), CLI, ...words],
+    [...nodeArguments, CLI, ...words],
     {
       encoding: 'utf8',
       timeout: TIMEOUT_MS,
       maxBuffer: 64 * 1024 * 1024,
-      env: cliEnvironment(options.env),
+      env: cliEnvironment(env),
       input: '',
-      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     },
   );
   if (error) throw error;
@@ -66,9 +86,9 @@ export function temporaryFolder(context: TestContext): string {
 }
 
 /** A fresh embedded hypervisor from the demo image: the words that choose it. */
-export function embeddedHost(context: TestContext): readonly [string, string] {
+export async function embeddedHost(context: TestContext): Promise<readonly [string, string]> {
   const host = ['--host', `embedded:${join(temporaryFolder(context), 'host')}`] as const;
-  const { code, stderr } = runCli(['init', '--image', DEMO_IMAGE, ...host]);
+  const { code, stderr } = await runCli(['init', '--image', DEMO_IMAGE, ...host]);
   if (code !== 0) throw new Error(`init failed: ${stderr}`);
   return host;
 }

@@ -4,6 +4,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runProgram } from '../../../cli/program.js';
+import { capturedStreams } from '../../support/streams.js';
 import type { Dom0 } from './scenario.js';
 
 /** The program as it is shipped, beside this build. */
@@ -68,37 +69,17 @@ export async function startTo(status: number, ...args: readonly string[]): Promi
  */
 export async function runTo(status: number, ...args: readonly string[]): Promise<ProgramEnd> {
   const started = performance.now();
-  const [stdout, stderr] = [new Capture(process.stdout), new Capture(process.stderr)];
-  let got: number;
-  try {
-    got = await runProgram(args);
-  } finally {
-    stdout.end();
-    stderr.end();
-  }
+  const { streams, stdout, stderr } = capturedStreams({ ...process.env, NO_COLOR: '1' });
+  const got = await runProgram(args, streams);
   const elapsedMs = performance.now() - started;
-  const end = { status: got, signal: null, stdout: stdout.text, stderr: stderr.text, elapsedMs };
+  const end = {
+    status: got,
+    signal: null,
+    stdout: stdout(),
+    stderr: stderr(),
+    elapsedMs,
+  };
   return expectStatus(status, args, end);
-}
-
-/** Takes what is written to a stream, until its end. */
-class Capture {
-  readonly #stream: NodeJS.WriteStream;
-  readonly #write: NodeJS.WriteStream['write'];
-  text = '';
-
-  constructor(stream: NodeJS.WriteStream) {
-    this.#stream = stream;
-    this.#write = stream.write;
-    stream.write = (chunk: Uint8Array | string): boolean => {
-      this.text += typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('utf8');
-      return true;
-    };
-  }
-
-  end(): void {
-    this.#stream.write = this.#write;
-  }
 }
 
 function expectStatus(status: number, args: readonly string[], end: ProgramEnd): ProgramEnd {
