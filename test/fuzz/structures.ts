@@ -1,11 +1,11 @@
 import { preflightPlan } from '../../core/change/index.js';
-import { checkPayloads } from '../../core/check/index.js';
+import { check } from '../../core/check/index.js';
 import { XspliceError } from '../../core/findings/index.js';
 import { modelFromImage } from '../../core/host/index.js';
 import { snapshotOf } from '../../core/hypervisor/embedded/snapshot.js';
 import { parseDump } from '../../core/hypervisor/xen/dump.js';
 import { readImage } from '../../core/image/index.js';
-import { guardSetting, recordPayload } from '../../core/oldcode/index.js';
+import { codeContext, recordPayload } from '../../core/oldcode/index.js';
 import { contentsOf, inputFile, readPayload, readPayloadInputs } from '../../core/payload/index.js';
 import { planApply } from '../../core/stack/index.js';
 import { cpuMs } from '../support/cpu-time.js';
@@ -46,7 +46,7 @@ const EDGES = [
  */
 export async function fuzzStructures(seed: number, budgetMs: number): Promise<StructureReport> {
   const { image, model } = demoHypervisor();
-  const setting = guardSetting(image, model);
+  const setting = codeContext(image, model);
   const host = { kind: 'embedded', spec: 'embedded:fuzz' } as const;
   const snapshot = snapshotOf(model, '4.17.7');
   const buildId = model.buildId;
@@ -57,9 +57,9 @@ export async function fuzzStructures(seed: number, budgetMs: number): Promise<St
     ...committedFixtures().filter(({ bytes }) => bytes.length <= MAX_SEED_BYTES),
   ] as const;
   const questions: Readonly<Record<string, (bytes: Uint8Array) => unknown>> = {
-    check: (bytes) => checkPayloads([inputFile('a.livepatch', bytes)], target),
+    check: (bytes) => check([inputFile('a.livepatch', bytes)], target),
     guard: (bytes) =>
-      checkPayloads([inputFile('a.livepatch', bytes)], {
+      check([inputFile('a.livepatch', bytes)], {
         ...target,
         oldCode: { guard: 'both', setting },
       }),
