@@ -1,4 +1,5 @@
 import { runProgram } from '../../cli/program.js';
+import { capturedStreams } from '../support/streams.js';
 
 /** How a command ended that was run in this process. */
 export interface End {
@@ -7,24 +8,9 @@ export interface End {
   readonly stderr: string;
 }
 
-/** Runs a command without starting a process. One at a time: what is printed meanwhile is taken for its output. */
+/** Runs a command without starting a process. */
 export async function runHere(words: readonly string[]): Promise<End> {
-  const { stdout, stderr } = process;
-  const [writeOut, writeErr] = [stdout.write, stderr.write];
-  const text = { out: '', err: '' };
-  stdout.write = (chunk: Uint8Array | string): boolean => {
-    text.out += Buffer.from(chunk).toString('utf8');
-    return true;
-  };
-  stderr.write = (chunk: Uint8Array | string): boolean => {
-    text.err += Buffer.from(chunk).toString('utf8');
-    return true;
-  };
-  try {
-    const code = await runProgram(words);
-    return { code, stdout: text.out, stderr: text.err };
-  } finally {
-    stdout.write = writeOut;
-    stderr.write = writeErr;
-  }
+  const { streams, stdout, stderr } = capturedStreams(process.env);
+  const code = await runProgram(words, streams);
+  return { code, stdout: stdout(), stderr: stderr() };
 }

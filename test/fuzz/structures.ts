@@ -61,7 +61,7 @@ export async function fuzzStructures(seed: number, budgetMs: number): Promise<St
     guard: (bytes) =>
       check([inputFile('a.livepatch', bytes)], {
         ...target,
-        oldCode: { guard: 'both', setting },
+        oldCode: { guard: 'both', context: setting },
       }),
     record: (bytes) => recordPayload(setting, readPayload(bytes, 'a'), { expect: true }),
     plan: async (bytes) => {
