@@ -2,7 +2,7 @@ import { parseRelease, type XenRelease } from '../core/abi/release.js';
 import { type HypervisorImage, readImage } from '../core/image/index.js';
 import { KNOWN_MINORS } from '../core/verify/index.js';
 import { readImageFile } from './files.js';
-import { usage } from './settings.js';
+import { usage } from './usage.js';
 
 /** Reads a hypervisor image from disk. */
 export function openImage(file: string): HypervisorImage {

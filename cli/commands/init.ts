@@ -5,13 +5,14 @@ import { EXIT, XspliceError } from '../../core/findings/index.js';
 import { hostText, modelFromImage } from '../../core/host/index.js';
 import { createDiskStore } from '../../core/hypervisor/embedded/index.js';
 import { readImage } from '../../core/image/index.js';
+import { withExplanations } from '../explanations.js';
 import { readImageFile } from '../files.js';
 import { hostOf } from '../host.js';
 import { releaseOf } from '../images.js';
 import type { Session } from '../session.js';
-import { usage } from '../settings.js';
 import { confirm } from '../terminal/confirm.js';
 import { escapeText } from '../terminal/escape.js';
+import { usage } from '../usage.js';
 
 /** Creates an embedded hypervisor from an image. */
 export async function run(session: Session): Promise<number> {
@@ -45,7 +46,7 @@ export async function run(session: Session): Promise<number> {
     host: hostText(spec),
     hypervisor: { buildId: model.buildId, version },
     image: { file, kind: image.kind },
-    findings: image.findings,
+    findings: withExplanations(settings, image.findings),
   });
   return EXIT.done;
 }

@@ -86,6 +86,7 @@ export async function openHost(
     symbols = readXensyms(text);
     return symbols;
   });
+  if (image !== null) requireImage(image, (await store.read()).buildId);
   const port = new ModelPort({ kind: 'embedded', spec: hostText(spec) }, store);
   const preflightModel = async (): Promise<PreflightModel> => {
     const model = await store.read();
@@ -95,7 +96,7 @@ export async function openHost(
       unknown: [],
       opaque: [],
       symbols,
-      image: () => imageOf(store, model.buildId, image),
+      image: () => imageOf(store, image),
     };
   };
   return { port, preflightModel };
@@ -190,15 +191,8 @@ function requireImage({ file, buildIds }: HypervisorImage, expected: BuildId | n
 }
 
 /** The image of an embedded hypervisor: the one given, or else the one kept with its state. */
-async function imageOf(
-  store: DiskStore,
-  buildId: BuildId | null,
-  given: HypervisorImage | null,
-): Promise<HypervisorImage> {
-  if (given !== null) {
-    requireImage(given, buildId);
-    return given;
-  }
+async function imageOf(store: DiskStore, given: HypervisorImage | null): Promise<HypervisorImage> {
+  if (given !== null) return given;
   const kept = await store.image(MAX_IMAGE_SIZE);
   if (kept !== null) return readImage(kept.bytes, kept.file);
   throw new XspliceError(
