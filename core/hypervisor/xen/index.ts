@@ -28,7 +28,7 @@ export async function openXen(options: XenOptions = {}): Promise<XenPort> {
   await requireDom0(options.paths ?? HOST_PATHS);
   const handle = new XenHandle(openXenCall(options.library));
   try {
-    return new XenPort(handle, negotiate(handle), new LoadedRecord(options.recordPath));
+    return new XenPort(await negotiate(handle), new LoadedRecord(options.recordPath));
   } catch (error) {
     handle.close();
     throw error;
