@@ -57,7 +57,11 @@ function pause(milliseconds: number): Promise<void> {
 
 /** The hypervisor under this dom0. */
 export class XenPort implements HypervisorPort {
-  readonly host: HostDescription = { kind: 'xen', spec: 'xen' };
+  readonly host: HostDescription = {
+    spec: 'xen',
+    tellsReverted: false,
+    tellsPlaces: false,
+  };
   readonly #connection: XenConnection;
   readonly #ring: ConsoleRing;
   readonly #record: LoadedRecord | null;

@@ -6,6 +6,7 @@ import { after, describe, it } from 'node:test';
 import { XenHandle } from '../../../core/hypervisor/xen/handle.js';
 import { afterUnload, afterUpload, isCurrent } from '../../../core/hypervisor/xen/known.js';
 import { LoadedRecord } from '../../../core/hypervisor/xen/loaded-cache.js';
+import { localMachine } from '../../../core/hypervisor/xen/local-machine.js';
 import { negotiate } from '../../../core/hypervisor/xen/negotiate.js';
 import { XenPort } from '../../../core/hypervisor/xen/port.js';
 import { repositoryRoot } from '../../support/repository.js';
@@ -17,7 +18,7 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 
 async function portTo(xen: FakeXen, path: string): Promise<XenPort> {
   const handle = new XenHandle(xen);
-  return new XenPort(await negotiate(handle), new LoadedRecord(path));
+  return new XenPort(await negotiate(handle), new LoadedRecord(localMachine, path));
 }
 
 /** Two payloads that some tool has loaded. */
