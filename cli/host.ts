@@ -1,11 +1,13 @@
 import { XspliceError } from '../core/findings/index.js';
 import {
+  embeddedDirectory,
   type HostKnowledge,
   type HostSpec,
   isControlDomain,
   parseHostSpec,
 } from '../core/host/index.js';
-import { openImage, releaseOf } from './images.js';
+import { openImage } from '../core/inputs/index.js';
+import { releaseOf } from './release.js';
 import type { Settings } from './settings.js';
 import type { Streams } from './terminal/streams.js';
 import { usage } from './usage.js';
@@ -30,10 +32,10 @@ export async function hostOf(
 /** What --image and --xen tell of the hypervisor. Fails with `usage` where the hypervisor knows better. */
 export function hostKnowledge(
   { image, xen }: Pick<Settings, 'image' | 'xen'>,
-  { kind }: HostSpec,
+  spec: HostSpec,
 ): HostKnowledge {
   const release = releaseOf(xen);
-  if (kind === 'embedded' && release !== null) {
+  if (embeddedDirectory(spec) !== null && release !== null) {
     throw usage(
       '--xen would have no effect: an embedded hypervisor has the rules that it was created with',
       'Leave out --xen, or create another hypervisor with xsplice-ts init --xen.',

@@ -1,7 +1,7 @@
 import type { ChangeRequest } from '../core/change/index.js';
 import { XspliceError } from '../core/findings/index.js';
+import { exists, readEveryPayloadFile } from '../core/inputs/index.js';
 import { type PayloadInput, readPayloadInputs } from '../core/payload/index.js';
-import { exists, readEveryPayloadFile } from './files.js';
 import type { ChangeVerb } from './options/commands.js';
 import type { Settings } from './settings.js';
 import { usage } from './usage.js';

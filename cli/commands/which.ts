@@ -1,7 +1,13 @@
 import { nameText } from '../../core/abi/payload-name.js';
 import { EXIT, XspliceError } from '../../core/findings/index.js';
-import { hostText, modelFromImage, modelWithApplied, openHost } from '../../core/host/index.js';
+import {
+  embeddedDirectory,
+  modelFromImage,
+  modelWithApplied,
+  openHost,
+} from '../../core/host/index.js';
 import type { HypervisorImage } from '../../core/image/index.js';
+import { openImage, readEveryPayloadFile } from '../../core/inputs/index.js';
 import {
   type EffectiveCode,
   effectiveCode,
@@ -10,9 +16,8 @@ import {
 } from '../../core/oldcode/index.js';
 import { readPayloadInputs } from '../../core/payload/index.js';
 import type { Model } from '../../core/verify/index.js';
-import { readEveryPayloadFile } from '../files.js';
 import { hostKnowledge, hostOf } from '../host.js';
-import { openImage, releaseOf } from '../images.js';
+import { releaseOf } from '../release.js';
 import type { Session } from '../session.js';
 import type { Settings } from '../settings.js';
 import { escapeText } from '../terminal/escape.js';
@@ -75,7 +80,7 @@ async function subjectOf(settings: Settings, streams: Streams): Promise<Subject>
     return { image, model: applied, text: image.file, opaque: [], isPlaceComputed: false };
   }
   const spec = await hostOf(settings, streams);
-  if (spec.kind === 'embedded' && payloads.length > 0) {
+  if (embeddedDirectory(spec) !== null && payloads.length > 0) {
     throw usage(
       '--on would have no effect: an embedded hypervisor knows what it has applied',
       'Leave out --on, or ask about an image with --image and no --host.',
@@ -90,9 +95,8 @@ async function subjectOf(settings: Settings, streams: Streams): Promise<Subject>
       });
     }
     const { model, opaque } = copy;
-    // Xen tells names and order, an embedded hypervisor all.
-    const isPlaceComputed = spec.kind === 'xen';
-    return { image: await copy.image(), model, text: hostText(spec), opaque, isPlaceComputed };
+    const { spec: text, tellsPlaces } = host.port.host;
+    return { image: await copy.image(), model, text, opaque, isPlaceComputed: !tellsPlaces };
   } finally {
     await host.port.close();
   }
