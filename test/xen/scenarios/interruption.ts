@@ -1,13 +1,8 @@
 import assert from 'node:assert/strict';
-import {
-  contentsOf,
-  executePlan,
-  inputFile,
-  type ProgressEvent,
-  planApply,
-  readPayloadInputs,
-  XspliceError,
-} from '../../../core/index.js';
+import { executePlan, type ProgressEvent } from '../../../core/change/index.js';
+import { XspliceError } from '../../../core/findings/index.js';
+import { contentsOf, inputFile, readPayloadInputs } from '../../../core/payload/index.js';
+import { planApply } from '../../../core/stack/index.js';
 import { CHAIN } from '../chain-length.js';
 import {
   folderOf,
