@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, it, type TestContext } from 'node:test';
+import { parseArgs } from 'node:util';
+import type { RigHypervisor } from '../../rig/hypervisor.js';
+import { type Dom0, folderEntries } from '../../rig/initramfs.js';
+import { Machine, type MachineRequest } from '../../rig/machine.js';
+import { Machines } from '../../rig/measuring.js';
+import type { RigRelease } from '../../rig/releases.js';
+import { prepareFamily } from '../support/family.js';
+import { ALL_RELEASES, canRun, minutes, prepareReleases, releasesIn } from '../support/real-xen.js';
+import { APP_FOLDER, projectEntries } from '../support/under-test.js';
+import { prepareHazards } from './hazards/prepare.js';
+import { scenariosOf } from './index.js';
+import { type Report, reportIn } from './report.js';
+import { Family, type Scenario } from './scenario.js';
+
+const USAGE = `Boots real Xens under QEMU and runs the scenarios in their dom0.
+
+  npm run test:xen -- [--releases ${ALL_RELEASES}] [--only TEXT] [--machines N]
+
+--only takes the scenarios whose names hold TEXT; N machines run at once, one a release: 3.
+`;
+
+/** A scenario that takes longer hangs: the machine is set back. */
+const SCENARIO_LIMIT_MS = 300_000;
+/** Scenarios that fail are tried once more, so many; more than that is no accident. */
+const MOST_SECOND_TRIES = 4;
+
+/** Those that run scenarios now. */
+const machines = new Machines();
+
+/** A release with the payloads and the request of its machine. */
+interface Prepared {
+  readonly hypervisor: RigHypervisor;
+  readonly family: Family;
+  readonly request: MachineRequest;
+}
+
+async function prepare(hypervisor: RigHypervisor, dom0: Dom0): Promise<Prepared> {
+  const folder = await prepareFamily(hypervisor);
+  await prepareHazards(hypervisor, folder);
+  const agent = 'test/scenarios/agent.js';
+  const request: MachineRequest = {
+    hypervisor: hypervisor.image,
+    dom0,
+    files: [
+      ...projectEntries(agent),
+      ...folderEntries(folder, `${APP_FOLDER}/family`),
+      { path: `${APP_FOLDER}/xen.gz`, kind: 'file', bytes: readFileSync(hypervisor.image) },
+    ],
+    command: [
+      // Its output is no terminal for the commands that it runs.
+      `set -o pipefail; cd /${APP_FOLDER} && NO_COLOR=1 node dist/${agent}`,
+      `--release ${hypervisor.release.xen} --family /${APP_FOLDER}/family | cat`,
+    ].join(' '),
+  };
+  return { hypervisor, family: new Family(folder), request };
+}
+
+/** Runs a scenario. One that loses the machine fails with what was said last, and the machine is set back. */
+async function runOn(machine: Machine, { name, measures }: Scenario): Promise<Report> {
+  const started = performance.now();
+  if (measures === true) machines.begin(machine);
+  const answer = await machine.ask(name, SCENARIO_LIMIT_MS);
+  machines.end(machine);
+  const report = answer.kind === 'answered' ? reportIn(answer.lines) : null;
+  if (report !== null) return report;
+  const error = `the machine was lost (${machine.lastWords(answer)})`;
+  await machine.reset();
+  return { ms: performance.now() - started, error, notes: [] };
+}
+
+/**
+ * Runs all. What fails is tried once more on a machine that was set back: an emulated machine that is late, or
+ * one of its programs that dies, says nothing about what is tested. A note says what happened first.
+ */
+async function runAll(
+  machine: Machine,
+  scenarios: readonly Scenario[],
+): Promise<ReadonlyMap<string, Report>> {
+  const reports = new Map<string, Report>();
+  for (const scenario of scenarios) reports.set(scenario.name, await runOn(machine, scenario));
+  const failed = scenarios.filter(({ name }) => reports.get(name)?.error !== undefined);
+  for (const scenario of failed.slice(0, MOST_SECOND_TRIES)) {
+    await machine.reset();
+    const second = await runOn(machine, scenario);
+    if (second.error !== undefined) continue;
+    const first = reports.get(scenario.name)?.error ?? '';
+    const note = `it failed at first, and passed on a machine that was set back; the failure: ${first}`;
+    reports.set(scenario.name, { ...second, notes: [...second.notes, note] });
+  }
+  return reports;
+}
+
+/** Runs the scenarios and shows each as a subtest. */
+async function testRelease(
+  test: TestContext,
+  { hypervisor, family, request }: Prepared,
+  only: string,
+): Promise<void> {
+  const started = performance.now();
+  const scenarios = scenariosOf(only);
+  const whyNot = (scenario: Scenario) => scenario.notFor?.(hypervisor.release, family) ?? null;
+  const able = scenarios.filter((scenario) => whyNot(scenario) === null);
+  let reports: ReadonlyMap<string, Report> = new Map();
+  if (able.length > 0) {
+    const machine = await Machine.start(request);
+    machines.add(machine);
+    try {
+      test.diagnostic(`dom0 after ${seconds(machine.bootMs)}`);
+      reports = await runAll(machine, able);
+    } finally {
+      machines.remove(machine);
+      await machine.stop();
+    }
+  }
+  const all = minutes(performance.now() - started);
+  test.diagnostic(`Xen ${hypervisor.version}: ${able.length} scenarios in ${all}`);
+  for (const scenario of scenarios) {
+    await test.test(scenario.name, (context) => {
+      const why = whyNot(scenario);
+      if (why !== null) {
+        context.skip(why);
+        return;
+      }
+      const report = reports.get(scenario.name);
+      assert.ok(report, 'it did not run');
+      context.diagnostic(`took ${seconds(report.ms)}`);
+      for (const note of report.notes) context.diagnostic(note);
+      if (report.error !== undefined) throw new Error(report.error);
+    });
+  }
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}
+
+function main(): void {
+  const { values } = parseArgs({
+    options: {
+      releases: { type: 'string', default: ALL_RELEASES },
+      only: { type: 'string', default: '' },
+      // Each keeps one processor busy: dom0 has one CPU, and Xen's other one is idle but for a moment.
+      machines: { type: 'string', default: '3' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const releases = releasesIn(values.releases);
+  const isUsable = scenariosOf(values.only).length > 0 && /^[1-9]$/.test(values.machines);
+  if (values.help || releases === null || !isUsable) {
+    process.stderr.write(USAGE);
+    process.exitCode = values.help ? 0 : 64;
+    return;
+  }
+  if (!canRun()) return;
+  const preparing = prepareReleases(releases, prepare);
+  // Who awaits it shows how it failed.
+  preparing.catch(() => undefined);
+  describe('real Xen', { concurrency: Number(values.machines) }, () => {
+    for (const release of releases) {
+      it(`Xen ${release.xen}`, async (test) => {
+        await testRelease(test, preparedFor(await preparing, release), values.only);
+      });
+    }
+  });
+}
+
+function preparedFor(all: ReadonlyMap<RigRelease, Prepared>, release: RigRelease): Prepared {
+  const prepared = all.get(release);
+  assert.ok(prepared, `Xen ${release.xen} was not prepared`);
+  return prepared;
+}
+
+main();
