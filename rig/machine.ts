@@ -26,6 +26,9 @@ const LAST_WORDS_MS = 150;
 /** The result port is looked at this often. */
 const POLL_MS = 2;
 const SNAPSHOT = 'ready';
+/** A machine that was set back takes an empty line at once, or stalls; then it is set back again, so often. */
+const AWAKE_LIMIT_MS = 5000;
+const MOST_RESETS = 10;
 /** A boot takes eight seconds alone. */
 const BOOT_LIMIT_MS = 240_000;
 
@@ -108,6 +111,7 @@ export class Machine implements Pausable {
   #failure: string | null = null;
   #isPaused = false;
   #bootMs = 0;
+  #stalls = 0;
 
   private constructor(folder: string, qemu: ChildProcess) {
     this.#folder = folder;
@@ -174,13 +178,28 @@ export class Machine implements Pausable {
     return [what, ...answer.lines.slice(-20), ...tail].join('\n');
   }
 
-  /** Sets the machine back to the moment after its boot. */
+  /**
+   * Sets the machine back to the moment after its boot. One that stalls then, as emulated ones do now and then, is
+   * set back again.
+   *
+   * @throws Error when it stalls each time.
+   */
   async reset(): Promise<void> {
-    this.#console = '';
-    await this.#tell('stop');
-    await this.#tell(`loadvm ${SNAPSHOT}`);
-    this.#forget();
-    if (!this.#isPaused) await this.#tell('cont');
+    for (let count = 0; count < MOST_RESETS; count++) {
+      await this.#tell('stop');
+      await this.#tell(`loadvm ${SNAPSHOT}`);
+      if (!this.#isPaused) await this.#tell('cont');
+      const answer = await this.ask('', AWAKE_LIMIT_MS);
+      if (answer.kind === 'answered') return;
+      if (answer.kind === 'lost') throw new Error(this.lastWords(answer));
+      this.#stalls++;
+    }
+    throw new Error(`the machine stalled ${MOST_RESETS} times after it was set back`);
+  }
+
+  /** How often the machine stalled after it was set back. */
+  get stalls(): number {
+    return this.#stalls;
   }
 
   /** Makes it stand still: no time passes in it, and none of what `ask` waits. */

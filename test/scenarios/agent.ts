@@ -1,7 +1,7 @@
 /**
  * Runs in dom0 under the rig: each line is the name of a scenario, which is run and reported.
  *
- *   node agent.js --release 4.17 --family FOLDER
+ *   node agent.js --release 4.17 --family FOLDER [--all]
  */
 import { parseArgs } from 'node:util';
 import { XenHandle } from '../../core/hypervisor/xen/handle.js';
@@ -14,7 +14,11 @@ import { formatReport, type Report } from './report.js';
 import { Dom0, Family, type Scenario } from './scenario.js';
 
 const { values } = parseArgs({
-  options: { release: { type: 'string' }, family: { type: 'string' } },
+  options: {
+    release: { type: 'string' },
+    family: { type: 'string' },
+    all: { type: 'boolean', default: false },
+  },
 });
 const release = RIG_RELEASES.find(({ xen }) => xen === values.release);
 if (release === undefined || values.family === undefined) throw new Error('wrong usage');
@@ -23,6 +27,7 @@ const dom0 = new Dom0(
   new XenHandle(openXenCall()),
   release,
   new Family(values.family),
+  values.all ? 'whole' : 'share',
 );
 
 async function reportOf(scenario: Scenario): Promise<Report> {

@@ -99,7 +99,7 @@ function caseOf(family: Family, code: string): ReturnType<typeof readCases>[numb
   return found;
 }
 
-function perform(dom0: Dom0, operation: Operation): Promise<OperationResult> {
+export function perform(dom0: Dom0, operation: Operation): Promise<OperationResult> {
   const { name } = operation;
   switch (operation.verb) {
     case 'upload':

@@ -1,5 +1,7 @@
+import { AFTERMATH_SCENARIOS } from './aftermath.js';
 import { BASIC_SCENARIOS } from './basic.js';
 import { CLI_SCENARIOS } from './cli.js';
+import { DEADLY_SCENARIOS } from './deadly.js';
 import { HAZARD_SCENARIOS } from './hazards.js';
 import { HOOK_SCENARIOS } from './hooks.js';
 import { HOST_SCENARIOS } from './host.js';
@@ -11,6 +13,7 @@ import type { Scenario } from './scenario.js';
 import { SPEED_SCENARIOS } from './speed.js';
 import { STACK_SCENARIOS } from './stack.js';
 import { STOCK_SCENARIOS } from './stock.js';
+import { UNKNOWN_CODE_SCENARIOS } from './unknown-code.js';
 
 /** Those whose names hold a text, in the order in which they run. */
 export function scenariosOf(only: string): readonly Scenario[] {
@@ -24,9 +27,12 @@ const SCENARIOS: readonly Scenario[] = [
   ...HOOK_SCENARIOS,
   ...REFUSAL_SCENARIOS,
   ...HAZARD_SCENARIOS,
+  ...DEADLY_SCENARIOS,
   ...IDENTITY_SCENARIOS,
   ...CLI_SCENARIOS,
   ...OLD_CODE_SCENARIOS,
+  ...UNKNOWN_CODE_SCENARIOS,
+  ...AFTERMATH_SCENARIOS,
   ...INTERRUPTION_SCENARIOS,
   ...STOCK_SCENARIOS,
   ...SPEED_SCENARIOS,

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { constants } from 'node:os';
 import {
   contentsOf,
   executePlan,
@@ -17,12 +18,20 @@ import {
   type RunningProgram,
   runTo,
   start,
+  startTo,
   wordsOf,
 } from './program.js';
 import type { Dom0, Scenario } from './scenario.js';
 
 /** A run is interrupted once so many payloads of the chain are applied. */
 const MIDDLE = 2;
+/** Signals that ask the program to stop; SIGHUP is a broken ssh session. */
+const STOPPING = ['SIGINT', 'SIGHUP'] as const;
+/** So many are enough to be killed between them. */
+const KILLED_LENGTH = 4;
+/** How often it is killed, and how many managers run at once: as a part, and with --all. */
+const [FEWEST_MOMENTS, MOST_MOMENTS] = [3, 10];
+const [FEWEST_MANAGERS, MOST_MANAGERS] = [4, 20];
 /** Each takes ten milliseconds or more. To look is work for the only CPU of dom0, which the program needs. */
 const LOOK_EACH_MS = 25;
 /** So many of the chain are enough for a middle. */
@@ -64,18 +73,20 @@ async function planFor(dom0: Dom0, members: readonly string[]) {
 
 /** Work that does not go to its end, and managers that meet. */
 export const INTERRUPTION_SCENARIOS: readonly Scenario[] = [
-  {
-    name: 'interruption: SIGINT in the middle takes back what was done',
-    run: async (dom0) => {
-      const original = dom0.extraVersion();
-      const running = start('apply', chainFolder(dom0), ...PATIENT);
-      const end = await interrupt(dom0, running, 'SIGINT');
-      assert.equal(end.status, 1, wordsOf(end));
-      assert.match(end.stderr, /Interrupted: what was done is taken back/);
-      assert.deepEqual((await dom0.port.observe()).payloads, []);
-      assert.equal(dom0.extraVersion(), original);
-    },
-  },
+  ...STOPPING.map(
+    (signal): Scenario => ({
+      name: `interruption: ${signal} in the middle takes back what was done`,
+      run: async (dom0) => {
+        const original = dom0.extraVersion();
+        const running = start('apply', chainFolder(dom0), ...PATIENT);
+        const end = await interrupt(dom0, running, signal);
+        assert.equal(end.status, 128 + constants.signals[signal], wordsOf(end));
+        assert.match(end.stderr, /Interrupted: what was done is taken back/);
+        assert.deepEqual((await dom0.port.observe()).payloads, []);
+        assert.equal(dom0.extraVersion(), original);
+      },
+    }),
+  ),
   {
     name: 'interruption: after SIGKILL in the middle the next run continues, or cleans',
     run: async (dom0) => {
@@ -104,6 +115,59 @@ export const INTERRUPTION_SCENARIOS: readonly Scenario[] = [
         }
         await dom0.clear();
       }
+    },
+  },
+  {
+    name: 'interruption: killed at any moment, the next command finds a part of the chain and completes it',
+    run: async (dom0) => {
+      const names = MEMBERS.slice(0, KILLED_LENGTH);
+      const folder = folderOf(
+        dom0,
+        names.map((name) => [name, name]),
+      );
+      const { elapsedMs } = await startTo(0, 'apply', folder, ...PATIENT);
+      const moments = dom0.extent === 'whole' ? MOST_MOMENTS : FEWEST_MOMENTS;
+      const found: number[] = [];
+      for (let moment = 1; moment <= moments; moment++) {
+        await dom0.clear();
+        const running = start('apply', folder, ...PATIENT);
+        // What happens before the first hypercall, node's start, takes half of the time.
+        const afterMs = elapsedMs * (0.5 + (0.5 * moment) / moments);
+        const timer = setTimeout(() => running.process.kill('SIGKILL'), afterMs);
+        const end = await running.end;
+        clearTimeout(timer);
+        const left = await dom0.stack();
+        found.push(left.length);
+        assert.deepEqual(left, names.slice(0, left.length), wordsOf(end));
+        await runTo(0, 'apply', folder, ...PATIENT);
+        assert.deepEqual(await dom0.stack(), names);
+      }
+      dom0.notes.push(`applied when it was killed, of ${names.length}: ${found.join(' ')}`);
+    },
+  },
+  {
+    name: 'interruption: many managers at once leave one whole chain, and none is blocked',
+    run: async (dom0) => {
+      const names = MEMBERS.slice(0, KILLED_LENGTH);
+      const folder = folderOf(
+        dom0,
+        names.map((name) => [name, name]),
+      );
+      const count = dom0.extent === 'whole' ? MOST_MANAGERS : FEWEST_MANAGERS;
+      const ends = await Promise.all(
+        Array.from({ length: count }, () => start('apply', folder, ...PATIENT).end),
+      );
+      const words = ends.map(wordsOf).join('\n');
+      const statuses = ends.map(({ status }) => status);
+      assert.ok(statuses.includes(0), words);
+      assert.ok(
+        statuses.every((status) => status === 0 || status === 1 || status === 2),
+        words,
+      );
+      await runTo(0, 'apply', folder, ...PATIENT);
+      assert.deepEqual(await dom0.stack(), names, words);
+      const of = (wanted: number) => statuses.filter((status) => status === wanted).length;
+      dom0.notes.push(`${count} managers: ${of(0)} ended with 0, ${of(1)} with 1, ${of(2)} with 2`);
     },
   },
   {

@@ -17,13 +17,16 @@ import { Family, type Scenario } from './scenario.js';
 
 const USAGE = `Boots real Xens under QEMU and runs the scenarios in their dom0.
 
-  npm run test:xen -- [--releases ${ALL_RELEASES}] [--only TEXT] [--machines N]
+  npm run test:xen -- [--releases ${ALL_RELEASES}] [--only TEXT] [--all] [--machines N]
 
---only takes the scenarios whose names hold TEXT; N machines run at once, one a release: 3.
+--only takes the scenarios whose names hold TEXT; with --all those that repeat\nsomething, such as to kill a manager, do so more
+often. N machines run at once, one a release: 3.
 `;
 
 /** A scenario that takes longer hangs: the machine is set back. */
 const SCENARIO_LIMIT_MS = 300_000;
+/** Xen dies at once, or not. */
+const DEATH_LIMIT_MS = 60_000;
 /** Scenarios that fail are tried once more, so many; more than that is no accident. */
 const MOST_SECOND_TRIES = 4;
 
@@ -37,7 +40,7 @@ interface Prepared {
   readonly request: MachineRequest;
 }
 
-async function prepare(hypervisor: RigHypervisor, dom0: Dom0): Promise<Prepared> {
+async function prepare(hypervisor: RigHypervisor, dom0: Dom0, isAll: boolean): Promise<Prepared> {
   const folder = await prepareFamily(hypervisor);
   await prepareHazards(hypervisor, folder);
   const agent = 'test/scenarios/agent.js';
@@ -52,23 +55,30 @@ async function prepare(hypervisor: RigHypervisor, dom0: Dom0): Promise<Prepared>
     command: [
       // Its output is no terminal for the commands that it runs.
       `set -o pipefail; cd /${APP_FOLDER} && NO_COLOR=1 node dist/${agent}`,
-      `--release ${hypervisor.release.xen} --family /${APP_FOLDER}/family | cat`,
+      `--release ${hypervisor.release.xen} --family /${APP_FOLDER}/family ${isAll ? '--all' : ''} | cat`,
     ].join(' '),
   };
   return { hypervisor, family: new Family(folder), request };
 }
 
 /** Runs a scenario. One that loses the machine fails with what was said last, and the machine is set back. */
-async function runOn(machine: Machine, { name, measures }: Scenario): Promise<Report> {
+async function runOn(machine: Machine, { name, measures, dies }: Scenario): Promise<Report> {
   const started = performance.now();
   if (measures === true) machines.begin(machine);
-  const answer = await machine.ask(name, SCENARIO_LIMIT_MS);
+  const answer = await machine.ask(name, dies === true ? DEATH_LIMIT_MS : SCENARIO_LIMIT_MS);
   machines.end(machine);
   const report = answer.kind === 'answered' ? reportIn(answer.lines) : null;
-  if (report !== null) return report;
-  const error = `the machine was lost (${machine.lastWords(answer)})`;
+  if (report !== null && dies === undefined) return report;
+  const ms = performance.now() - started;
+  if (report !== null) return { error: `Xen lived:\n${answer.lines.join('\n')}`, ...report };
+  const words = machine.lastWords(answer);
+  const t0 = performance.now();
   await machine.reset();
-  return { ms: performance.now() - started, error, notes: [] };
+  console.error(name, answer.kind, 'reset', performance.now() - t0, machine.stalls);
+  if (answer.kind === 'died' && dies === true) {
+    return { ms, notes: [`Xen died: ${answer.reason}`, ...answer.lines] };
+  }
+  return { ms, error: `the machine was lost (${words})`, notes: [] };
 }
 
 /**
@@ -137,6 +147,7 @@ function main(): void {
     options: {
       releases: { type: 'string', default: ALL_RELEASES },
       only: { type: 'string', default: '' },
+      all: { type: 'boolean', default: false },
       // Each keeps one processor busy: dom0 has one CPU, and Xen's other one is idle but for a moment.
       machines: { type: 'string', default: '3' },
       help: { type: 'boolean', default: false },
@@ -150,7 +161,9 @@ function main(): void {
     return;
   }
   if (!canRun()) return;
-  const preparing = prepareReleases(releases, prepare);
+  const preparing = prepareReleases(releases, (hypervisor, dom0) =>
+    prepare(hypervisor, dom0, values.all),
+  );
   // Who awaits it shows how it failed.
   preparing.catch(() => undefined);
   describe('real Xen', { concurrency: Number(values.machines) }, () => {

@@ -17,7 +17,7 @@ import { PATIENT, runTo } from './program.js';
 import { type Dom0, needs, type Scenario } from './scenario.js';
 
 /** The image that was booted, beside the family in dom0. */
-const imageOf = (dom0: Dom0): string => join(dom0.family.folder, '..', 'xen.gz');
+export const imageOf = (dom0: Dom0): string => join(dom0.family.folder, '..', 'xen.gz');
 
 /** What a run that plans and executes says with --json, as far as it is looked at here. */
 interface Ran {

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatRc } from '../../core/abi/errno.js';
+import { encodeDebugKeys } from '../../core/abi/sysctl.js';
 import type { Action, ActionOptions, OperationResult } from '../../core/hypervisor/port.js';
 import type { LoadedPayload } from '../../core/hypervisor/snapshot.js';
 import type { XenHandle } from '../../core/hypervisor/xen/handle.js';
@@ -16,6 +17,8 @@ export interface Scenario {
   readonly name: string;
   /** Why it cannot run on this release, or null where it can. */
   readonly notFor?: (release: RigRelease, family: Family) => string | null;
+  /** Xen is to die while it runs. */
+  readonly dies?: true;
   /** It measures: no other machine may run meanwhile. */
   readonly measures?: true;
   readonly run: (dom0: Dom0) => Promise<void>;
@@ -74,16 +77,27 @@ export interface StockResult {
   readonly output: string;
 }
 
+/** How often a scenario repeats what it repeats: a share for everyday, or all of it. */
+export type Extent = 'share' | 'whole';
+
 /** What a scenario has at hand. */
 export class Dom0 {
   readonly port: XenPort;
   readonly release: RigRelease;
   readonly family: Family;
+  readonly extent: Extent;
   readonly notes: string[] = [];
   readonly #watch: XenHandle;
 
-  constructor(port: XenPort, watch: XenHandle, release: RigRelease, family: Family) {
+  constructor(
+    port: XenPort,
+    watch: XenHandle,
+    release: RigRelease,
+    family: Family,
+    extent: Extent,
+  ) {
     this.port = port;
+    this.extent = extent;
     this.#watch = watch;
     this.release = release;
     this.family = family;
@@ -92,6 +106,22 @@ export class Dom0 {
   /** What a visible payload changes: the hypervisor's extra version. */
   extraVersion(): string {
     return readFileSync('/sys/hypervisor/version/extra', 'latin1').replace(/\n$/, '');
+  }
+
+  /** Where a symbol of Xen lies, by its own table. */
+  async addressOf(name: string): Promise<bigint> {
+    const lines = readFileSync('/proc/xen/xensyms', 'latin1').split('\n');
+    const line = lines.find((text) => text.endsWith(` ${name}`));
+    assert.ok(line, `Xen has no ${name}`);
+    return BigInt(`0x${line.split(' ')[0]}`);
+  }
+
+  /** Has Xen run the handler of a debug key. What comes of it is not waited for. */
+  async press(key: string): Promise<void> {
+    const { interfaceVersion } = this.port;
+    const keys = this.#watch.argument(Buffer.from(key));
+    const { rc } = await this.#watch.sysctl(encodeDebugKeys(interfaceVersion, keys));
+    assert.equal(rc, 0);
   }
 
   /** How many payloads are applied at this moment: one hypercall, which disturbs nobody. */

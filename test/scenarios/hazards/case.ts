@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { HazardCode } from '../../../core/findings/index.js';
 import type { Operation } from '../../differential/sequences.js';
+import type { DeadlyStep } from './deadly.js';
 
 /** One operation, and what core/verify says that Xen answers. */
 export interface PredictedStep {
@@ -26,6 +27,15 @@ export interface HazardNotShown {
   readonly why: string;
 }
 
+/** A way to die of a hazard. */
+export interface DeadlyCase {
+  readonly name: string;
+  readonly code: HazardCode;
+  /** What core/hazards reports of the payload that is uploaded last. */
+  readonly reported: readonly HazardCode[];
+  readonly steps: readonly DeadlyStep[];
+}
+
 /** Folder of a payload family for the cases and their payloads. */
 const FOLDER = 'hazards';
 
@@ -45,4 +55,19 @@ export function casesPath(family: string): string {
 /** The cases that were prepared with a family. */
 export function readCases(family: string): readonly (HazardCase | HazardNotShown)[] {
   return JSON.parse(readFileSync(casesPath(family), 'utf8')) as (HazardCase | HazardNotShown)[];
+}
+
+export function deadlyPath(family: string): string {
+  return join(hazardFolder(family), 'deadly.json');
+}
+
+/** The deadly cases that were prepared with a family, or why one cannot be. */
+export function readDeadly(family: string): readonly (DeadlyCase | NotDeadly)[] {
+  return JSON.parse(readFileSync(deadlyPath(family), 'utf8')) as (DeadlyCase | NotDeadly)[];
+}
+
+/** Why this hypervisor does not die of it. */
+export interface NotDeadly {
+  readonly name: string;
+  readonly why: string;
 }

@@ -12,13 +12,18 @@ import { operate } from '../../differential/compare.js';
 import type { Operation } from '../../differential/sequences.js';
 import {
   casesPath,
+  type DeadlyCase,
+  deadlyPath,
   type HazardCase,
   type HazardNotShown,
   hazardFolder,
+  type NotDeadly,
   type PredictedStep,
   payloadPath,
 } from './case.js';
-import { type Ingredient, type Kitchen, RECIPES, type Recipe } from './recipes.js';
+import { DEADLY, type DeadlyStep } from './deadly.js';
+import type { Ingredient, Kitchen, Recipe } from './kitchen.js';
+import { RECIPES } from './recipes.js';
 
 /**
  * Makes the payloads that show each hazard on this hypervisor, and puts them, with what core/verify says
@@ -36,6 +41,40 @@ export async function prepareHazards(hypervisor: RigHypervisor, family: string):
     cases.push(await prepareCase(code, kitchen, family));
   }
   writeFileSync(casesPath(family), `${JSON.stringify(cases, null, 2)}\n`);
+  const deadly: (DeadlyCase | NotDeadly)[] = [];
+  for (const name of Object.keys(DEADLY)) deadly.push(await prepareDeadly(name, kitchen, family));
+  writeFileSync(deadlyPath(family), `${JSON.stringify(deadly, null, 2)}\n`);
+}
+
+async function prepareDeadly(
+  name: string,
+  kitchen: Kitchen,
+  family: string,
+): Promise<DeadlyCase | NotDeadly> {
+  const recipe = DEADLY[name]?.(kitchen) ?? 'there is no such recipe';
+  if (typeof recipe === 'string') return { name, why: recipe };
+  const contents = new Map<string, Uint8Array>();
+  const fileOf = (payload: string): string => `deadly-${name.replace(/\W/g, '-')}-${payload}`;
+  for (const [payload, ingredient] of Object.entries(recipe.payloads)) {
+    const bytes = bytesOf(ingredient, family);
+    if (bytes === null) return { name, why: 'the family has no payload for it' };
+    contents.set(payload, bytes);
+    writeFileSync(payloadPath(family, fileOf(payload)), bytes);
+  }
+  const isOperation = (step: DeadlyStep): step is Operation =>
+    step.verb !== 'press' && step.verb !== 'wait';
+  const operations = recipe.steps.filter(isOperation);
+  const last = operations.findLastIndex(({ verb }) => verb === 'upload');
+  const before = operations.slice(0, last + 1);
+  const model = before.reduce(
+    (current, operation) => operate(current, contents, operation).model,
+    kitchen.model,
+  );
+  const reported = await reportedCodes(model, kitchen, { before, intent: 'apply' }, contents);
+  const steps = recipe.steps.map((step) =>
+    step.verb === 'upload' ? { ...step, payload: fileOf(step.payload) } : step,
+  );
+  return { name, code: recipe.code, reported, steps };
 }
 
 async function prepareCase(
@@ -80,7 +119,7 @@ async function prepareCase(
 async function reportedCodes(
   model: Model,
   { symbols }: Kitchen,
-  { intent, before }: Recipe,
+  { intent, before }: Pick<Recipe, 'intent' | 'before'>,
   contents: ReadonlyMap<string, Uint8Array>,
 ): Promise<readonly HazardCode[]> {
   const last = before.findLast(({ verb }) => verb === 'upload');

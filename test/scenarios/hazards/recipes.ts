@@ -1,55 +1,32 @@
 import { hookSection } from '../../../core/abi/livepatch.js';
 import { STB, STT } from '../../../core/elf/index.js';
 import type { HazardCode } from '../../../core/findings/index.js';
-import type { SymbolTable, XenSymbol } from '../../../core/image/index.js';
-import type { Model } from '../../../core/verify/model.js';
-import { branchesInto, type Disassembler, type Instruction } from '../../../core/x86/index.js';
-import type { Operation } from '../../differential/sequences.js';
-import { buildIdNote } from '../../support/elf-builder.js';
+import { branchesInto } from '../../../core/x86/index.js';
 import {
-  buildPayload,
-  type FunctionSpec,
-  idBytes,
-  type PayloadSpec,
-} from '../../support/payload-builder.js';
-
-/** Where a payload comes from: the family, by name, or made here. */
-export type Ingredient = { readonly member: string } | { readonly bytes: Uint8Array };
-
-/** How to show a hazard: payloads, what is done with them, and when it is asked about the last upload. */
-export interface Recipe {
-  readonly payloads: Readonly<Record<string, Ingredient>>;
-  /** Up to the upload of the payload in question. */
-  readonly before: readonly Operation[];
-  readonly intent: 'apply' | 'replace';
-  /** What then may safely be done. */
-  readonly after: readonly Operation[];
-}
-
-/** What recipes are made from. */
-export interface Kitchen {
-  readonly symbols: SymbolTable;
-  readonly model: Model;
-  readonly disassembler: Disassembler;
-}
-
-/**
- * Functions that run only on a debug key that nobody presses here (common/keyhandler.c): whatever is
- * written over them does no harm.
- */
-const SHOW_HANDLERS = 'common/keyhandler.c#show_handlers';
-const TOGGLE_ALT_KEY = 'common/keyhandler.c#do_toggle_alt_key';
-const REBOOT_MACHINE = 'common/keyhandler.c#reboot_machine';
-/** LIVEPATCH_OPAQUE_SIZE: Xen writes no longer NOPs. */
-const MOST_NOP_BYTES = 31;
-const TRAMPOLINE_BYTES = 5;
-const EXPORT = 'xsplice_rig_export';
-
-const upload = (payload: string): Operation => ({ verb: 'upload', name: payload, payload });
-const apply = (name: string, nodeps = false): Operation => ({ verb: 'apply', name, nodeps });
-const revert = (name: string): Operation => ({ verb: 'revert', name });
-const replace = (name: string): Operation => ({ verb: 'replace', name });
-const unload = (name: string): Operation => ({ verb: 'unload', name });
+  applied,
+  apply,
+  codeOf,
+  EXPORT,
+  find,
+  functionOf,
+  functionsOf,
+  isStartOfNop,
+  type Kitchen,
+  life,
+  MOST_NOP_BYTES,
+  made,
+  offsetIn,
+  REBOOT_MACHINE,
+  type Recipe,
+  replace,
+  revert,
+  SHOW_HANDLERS,
+  TOGGLE_ALT_KEY,
+  TRAMPOLINE_BYTES,
+  unload,
+  upload,
+  uploaded,
+} from './kitchen.js';
 
 /**
  * A way to show each hazard on a hypervisor, or why there is none on this one. The payloads that are made
@@ -204,82 +181,3 @@ export const RECIPES: Readonly<Record<HazardCode, (kitchen: Kitchen) => Recipe |
     after: [replace('replace')],
   }),
 };
-
-/** Upload, apply, revert, unload. */
-function life(name: string): readonly Operation[] {
-  return [upload(name), apply(name), revert(name), unload(name)];
-}
-
-/** An entry with the size that its function really has. */
-function functionOf(kitchen: Kitchen, spec: Partial<FunctionSpec>): FunctionSpec {
-  const name = spec.name ?? SHOW_HANDLERS;
-  const { size } = find(kitchen, name);
-  return { name, ...(size > 0n ? { oldSize: Number(size) } : {}), ...spec };
-}
-
-/** A payload with one function, whose application does no harm. */
-function applied(kitchen: Kitchen, spec: Partial<FunctionSpec>): Recipe {
-  const payload = made(kitchen, 1, { functions: [functionOf(kitchen, spec)] });
-  const [first, ...after] = life('payload');
-  return { payloads: { payload }, before: first ? [first] : [], intent: 'apply', after };
-}
-
-/** A payload with one function that must not be applied. */
-function uploaded(kitchen: Kitchen, spec: Partial<FunctionSpec>): Recipe {
-  const payload = made(kitchen, 1, { functions: [functionOf(kitchen, spec)] });
-  return {
-    payloads: { payload },
-    before: [upload('payload')],
-    intent: 'apply',
-    after: [unload('payload')],
-  };
-}
-
-/** A payload for this hypervisor and on nothing else, with an id of its own. */
-function made({ model }: Kitchen, id: number, spec: PayloadSpec): Ingredient {
-  const hypervisor = buildIdNote(Buffer.from(model.buildId ?? '', 'hex'));
-  return {
-    bytes: buildPayload({
-      buildId: buildIdNote(idBytes(id)),
-      depends: hypervisor,
-      xenDepends: hypervisor,
-      ...spec,
-    }),
-  };
-}
-
-function find({ symbols }: Kitchen, name: string): XenSymbol {
-  const symbol = symbols.entries.find((entry) => entry.name === name);
-  if (symbol === undefined) throw new Error(`the hypervisor has no ${name}`);
-  return symbol;
-}
-
-function codeOf(kitchen: Kitchen, name: string): readonly Instruction[] {
-  return decode(kitchen, find(kitchen, name));
-}
-
-function decode({ model, disassembler }: Kitchen, symbol: XenSymbol): readonly Instruction[] {
-  const bytes = model.memory.read(symbol.address, Number(symbol.size));
-  return disassembler.decodeFunction(bytes, symbol.address);
-}
-
-function offsetIn(kitchen: Kitchen, { address }: Instruction): number {
-  return Number(address - find(kitchen, SHOW_HANDLERS).address);
-}
-
-/** Functions with a known size, with their code. */
-function* functionsOf(
-  kitchen: Kitchen,
-): Generator<{ readonly symbol: XenSymbol; readonly code: readonly Instruction[] }> {
-  for (const symbol of kitchen.symbols.entries) {
-    const isCode = symbol.type === 'T' || symbol.type === 't';
-    if (!isCode || symbol.size < 16n || symbol.size > 4096n) continue;
-    if (!kitchen.model.memory.isMapped(symbol.address)) continue;
-    yield { symbol, code: decode(kitchen, symbol) };
-  }
-}
-
-/** True where one of the NOPs that Xen writes may begin: a jump there is no hazard. */
-function isStartOfNop(start: bigint, end: bigint, target: bigint): boolean {
-  return (target - start) % 8n === 0n || target === end;
-}
