@@ -140,6 +140,21 @@ describe('imports', () => {
     assert.deepEqual(wrong, []);
   });
 
+  it('of the rig stay in the rig: it boots a Xen for whoever asks', () => {
+    const rig = filesBelow(join(root, 'rig'));
+    assert.ok(rig.length > 5, 'the rig is there');
+    const wrong = rig.flatMap((file) =>
+      importsOf(file, true)
+        .filter((to) => !to.startsWith(join(root, 'rig/')))
+        .map((to) => `${relative(root, file)} imports ${relative(root, to)}`),
+    );
+    assert.deepEqual(wrong, []);
+    const fromRig = ours
+      .filter((file) => importsOf(file, true).some((to) => to.startsWith(join(root, 'rig/'))))
+      .map((file) => relative(root, file));
+    assert.deepEqual(fromRig, [], 'the program boots no Xen');
+  });
+
   it('use every permission', () => {
     const used = new Set(
       ofCore.flatMap((file) =>
