@@ -20,6 +20,7 @@ export {
 export { nameText, payloadName, payloadNameFor } from './abi/payload-name.js';
 export { formatRelease, parseRelease, type XenRelease } from './abi/release.js';
 export {
+  type Acceptance,
   type ChangeOptions,
   type ChangeProposal,
   type ChangeReport,
@@ -33,12 +34,14 @@ export {
   type Prediction,
   type Preflight,
   type ProgressEvent,
+  parseAcceptance,
   preflightPlan,
   refusalOf,
   refusalUnverified,
   type StepReport,
 } from './change/index.js';
 export {
+  type CheckOptions,
   type CheckReport,
   type CheckTarget,
   check,
@@ -50,6 +53,7 @@ export {
   CATALOGUE,
   type CatalogueEntry,
   type Code,
+  type DangerCode,
   EXIT,
   type ExitCode,
   type Explanation,

@@ -41,7 +41,6 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   change: [
     'findings',
     'abi',
-    'image',
     'payload',
     'verify',
     'hazards',

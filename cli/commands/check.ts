@@ -1,5 +1,5 @@
 import { type BuildId, parseBuildId } from '../../core/abi/ids.js';
-import { type CheckTarget, check } from '../../core/check/index.js';
+import { type CheckTarget, check, isRejection } from '../../core/check/index.js';
 import { EXIT, explained, XspliceError } from '../../core/findings/index.js';
 import { modelFromImage } from '../../core/host/index.js';
 import type { HypervisorImage } from '../../core/image/index.js';
@@ -14,7 +14,7 @@ import { checkFields, renderCheck } from '../views/check.js';
 export async function run({ settings, output }: Session): Promise<number> {
   const target = targetOf(settings);
   const { inputs, findings } = readPayloadFiles(settings.words);
-  const checked = await check(inputs, target, findings);
+  const checked = await check(inputs, target, findings, { failOn: settings.failOn });
   const report = settings.explain ? { ...checked, findings: explained(checked.findings) } : checked;
   output.document(checkFields(report));
   if (output.quiet) {
@@ -23,9 +23,9 @@ export async function run({ settings, output }: Session): Promise<number> {
     output.data(renderCheck(report, output.style, output.verbose));
   }
   if (report.ok) return EXIT.done;
-  const errors = report.findings.filter(({ severity }) => severity === 'error');
+  const rejections = report.findings.filter((found) => isRejection(found, settings.failOn));
   // Nothing was rejected, but nothing is known either.
-  return errors.every(({ code }) => code === 'not-verified') ? EXIT.failed : EXIT.rejected;
+  return rejections.every(({ code }) => code === 'not-verified') ? EXIT.failed : EXIT.rejected;
 }
 
 function targetOf({ image: file, buildId, xen, check }: Settings): CheckTarget {

@@ -1,6 +1,8 @@
 export {
+  type CheckOptions,
   type CheckReport,
   type CheckTarget,
   check,
   type FileVerdict,
+  isRejection,
 } from './check.js';
