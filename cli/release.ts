@@ -1,13 +1,6 @@
 import { parseRelease, type XenRelease } from '../core/abi/release.js';
-import { type HypervisorImage, readImage } from '../core/image/index.js';
 import { KNOWN_MINORS } from '../core/verify/index.js';
-import { readImageFile } from './files.js';
 import { usage } from './settings.js';
-
-/** Reads a hypervisor image from disk. */
-export function openImage(file: string): HypervisorImage {
-  return readImage(readImageFile(file), file);
-}
 
 /** The release that --xen names, or null without it. Fails with `usage` on what is no release. */
 export function releaseOf(text: string | null): XenRelease | null {
