@@ -43,7 +43,6 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   change: [
     'findings',
     'abi',
-    'image',
     'payload',
     'verify',
     'hazards',
