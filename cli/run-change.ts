@@ -3,6 +3,7 @@ import {
   type ChangeReport,
   type ChangeRequest,
   change,
+  parseAcceptance,
 } from '../core/change/index.js';
 import { EXIT, explainedError } from '../core/findings/index.js';
 import { openHost } from '../core/host/index.js';
@@ -17,7 +18,7 @@ import { renderExecution } from './views/execution.js';
 import { failureFields, renderFailure } from './views/failure.js';
 import { guardFields, renderGuard } from './views/old-code.js';
 import { renderHost, renderPlan } from './views/plan.js';
-import { executionFields, planFields } from './views/plan-document.js';
+import { acceptedFields, executionFields, planFields } from './views/plan-document.js';
 
 /**
  * Every verb that changes something: shows what is going to be done, asks, shows what became of it. With
@@ -29,6 +30,7 @@ export async function runChange(
   request: ChangeRequest,
 ): Promise<number> {
   const { settings, output, streams } = session;
+  const accept = settings.accept.map(parseAcceptance);
   const waitNs = timeoutNs(settings);
   const spec = await hostOf(settings, streams);
   const host = await openHost(spec, hostKnowledge(settings, spec));
@@ -43,6 +45,7 @@ export async function runChange(
   };
   try {
     const report = await change(host, request, {
+      accept,
       dryRun,
       keepGoing: settings.keepGoing,
       timeoutNs: waitNs,
@@ -76,9 +79,9 @@ function endProgress(progress: Progress | null): void {
 /** The plan, or what a guard found that does not let it be made, and all findings. */
 function showProposal({ settings, output }: Session, proposal: ChangeProposal): void {
   const { style, verbose } = output;
-  const { host, snapshot, plan, verification, guard } = proposal;
+  const { host, snapshot, plan, verification, guard, accepted } = proposal;
   output.info(renderHost(host.spec, snapshot, style, verbose));
-  if (plan !== null) output.info(renderPlan(plan, verification, style, verbose));
+  if (plan !== null) output.info(renderPlan(plan, verification, accepted, style, verbose));
   if (guard !== null && (verbose || plan === null)) {
     output.info(renderGuard(guard, style, verbose));
   }
@@ -112,11 +115,11 @@ function showReport({ settings, output }: Session, dryRun: boolean, report: Chan
   return EXIT.done;
 }
 
-function documentFields({ host, snapshot, plan, verification, guard }: ChangeReport) {
+function documentFields({ host, snapshot, plan, verification, guard, accepted }: ChangeReport) {
   const { buildId, version } = snapshot.hypervisor;
   const about =
     plan === null
       ? { host: host.spec, hypervisor: { buildId, version } }
       : planFields(plan, snapshot, verification);
-  return { ...about, guard: guardFields(guard) };
+  return { ...about, guard: guardFields(guard), accepted: accepted.map(acceptedFields) };
 }

@@ -1,4 +1,10 @@
-import { type CheckTarget, check, targetOfBuildId, targetOfImage } from '../../core/check/index.js';
+import {
+  type CheckTarget,
+  check,
+  isRejection,
+  targetOfBuildId,
+  targetOfImage,
+} from '../../core/check/index.js';
 import { EXIT } from '../../core/findings/index.js';
 import { openImage, readPayloadFiles } from '../../core/inputs/index.js';
 import { withExplanations } from '../explanations.js';
@@ -12,7 +18,7 @@ import { checkFields, renderCheck } from '../views/check.js';
 export async function run({ settings, output }: Session): Promise<number> {
   const target = targetOf(settings);
   const { inputs, findings } = readPayloadFiles(settings.words);
-  const checked = await check(inputs, target, findings);
+  const checked = await check(inputs, target, findings, { failOn: settings.failOn });
   const report = { ...checked, findings: withExplanations(settings, checked.findings) };
   output.document(checkFields(report));
   if (output.quiet) {
@@ -21,9 +27,9 @@ export async function run({ settings, output }: Session): Promise<number> {
     output.data(renderCheck(report, output.style, output.verbose));
   }
   if (report.ok) return EXIT.done;
-  const errors = report.findings.filter(({ severity }) => severity === 'error');
+  const rejections = report.findings.filter((found) => isRejection(found, settings.failOn));
   // Nothing was rejected, but nothing is known either.
-  return errors.every(({ code }) => code === 'not-verified') ? EXIT.failed : EXIT.rejected;
+  return rejections.every(({ code }) => code === 'not-verified') ? EXIT.failed : EXIT.rejected;
 }
 
 function targetOf({ image: file, buildId, xen, check }: Settings): CheckTarget {

@@ -1,6 +1,6 @@
+import * as elf from '../../core/elf/index.js';
 import { EXIT, type Finding, XspliceError } from '../../core/findings/index.js';
 import { readImage } from '../../core/image/index.js';
-import { elf } from '../../core/index.js';
 import { readImageFile } from '../../core/inputs/index.js';
 import { findingsOf, readPayload } from '../../core/payload/index.js';
 import { withExplanations } from '../explanations.js';

@@ -70,6 +70,17 @@ export const OPTIONS = {
     help: 'What is to be on top: NAME, BUILD-ID, or base for the hypervisor',
     commands: ['plan', 'revert'],
   },
+  accept: {
+    value: 'CODE[=NAME]',
+    isMany: true,
+    help: 'Let a danger pass: CODE, or CODE=NAME where several payloads have it; may be repeated',
+    commands: ['plan', ...CHANGE_VERBS],
+  },
+  'fail-on': {
+    choices: ['error', 'warning', 'note'],
+    help: 'The least severe finding that is a rejection (exit code 3; the default: error)',
+    commands: ['check'],
+  },
   'dry-run': {
     alias: 'n',
     help: 'Show and verify the plan, change nothing',

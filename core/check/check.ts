@@ -1,6 +1,6 @@
 import type { BuildId } from '../abi/ids.js';
 import { formatRelease } from '../abi/release.js';
-import { type Finding, finding } from '../findings/index.js';
+import { type Finding, finding, type Severity } from '../findings/index.js';
 import { hazardsOf } from '../hazards/index.js';
 import { askGuard, type GuardAnswer, type GuardReport } from '../oldcode/index.js';
 import {
@@ -32,10 +32,25 @@ export interface FileVerdict extends XenAnswer {
   readonly inChain: XenAnswer | null;
 }
 
+/** How strict the answer is. */
+export interface CheckOptions {
+  /** The least severe finding that is a rejection; `error` by default. */
+  readonly failOn?: Severity;
+}
+
+const SEVERITIES: readonly Severity[] = ['error', 'warning', 'note'];
+
+/** True where a finding is severe enough to be a rejection. */
+export function isRejection({ severity }: Finding, failOn: Severity): boolean {
+  return SEVERITIES.indexOf(severity) <= SEVERITIES.indexOf(failOn);
+}
+
 /** The answer to: do these payloads form one valid chain on that hypervisor? */
 export interface CheckReport {
-  /** False if any finding is an error. */
+  /** False if any finding is as severe as what is a rejection. */
   readonly ok: boolean;
+  /** The least severe finding that is one. */
+  readonly failOn: Severity;
   readonly buildId: BuildId;
   /** The release whose rules gave the verdicts; null where there are none. */
   readonly release: string | null;
@@ -57,6 +72,7 @@ export async function check(
   inputs: readonly InputFile[],
   target: CheckTarget,
   more: readonly Finding[] = [],
+  { failOn = 'error' }: CheckOptions = {},
 ): Promise<CheckReport> {
   const read = readInputs(inputs);
   const unread = [...more, ...read.findings];
@@ -85,7 +101,8 @@ export async function check(
   const others = [...ofTarget(target), ...unread, ...(chain?.findings ?? []), ...refusals];
   const findings = [...others, ...guardFindings(guard, others), ...hazards];
   return {
-    ok: findings.every(({ severity }) => severity !== 'error'),
+    ok: !findings.some((found) => isRejection(found, failOn)),
+    failOn,
     buildId: target.buildId,
     release: target.model === null ? null : formatRelease(target.model.rules.release),
     chain: chain?.chain ?? [],

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { COMMAND_NAMES } from '../../cli/options/commands.js';
 import { optionsOf } from '../../cli/options/definitions.js';
-import { readImage } from '../../core/index.js';
+import { readImage } from '../../core/image/index.js';
 import {
   CLI,
   cliEnvironment,
