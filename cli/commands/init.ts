@@ -1,6 +1,7 @@
-import { stat } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { shortId } from '../../core/abi/ids.js';
+import { codeOf, reasonOf } from '../../core/files/index.js';
 import { EXIT, XspliceError } from '../../core/findings/index.js';
 import { hostText, modelFromImage } from '../../core/host/index.js';
 import { createDiskStore } from '../../core/hypervisor/embedded/index.js';
@@ -52,13 +53,17 @@ export async function run(session: Session): Promise<number> {
 
 async function holdsHypervisor(directory: string): Promise<boolean> {
   try {
-    await stat(join(directory, 'hypervisor.json'));
+    await lstat(join(directory, 'hypervisor.json'));
     return true;
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
-    if (code === 'ENOENT') return false;
-    throw new XspliceError('state-not-writable', `${directory} cannot be used: ${code}`, {
-      cause,
-    });
+    const code = codeOf(cause);
+    if (code === 'ENOENT' || code === 'ENOTDIR') return false;
+    throw new XspliceError(
+      'state-not-writable',
+      `${directory} cannot be used: ${reasonOf(cause)}`,
+      {
+        cause,
+      },
+    );
   }
 }

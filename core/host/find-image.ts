@@ -1,6 +1,7 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildId } from '../abi/ids.js';
+import { readRegular } from '../files/index.js';
 import { type HypervisorImage, MAX_IMAGE_SIZE, readImage } from '../image/index.js';
 
 /**
@@ -36,8 +37,8 @@ export async function findImage(
 
 async function tryImage(file: string): Promise<HypervisorImage | null> {
   try {
-    const { size } = await stat(file);
-    return size > MAX_IMAGE_SIZE ? null : readImage(await readFile(file), file);
+    const bytes = await readRegular(file, MAX_IMAGE_SIZE);
+    return bytes === null ? null : readImage(bytes, file);
   } catch {
     return null;
   }

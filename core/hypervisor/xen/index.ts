@@ -4,6 +4,7 @@ import { openXenCall } from './library.js';
 import { LoadedRecord } from './loaded-cache.js';
 import { negotiate } from './negotiate.js';
 import { XenPort } from './port.js';
+import { RUN_FOLDER } from './run-files.js';
 
 export { isDom0, readRunningSymbols } from './host.js';
 export { XenPort } from './port.js';
@@ -15,6 +16,8 @@ export interface XenOptions {
   readonly library?: string;
   /** Where ids of loaded payloads are kept between runs; default below /run. */
   readonly recordPath?: string;
+  /** Where the lock is taken; default below /run. */
+  readonly lockFolder?: string;
 }
 
 /**
@@ -28,7 +31,12 @@ export async function openXen(options: XenOptions = {}): Promise<XenPort> {
   await requireDom0(options.paths ?? HOST_PATHS);
   const handle = new XenHandle(openXenCall(options.library));
   try {
-    return new XenPort(handle, negotiate(handle), new LoadedRecord(options.recordPath));
+    return new XenPort(
+      handle,
+      negotiate(handle),
+      new LoadedRecord(options.recordPath),
+      options.lockFolder ?? RUN_FOLDER,
+    );
   } catch (error) {
     handle.close();
     throw error;

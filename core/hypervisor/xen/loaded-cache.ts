@@ -1,10 +1,6 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { type BuildId, parseBuildId } from '../../abi/ids.js';
 import type { Known, KnownPayload } from './known.js';
-
-/** /run is emptied at each boot, as Xen's list is. */
-export const RECORD_PATH = '/run/xsplice-ts/loaded.json';
+import { RECORD_PATH, readRunFile, writeRunFile } from './run-files.js';
 
 const FORMAT_VERSION = 1;
 
@@ -22,23 +18,18 @@ export class LoadedRecord {
 
   /** Null where there is none, where it is damaged, or of another hypervisor. */
   async read(hypervisor: BuildId | null): Promise<Known | null> {
+    const value = await readRunFile(this.#path);
     try {
-      return parse(JSON.parse(await readFile(this.#path, 'utf8')), hypervisor);
+      return parse(value, hypervisor);
     } catch {
+      // What is no build-id.
       return null;
     }
   }
 
-  /** Does nothing where it cannot be written. */
-  async write(hypervisor: BuildId | null, known: Known): Promise<void> {
-    const text = JSON.stringify({ formatVersion: FORMAT_VERSION, hypervisor, ...known });
-    try {
-      await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
-      await writeFile(`${this.#path}.${process.pid}`, text, { mode: 0o600 });
-      await rename(`${this.#path}.${process.pid}`, this.#path);
-    } catch {
-      // The next run reads the ids back from Xen.
-    }
+  /** Where it cannot be written, the next run reads the ids back from Xen. */
+  write(hypervisor: BuildId | null, known: Known): Promise<void> {
+    return writeRunFile(this.#path, { formatVersion: FORMAT_VERSION, hypervisor, ...known });
   }
 }
 

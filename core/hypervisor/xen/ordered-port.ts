@@ -1,5 +1,3 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import type { BuildId } from '../../abi/ids.js';
 import {
   type Action,
@@ -10,9 +8,7 @@ import {
   succeeded,
 } from '../port.js';
 import { type Snapshot, stackOf } from '../snapshot.js';
-
-/** /run is emptied at each boot, as Xen's list is. */
-export const ORDER_PATH = '/run/xsplice-ts/order.json';
+import { ORDER_PATH, readRunFile, writeRunFile } from './run-files.js';
 
 /**
  * A port that knows the order of application where ids do not tell it, because something was applied
@@ -73,36 +69,27 @@ export class OrderedPort implements HypervisorPort {
     return result;
   }
 
+  exclusive<T>(run: () => Promise<T>): Promise<T> {
+    return this.#port.exclusive(run);
+  }
+
   close(): Promise<void> {
     return this.#port.close();
   }
 
   /** Null where there is none, where it is damaged, or of another hypervisor. */
   async #read(): Promise<readonly string[] | null> {
-    try {
-      const value: unknown = JSON.parse(await readFile(this.#path, 'utf8'));
-      if (typeof value !== 'object' || value === null) return null;
-      const { hypervisor, order } = value as Readonly<Record<string, unknown>>;
-      const isOurs = hypervisor === this.#hypervisor && Array.isArray(order);
-      if (!isOurs || !order.every((name) => typeof name === 'string')) return null;
-      return new Set(order).size === order.length ? order : null;
-    } catch {
-      return null;
-    }
+    const value = await readRunFile(this.#path);
+    if (typeof value !== 'object' || value === null) return null;
+    const { hypervisor, order } = value as Readonly<Record<string, unknown>>;
+    const isOurs = hypervisor === this.#hypervisor && Array.isArray(order);
+    if (!isOurs || !order.every((name) => typeof name === 'string')) return null;
+    return new Set(order).size === order.length ? order : null;
   }
 
-  /** Does nothing where it cannot be written: the order is then not known to the next run. */
-  async #write(order: readonly string[]): Promise<void> {
-    const draft = `${this.#path}.${process.pid}`;
-    try {
-      await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
-      await writeFile(draft, JSON.stringify({ hypervisor: this.#hypervisor, order }), {
-        mode: 0o600,
-      });
-      await rename(draft, this.#path);
-    } catch {
-      // Without it the ids alone tell the order.
-    }
+  /** Where it cannot be written, the ids alone tell the order to the next run. */
+  #write(order: readonly string[]): Promise<void> {
+    return writeRunFile(this.#path, { hypervisor: this.#hypervisor, order });
   }
 }
 

@@ -12,6 +12,7 @@ import {
   type InterfaceVersion,
   type PayloadStatus,
 } from '../../abi/sysctl.js';
+import { makeTrusted, reasonOf, withLock } from '../../files/index.js';
 import { XspliceError } from '../../findings/index.js';
 import type {
   Action,
@@ -63,16 +64,19 @@ export class XenPort implements HypervisorPort {
   readonly #handle: XenHandle;
   readonly #ring: ConsoleRing;
   readonly #record: LoadedRecord | null;
+  readonly #lockFolder: string | null;
   /** Null until the payloads were looked at, and where not all of them are known. */
   #known: Known | null = null;
 
-  /** Without a record, ids are always read back from Xen. */
+  /** Without a record, ids are always read back from Xen; without a folder for the lock, there is none. */
   constructor(
     handle: XenHandle,
     interfaceVersion: InterfaceVersion,
     record: LoadedRecord | null = null,
+    lockFolder: string | null = null,
   ) {
     this.#record = record;
+    this.#lockFolder = lockFolder;
     this.#handle = handle;
     this.interfaceVersion = interfaceVersion;
     this.#ring = new ConsoleRing(handle, interfaceVersion);
@@ -206,6 +210,17 @@ export class XenPort implements HypervisorPort {
       if (hypercallRc === 0 && action !== 'UNLOAD') await waitForLastWords(log, name);
       return { hypercallRc, payloadRc: after?.rc ?? null };
     });
+  }
+
+  async exclusive<T>(run: () => Promise<T>): Promise<T> {
+    const folder = this.#lockFolder;
+    if (folder === null) return run();
+    await makeTrusted(folder).catch((cause: unknown) => {
+      if (cause instanceof XspliceError) throw cause;
+      const what = `${folder}, where the lock belongs, cannot be made: ${reasonOf(cause)}`;
+      throw new XspliceError('state-not-writable', what, { cause });
+    });
+    return withLock(folder, { what: 'The Xen of this dom0' }, run);
   }
 
   async close(): Promise<void> {
