@@ -6,8 +6,9 @@ import {
 } from '../core/change/index.js';
 import { EXIT, explained, explainedError, type Finding } from '../core/findings/index.js';
 import { openHost } from '../core/host/index.js';
+import { openImage } from '../core/inputs/index.js';
 import { hostOf } from './host.js';
-import { openImage, releaseOf } from './images.js';
+import { releaseOf } from './release.js';
 import type { Session } from './session.js';
 import { confirm } from './terminal/confirm.js';
 import { Progress } from './terminal/progress.js';

@@ -1,11 +1,7 @@
-import { type BuildId, parseBuildId } from '../../core/abi/ids.js';
-import { type CheckTarget, check } from '../../core/check/index.js';
-import { EXIT, explained, XspliceError } from '../../core/findings/index.js';
-import { modelFromImage } from '../../core/host/index.js';
-import type { HypervisorImage } from '../../core/image/index.js';
-import { codeContext } from '../../core/oldcode/index.js';
-import { readPayloadFiles } from '../files.js';
-import { openImage, releaseOf } from '../images.js';
+import { type CheckTarget, check, targetOfBuildId, targetOfImage } from '../../core/check/index.js';
+import { EXIT, explained } from '../../core/findings/index.js';
+import { openImage, readPayloadFiles } from '../../core/inputs/index.js';
+import { releaseOf } from '../release.js';
 import type { Session } from '../session.js';
 import { type Settings, usage } from '../settings.js';
 import { checkFields, renderCheck } from '../views/check.js';
@@ -34,9 +30,7 @@ function targetOf({ image: file, buildId, xen, check }: Settings): CheckTarget {
     if (check !== 'build-id') {
       throw usage(`--check ${check} compares code, which needs an image`, 'Name it with --image.');
     }
-    const notVerified =
-      "only the hypervisor's build-id was given, so only the chain was checked; with --image, what its loader answers would be too";
-    return { buildId: parseBuildId(buildId), model: null, symbols: null, notVerified };
+    return targetOfBuildId(buildId);
   }
   if (file === null) {
     throw usage(
@@ -44,31 +38,5 @@ function targetOf({ image: file, buildId, xen, check }: Settings): CheckTarget {
       'Name its image with --image FILE, or its build-id with --build-id HEX.',
     );
   }
-  const image = openImage(file);
-  const id = idOf(image);
-  try {
-    const { model, assumption } = modelFromImage(image, release);
-    const target = { buildId: id, model, assumption, symbols: image.symbols, notVerified: null };
-    if (check === 'build-id') return target;
-    return { ...target, oldCode: { guard: check, context: codeContext(image, model) } };
-  } catch (error) {
-    // A release that nobody knows is a mistake in what was asked for, whatever the image.
-    const isMistake = release !== null || check !== 'build-id';
-    if (!(error instanceof XspliceError) || isMistake) throw error;
-    return {
-      buildId: id,
-      model: null,
-      isImageGiven: true,
-      symbols: null,
-      notVerified: `${error.message}. ${error.hint}`,
-    };
-  }
-}
-
-function idOf(image: HypervisorImage): BuildId {
-  const [first] = image.buildIds;
-  if (first !== undefined) return first.id;
-  throw new XspliceError('image-no-build-id', `${image.file} has no build-id`, {
-    findings: image.findings,
-  });
+  return targetOfImage(openImage(file), { release, guard: check === 'build-id' ? null : check });
 }

@@ -2,14 +2,7 @@ import type { BuildId } from '../abi/ids.js';
 import { formatRelease } from '../abi/release.js';
 import { type Finding, finding } from '../findings/index.js';
 import { hazardsOf } from '../hazards/index.js';
-import type { SymbolTable } from '../image/index.js';
-import {
-  askGuard,
-  type CodeContext,
-  type CodeGuard,
-  type GuardAnswer,
-  type GuardReport,
-} from '../oldcode/index.js';
+import { askGuard, type GuardAnswer, type GuardReport } from '../oldcode/index.js';
 import {
   type ChainMember,
   type InputFile,
@@ -26,23 +19,7 @@ import {
   type Verdict,
   type XenAnswer,
 } from '../verify/index.js';
-
-/** What payloads are checked against. */
-export interface CheckTarget {
-  readonly buildId: BuildId;
-  /** The hypervisor just booted; null where what its loader answers cannot be computed. */
-  readonly model: Model | null;
-  /** Its symbols with types and sizes, as far as they are known; null without an image. */
-  readonly symbols: SymbolTable | null;
-  /** Why there is no model, in words; null where there is one. */
-  readonly notVerified: string | null;
-  /** True where an image was given: then a verdict is expected, and none is an error. */
-  readonly isImageGiven?: boolean;
-  /** That the rules are those of another release, in words; absent or null where they are not. */
-  readonly assumption?: string | null;
-  /** To have the code that payloads replace compared too; the context is of the model. */
-  readonly oldCode?: { readonly guard: CodeGuard; readonly context: CodeContext };
-}
+import type { CheckTarget } from './target.js';
 
 /** What Xen answers to the upload of one payload on an otherwise empty hypervisor. */
 export interface FileVerdict extends XenAnswer {

@@ -1,6 +1,7 @@
+export { type CheckReport, check, type FileVerdict } from './check.js';
 export {
-  type CheckReport,
   type CheckTarget,
-  check,
-  type FileVerdict,
-} from './check.js';
+  type ImageTargetOptions,
+  targetOfBuildId,
+  targetOfImage,
+} from './target.js';

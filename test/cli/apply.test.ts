@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { withLock } from '../../core/files/index.js';
-import { readPayload } from '../../core/index.js';
+import { readPayload } from '../../core/payload/index.js';
 import {
   CHAIN,
   CLI,

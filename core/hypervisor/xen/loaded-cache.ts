@@ -1,6 +1,9 @@
 import { type BuildId, parseBuildId } from '../../abi/ids.js';
+import type { HostMachine } from '../machine.js';
 import type { Known, KnownPayload } from './known.js';
-import { RECORD_PATH, readRunFile, writeRunFile } from './run-files.js';
+
+/** /run is emptied at each boot, as Xen's list is. */
+export const RECORD_PATH = '/run/xsplice-ts/loaded.json';
 
 const FORMAT_VERSION = 1;
 
@@ -10,26 +13,29 @@ const FORMAT_VERSION = 1;
  * the very one it was made of, and losing it costs one debug key.
  */
 export class LoadedRecord {
+  readonly #machine: HostMachine;
   readonly #path: string;
 
-  constructor(path = RECORD_PATH) {
+  constructor(machine: HostMachine, path = RECORD_PATH) {
+    this.#machine = machine;
     this.#path = path;
   }
 
   /** Null where there is none, where it is damaged, or of another hypervisor. */
   async read(hypervisor: BuildId | null): Promise<Known | null> {
-    const value = await readRunFile(this.#path);
+    const bytes = await this.#machine.noted(this.#path);
+    if (bytes === null) return null;
     try {
-      return parse(value, hypervisor);
+      return parse(JSON.parse(Buffer.from(bytes).toString()), hypervisor);
     } catch {
-      // What is no build-id.
       return null;
     }
   }
 
   /** Where it cannot be written, the next run reads the ids back from Xen. */
-  write(hypervisor: BuildId | null, known: Known): Promise<void> {
-    return writeRunFile(this.#path, { formatVersion: FORMAT_VERSION, hypervisor, ...known });
+  async write(hypervisor: BuildId | null, known: Known): Promise<void> {
+    const text = JSON.stringify({ formatVersion: FORMAT_VERSION, hypervisor, ...known });
+    await this.#machine.note(this.#path, text);
   }
 }
 

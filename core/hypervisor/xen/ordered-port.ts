@@ -1,4 +1,5 @@
 import type { BuildId } from '../../abi/ids.js';
+import type { HostMachine } from '../machine.js';
 import {
   type Action,
   type ActionOptions,
@@ -8,7 +9,11 @@ import {
   succeeded,
 } from '../port.js';
 import { type Snapshot, stackOf } from '../snapshot.js';
-import { ORDER_PATH, readRunFile, writeRunFile } from './run-files.js';
+
+/** /run is emptied at each boot, as Xen's list is. */
+export const ORDER_PATH = '/run/xsplice-ts/order.json';
+
+const FORMAT_VERSION = 1;
 
 /**
  * A port that knows the order of application where ids do not tell it, because something was applied
@@ -19,6 +24,7 @@ import { ORDER_PATH, readRunFile, writeRunFile } from './run-files.js';
 export class OrderedPort implements HypervisorPort {
   readonly host: HostDescription;
   readonly #port: HypervisorPort;
+  readonly #machine: HostMachine;
   readonly #path: string;
   #hypervisor: BuildId | null = null;
   /** Names, base first; null where the order is not known. */
@@ -26,9 +32,10 @@ export class OrderedPort implements HypervisorPort {
   /** False while the ids alone tell the order: then it need not be kept. */
   #isNeeded = false;
 
-  constructor(port: HypervisorPort, path = ORDER_PATH) {
+  constructor(port: HypervisorPort, machine: HostMachine, path = ORDER_PATH) {
     this.host = port.host;
     this.#port = port;
+    this.#machine = machine;
     this.#path = path;
   }
 
@@ -77,19 +84,28 @@ export class OrderedPort implements HypervisorPort {
     return this.#port.close();
   }
 
-  /** Null where there is none, where it is damaged, or of another hypervisor. */
+  /** Null where there is none, where it is damaged, of another format or of another hypervisor. */
   async #read(): Promise<readonly string[] | null> {
-    const value = await readRunFile(this.#path);
-    if (typeof value !== 'object' || value === null) return null;
-    const { hypervisor, order } = value as Readonly<Record<string, unknown>>;
-    const isOurs = hypervisor === this.#hypervisor && Array.isArray(order);
-    if (!isOurs || !order.every((name) => typeof name === 'string')) return null;
-    return new Set(order).size === order.length ? order : null;
+    const bytes = await this.#machine.noted(this.#path);
+    if (bytes === null) return null;
+    try {
+      const value: unknown = JSON.parse(Buffer.from(bytes).toString());
+      if (typeof value !== 'object' || value === null) return null;
+      const { formatVersion, hypervisor, order } = value as Readonly<Record<string, unknown>>;
+      if (formatVersion !== FORMAT_VERSION) return null;
+      const isOurs = hypervisor === this.#hypervisor && Array.isArray(order);
+      if (!isOurs || !order.every((name) => typeof name === 'string')) return null;
+      return new Set(order).size === order.length ? order : null;
+    } catch {
+      return null;
+    }
   }
 
-  /** Where it cannot be written, the ids alone tell the order to the next run. */
-  #write(order: readonly string[]): Promise<void> {
-    return writeRunFile(this.#path, { hypervisor: this.#hypervisor, order });
+  /** Does nothing where it cannot be written: the order is then not known to the next run. */
+  async #write(order: readonly string[]): Promise<void> {
+    const hypervisor = this.#hypervisor;
+    const text = JSON.stringify({ formatVersion: FORMAT_VERSION, hypervisor, order });
+    await this.#machine.note(this.#path, text);
   }
 }
 
