@@ -55,6 +55,9 @@ function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
+/** Runs something while no other run of this program changes the same Xen. */
+export type Exclusively = <T>(run: () => Promise<T>) => Promise<T>;
+
 /** The hypervisor under this dom0. */
 export class XenPort implements HypervisorPort {
   readonly host: HostDescription = {
@@ -65,12 +68,18 @@ export class XenPort implements HypervisorPort {
   readonly #connection: XenConnection;
   readonly #ring: ConsoleRing;
   readonly #record: LoadedRecord | null;
+  readonly #exclusively: Exclusively;
   /** Null until the payloads were looked at, and where not all of them are known. */
   #known: Known | null = null;
 
-  /** Without a record, ids are always read back from Xen. */
-  constructor(connection: XenConnection, record: LoadedRecord | null = null) {
+  /** Without a record, ids are always read back from Xen; `exclusively` is the lock against other runs. */
+  constructor(
+    connection: XenConnection,
+    record: LoadedRecord | null = null,
+    exclusively: Exclusively = (run) => run(),
+  ) {
     this.#record = record;
+    this.#exclusively = exclusively;
     this.#connection = connection;
     this.#ring = new ConsoleRing(connection);
   }
@@ -214,6 +223,10 @@ export class XenPort implements HypervisorPort {
       if (hypercallRc === 0 && action !== 'UNLOAD') await waitForLastWords(log, name);
       return { hypercallRc, payloadRc: after?.rc ?? null };
     });
+  }
+
+  exclusive<T>(run: () => Promise<T>): Promise<T> {
+    return this.#exclusively(run);
   }
 
   async close(): Promise<void> {
