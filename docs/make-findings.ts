@@ -14,6 +14,7 @@ import {
   PAYLOAD,
   STAGES,
   STATE,
+  UNUSED,
   VERDICT,
 } from '../core/findings/catalogue/index.js';
 import { type CatalogueEntry, EXIT, type StageEntry } from '../core/findings/index.js';
@@ -27,6 +28,7 @@ const AREAS: readonly (readonly [string, Area])[] = [
   ['Chains of payloads', CHAIN],
   ['What Xen will answer', VERDICT],
   ['Accepted and dangerous', HAZARDS],
+  ['In the payload and passed over by Xen', UNUSED],
   ['Old code and its record', OLD_CODE],
   ['Hosts and the running Xen', HOST],
   ['Embedded hypervisors', STATE],

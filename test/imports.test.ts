@@ -19,7 +19,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   payload: ['findings', 'abi', 'elf'],
   // Xen's rules know what Xen's interface says and how a finding looks, and nothing else.
   verify: ['findings', 'abi'],
-  hazards: ['findings', 'abi', 'image', 'payload', 'verify', 'x86'],
+  hazards: ['findings', 'abi', 'elf', 'image', 'payload', 'verify', 'x86'],
   hypervisor: ['abi', 'verify'],
   'hypervisor/embedded': ['findings', 'abi', 'verify', 'hypervisor'],
   'hypervisor/xen': ['findings', 'abi', 'payload', 'hypervisor'],

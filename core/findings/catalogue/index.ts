@@ -8,6 +8,7 @@ import { IMAGE } from './image.js';
 import { OLD_CODE } from './old-code.js';
 import { PAYLOAD } from './payload.js';
 import { STATE } from './state.js';
+import { UNUSED } from './unused.js';
 import { VERDICT } from './verdict.js';
 
 /** Every code of a finding or an error, once. The compiler takes no other. */
@@ -18,6 +19,7 @@ export const CATALOGUE = {
   ...CHAIN,
   ...VERDICT,
   ...HAZARDS,
+  ...UNUSED,
   ...OLD_CODE,
   ...HOST,
   ...STATE,
@@ -31,4 +33,17 @@ export type Code = keyof typeof CATALOGUE;
 export type HazardCode = keyof typeof HAZARDS;
 export type { CatalogueEntry, Explanation, Severity, StageEntry } from './entry.js';
 export { STAGES } from './stages.js';
-export { CHAIN, CHANGE, COMMAND, ELF, HAZARDS, HOST, IMAGE, OLD_CODE, PAYLOAD, STATE, VERDICT };
+export {
+  CHAIN,
+  CHANGE,
+  COMMAND,
+  ELF,
+  HAZARDS,
+  HOST,
+  IMAGE,
+  OLD_CODE,
+  PAYLOAD,
+  STATE,
+  UNUSED,
+  VERDICT,
+};

@@ -1,6 +1,6 @@
 import { checkWholeEntries, type Stage, type StageResult, sectionByName } from '../loading.js';
+import { BUGFRAME_NR } from '../looked-up.js';
 
-const BUGFRAME_NR = 4;
 /** sizeof(struct bug_frame) without its flexible tail. */
 const BUG_FRAME_BYTES = 8;
 
