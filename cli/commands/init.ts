@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { shortId } from '../../core/abi/ids.js';
 import { EXIT, XspliceError } from '../../core/findings/index.js';
-import { hostText, modelFromImage } from '../../core/host/index.js';
+import { embeddedDirectory, hostText, modelFromImage } from '../../core/host/index.js';
 import { createDiskStore } from '../../core/hypervisor/embedded/index.js';
 import { readImage } from '../../core/image/index.js';
 import { readImageFile } from '../files.js';
@@ -17,9 +17,10 @@ import { escapeText } from '../terminal/escape.js';
 export async function run(session: Session): Promise<number> {
   const { settings, output, streams } = session;
   const spec = await hostOf(settings, streams);
-  if (spec.kind === 'xen') {
+  const directory = embeddedDirectory(spec);
+  if (directory === null) {
     throw usage(
-      'init creates an embedded hypervisor, but the host is xen',
+      `init creates an embedded hypervisor, but the host is ${hostText(spec)}`,
       'Add --host embedded:DIR.',
     );
   }
@@ -28,7 +29,6 @@ export async function run(session: Session): Promise<number> {
   const bytes = readImageFile(file);
   const image = readImage(bytes, file);
   const { model, version, symbols } = modelFromImage(image, releaseOf(settings.xen));
-  const { directory } = spec;
   if (await holdsHypervisor(directory)) {
     await confirm(
       session,

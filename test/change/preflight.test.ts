@@ -23,7 +23,7 @@ import { CHAIN, DEMO_IMAGE, demo } from '../support/cli.js';
 
 const image = readImage(readFileSync(DEMO_IMAGE), DEMO_IMAGE);
 const { model, version } = modelFromImage(image, null);
-const host = { kind: 'embedded', spec: 'embedded:test' } as const;
+const host = { spec: 'embedded:test', tellsReverted: true, tellsPlaces: true } as const;
 
 function read(file: string) {
   return inputFile(file, readFileSync(file));

@@ -164,7 +164,10 @@ async function hypervisor(
 ): Promise<{ readonly store: MemoryStore; readonly port: ModelPort }> {
   const { model, version } = modelFromImage(readImage(readFileSync(DEMO_IMAGE), DEMO_IMAGE), null);
   const store = new MemoryStore(model, version);
-  const port = new ModelPort({ kind: 'embedded', spec: 'embedded:memory' }, store);
+  const port = new ModelPort(
+    { spec: 'embedded:memory', tellsReverted: true, tellsPlaces: true },
+    store,
+  );
   if (applied.length > 0) {
     const payloads = readInputs(applied).payloads.map(({ planned }) => planned);
     const plan = planApply(await port.observe(), payloads, { host: port.host });

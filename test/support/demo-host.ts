@@ -33,7 +33,10 @@ export interface DemoHost extends OpenHost {
 export function demoHost(...applied: readonly string[]): DemoHost {
   const model = modelWithApplied(booted.model, inputsOf(...applied.map(demo)));
   const store = new MemoryStore(model, booted.version);
-  const port = new ModelPort({ kind: 'embedded', spec: 'embedded:test' }, store);
+  const port = new ModelPort(
+    { spec: 'embedded:test', tellsReverted: true, tellsPlaces: true },
+    store,
+  );
   const { symbols } = demoImage;
   if (symbols === null) throw new Error('the demo image has symbols');
   let copies = 0;

@@ -47,7 +47,7 @@ export const CLI_SCENARIOS: readonly Scenario[] = [
       assert.notEqual(dom0.extraVersion(), original);
       await runTo(0, 'revert', '--to', 'base', ...PATIENT);
       assert.equal(dom0.extraVersion(), original);
-      assert.equal(dom0.appliedCount(), 0);
+      assert.equal(await dom0.appliedCount(), 0);
     },
   },
   {

@@ -53,10 +53,10 @@ export const HOST_SCENARIOS: readonly Scenario[] = [
             metadata: 0n,
             metadataLength: 0n,
           };
-          const { rc } = handle.sysctl(encodeList(version, { ...request, ...handles }));
+          const { rc } = await handle.sysctl(encodeList(version, { ...request, ...handles }));
           assert.equal(rc, -13, `Xen's answer to 0x${version.toString(16)}`);
         }
-        assert.throws(
+        await assert.rejects(
           () => negotiate(handle, foreign),
           (error: unknown) =>
             error instanceof XspliceError &&

@@ -46,7 +46,7 @@ async function interrupt(
   void running.end.then(() => {
     isOver = true;
   });
-  while (!isOver && dom0.appliedCount() < MIDDLE) {
+  while (!isOver && (await dom0.appliedCount()) < MIDDLE) {
     await new Promise((resolve) => setTimeout(resolve, LOOK_EACH_MS));
   }
   assert.ok(!isOver, 'it was over before it could be interrupted');

@@ -85,13 +85,13 @@ async function printedFunctions(dom0: Dom0, count: number): Promise<readonly Pri
   const version = dom0.port.interfaceVersion;
   const handle = new XenHandle(openXenCall());
   try {
-    const ring = new ConsoleRing(handle, version);
-    ring.readNew();
-    const { rc } = handle.sysctl(encodeDebugKeys(version, handle.argument(Buffer.from('x'))));
+    const ring = new ConsoleRing({ handle, version });
+    await ring.readNew();
+    const { rc } = await handle.sysctl(encodeDebugKeys(version, handle.argument(Buffer.from('x'))));
     assert.equal(rc, 0);
     let text = '';
     for (let look = 0; look < MOST_LOOKS; look++) {
-      text += ring.readNew().text;
+      text += (await ring.readNew()).text;
       const printed = printedIn(text);
       if (printed.length === count) return printed;
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
@@ -157,7 +157,7 @@ const independent = ORDERS.map(
         ],
         after: [first, second],
       });
-      assert.equal(dom0.appliedCount(), 2);
+      assert.equal(await dom0.appliedCount(), 2);
       if (chainGuard === 'both') return;
       const { steps, after } = await carryOut('revert', first, one, two, ...oldCode);
       assert.deepEqual(

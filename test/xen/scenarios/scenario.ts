@@ -95,8 +95,9 @@ export class Dom0 {
   }
 
   /** How many payloads are applied at this moment: one hypercall, which disturbs nobody. */
-  appliedCount(): number {
-    const { entries } = readPayloadList(this.#watch, this.port.interfaceVersion);
+  async appliedCount(): Promise<number> {
+    const version = this.port.interfaceVersion;
+    const { entries } = await readPayloadList({ handle: this.#watch, version });
     return entries.filter(({ state }) => state === 'APPLIED').length;
   }
 

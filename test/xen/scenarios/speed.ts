@@ -36,9 +36,9 @@ async function timeChain(dom0: Dom0, names: readonly string[]): Promise<ByVerb<T
     names.map((name) => [name, name]),
   );
   const load = await time('apply', folder);
-  assert.equal(dom0.appliedCount(), names.length);
+  assert.equal(await dom0.appliedCount(), names.length);
   const revert = await time('revert', '--to', 'base');
-  assert.equal(dom0.appliedCount(), 0);
+  assert.equal(await dom0.appliedCount(), 0);
   await dom0.clear();
   return { load, revert };
 }
@@ -95,9 +95,9 @@ async function measureStock(dom0: Dom0): Promise<ByVerb<Omit<Slopes, 'eachWhole'
     return { each, whole: each * times.length };
   };
   const load = time(CHAIN.map((name) => ['load', dom0.family.path(name)]));
-  assert.equal(dom0.appliedCount(), CHAIN_LENGTH);
+  assert.equal(await dom0.appliedCount(), CHAIN_LENGTH);
   const revert = time(CHAIN.toReversed().map((name) => ['revert', name]));
-  assert.equal(dom0.appliedCount(), 0);
+  assert.equal(await dom0.appliedCount(), 0);
   return { load, revert };
 }
 
