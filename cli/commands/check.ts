@@ -52,9 +52,9 @@ function targetOf({ image: file, buildId, xen, check }: Settings): CheckTarget {
     if (check === 'build-id') return target;
     return { ...target, oldCode: { guard: check, context: codeContext(image, model) } };
   } catch (error) {
+    if (!(error instanceof XspliceError) || check !== 'build-id') throw error;
     // A release that nobody knows is a mistake in what was asked for, whatever the image.
-    const isMistake = release !== null || check !== 'build-id';
-    if (!(error instanceof XspliceError) || isMistake) throw error;
+    if (error.code === 'unknown-release') throw error;
     return {
       buildId: id,
       model: null,

@@ -111,12 +111,12 @@ function relocations(view: View): readonly Finding[] {
   });
 }
 
-/** Sections of which a second one only repeats what the first says: notes and texts. */
-const HARMLESS_TWICE: ReadonlySet<string> = new Set([
+/** The reader of ids says it of these itself; code to be replaced by is plain code. */
+const SAID_ELSEWHERE: ReadonlySet<string> = new Set([
   SECTION.buildId,
   SECTION.depends,
   SECTION.xenDepends,
-  SECTION.modinfo,
+  SECTION.altReplacement,
 ]);
 
 function seconds(view: View): readonly Finding[] {
@@ -124,13 +124,14 @@ function seconds(view: View): readonly Finding[] {
   const seen = new Set<string>();
   return elf.sections.flatMap((section) => {
     const { index, name, size } = section;
-    if (index === 0 || !lookedUp.has(name) || name === SECTION.altReplacement) return [];
+    if (index === 0 || !lookedUp.has(name) || SAID_ELSEWHERE.has(name)) return [];
     if (!seen.has(name)) {
       seen.add(name);
       return [];
     }
     if (size === 0n) return [];
-    const severity = HARMLESS_TWICE.has(name) ? 'warning' : 'error';
+    // The rest is printed and nothing else.
+    const severity = name === SECTION.modinfo ? 'warning' : 'error';
     const message = `section ${index} is a second ${name}: Xen takes the first and leaves the ${size} bytes of this one`;
     return [unused(view, 'second-section-ignored', name, message, { severity })];
   });
