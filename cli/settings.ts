@@ -1,5 +1,5 @@
 import { XspliceError } from '../core/findings/index.js';
-import { CHECKS, type Check } from './checks.js';
+import { CHECKS, type Check, FAIL_ON, type FailOn } from './checks.js';
 
 /** What was typed, of all commands: an option that a command does not have keeps its default. */
 export interface Settings {
@@ -13,6 +13,10 @@ export interface Settings {
   /** `--to` of revert. */
   readonly to: string | null;
   readonly check: Check;
+  /** `--accept`, as typed. */
+  readonly accept: readonly string[];
+  /** `--fail-on` of check. */
+  readonly failOn: FailOn;
   /** `--on` of which and record: payload files, in the order of application. */
   readonly on: readonly string[];
   /** `--output` of record. */
@@ -59,6 +63,8 @@ export function settingsFrom(argv: Readonly<Record<string, unknown>>): Settings 
     xen: text('xen'),
     to: text('to'),
     check: CHECKS.find((check) => check === argv['check']) ?? 'build-id',
+    accept: Array.isArray(argv['accept']) ? argv['accept'].map(String) : [],
+    failOn: FAIL_ON.find((severity) => severity === argv['fail-on']) ?? 'error',
     on: Array.isArray(argv['on']) ? argv['on'].map(String) : [],
     output: text('output'),
     expect: flag('expect'),

@@ -14,6 +14,7 @@ import {
   PAYLOAD,
   STAGES,
   STATE,
+  UNKNOWN,
   UNUSED,
   VERDICT,
 } from '../core/findings/catalogue/index.js';
@@ -29,6 +30,7 @@ const AREAS: readonly (readonly [string, Area])[] = [
   ['What Xen will answer', VERDICT],
   ['Accepted and dangerous', HAZARDS],
   ['In the payload and passed over by Xen', UNUSED],
+  ['Not known, and dangerous if it is not as hoped', UNKNOWN],
   ['Old code and its record', OLD_CODE],
   ['Hosts and the running Xen', HOST],
   ['Embedded hypervisors', STATE],

@@ -2,6 +2,7 @@ import { nameText } from '../../core/abi/payload-name.js';
 import { EXIT, XspliceError } from '../../core/findings/index.js';
 import { modelFromImage, modelWithApplied, openHost } from '../../core/host/index.js';
 import type { HypervisorImage } from '../../core/image/index.js';
+import { openImage, readEveryPayloadFile } from '../../core/inputs/index.js';
 import {
   type EffectiveCode,
   effectiveCode,
@@ -10,9 +11,8 @@ import {
 } from '../../core/oldcode/index.js';
 import { readPayloadInputs } from '../../core/payload/index.js';
 import type { Model } from '../../core/verify/index.js';
-import { readEveryPayloadFile } from '../files.js';
 import { hostOf } from '../host.js';
-import { openImage, releaseOf } from '../images.js';
+import { releaseOf } from '../release.js';
 import type { Session } from '../session.js';
 import type { Settings } from '../settings.js';
 import { escapeText } from '../terminal/escape.js';

@@ -1,7 +1,8 @@
 import { errnoName } from '../../core/abi/errno.js';
 import { shortId } from '../../core/abi/ids.js';
 import { nameText } from '../../core/abi/payload-name.js';
-import type { CheckReport, FileVerdict } from '../../core/check/index.js';
+import { type CheckReport, type FileVerdict, isRejection } from '../../core/check/index.js';
+import type { Finding } from '../../core/findings/index.js';
 import type { XenAnswer } from '../../core/verify/index.js';
 import { escapeText } from '../terminal/escape.js';
 import type { Style } from '../terminal/style.js';
@@ -57,9 +58,10 @@ export function renderCheck(report: CheckReport, style: Style, verbose: boolean)
 
 /** The report for programs: the fields that the CLI contract names, and more. */
 export function checkFields(report: CheckReport): Fields {
-  const { ok, buildId, release, chain, verdicts, notVerified, guard, findings } = report;
+  const { ok, failOn, buildId, release, chain, verdicts, notVerified, guard, findings } = report;
   return {
     ok,
+    failOn,
     hypervisor: { buildId, release },
     chain: chain.map(({ file, name, buildId: id, depends, xenDepends, sha256 }) => ({
       file,
@@ -108,13 +110,15 @@ function verdictCell(verdict: FileVerdict | undefined, style: Style): Cell {
 }
 
 function summary(
-  { ok, release, chain, verdicts, notVerified, guard, findings }: CheckReport,
+  { ok, failOn, release, chain, verdicts, notVerified, guard, findings }: CheckReport,
   style: Style,
 ): string {
-  const errors = findings.filter(({ severity }) => severity === 'error').length;
   const note =
     notVerified === null ? '' : `\n${style.warn('Not verified')}: ${escapeText(notVerified)}`;
-  if (!ok) return `${style.bad('Rejected')}: ${errors} error${errors === 1 ? '' : 's'}.${note}`;
+  if (!ok) {
+    const rejections = findings.filter((found) => isRejection(found, failOn));
+    return `${style.bad('Rejected')}: ${countText(rejections)}.${note}`;
+  }
   const payloads = chain.length === 1 ? '1 payload' : `${chain.length} payloads`;
   const whole =
     guard?.guard === 'old-code'
@@ -126,4 +130,13 @@ function summary(
       ? ''
       : `; Xen ${release ?? ''} will accept ${verdicts.length === 1 ? 'it' : 'each'}`;
   return `${style.good('OK')}: ${what}${accepted}.${note}`;
+}
+
+/** `1 error, 2 warnings`. */
+function countText(findings: readonly Finding[]): string {
+  const parts = (['error', 'warning', 'note'] as const).flatMap((severity) => {
+    const count = findings.filter((found) => found.severity === severity).length;
+    return count === 0 ? [] : [`${count} ${severity}${count === 1 ? '' : 's'}`];
+  });
+  return parts.join(', ');
 }

@@ -1,6 +1,6 @@
+import * as elf from '../../core/elf/index.js';
 import type { Finding } from '../../core/findings/index.js';
 import { unusedParts } from '../../core/hazards/index.js';
-import { elf } from '../../core/index.js';
 import type { Payload, PayloadFunction, PayloadId, Pointer } from '../../core/payload/index.js';
 import { KNOWN_MINORS, rulesFor } from '../../core/verify/index.js';
 import type { Style } from '../terminal/style.js';

@@ -1,6 +1,13 @@
 export {
+  type CheckOptions,
   type CheckReport,
-  type CheckTarget,
   check,
   type FileVerdict,
+  isRejection,
 } from './check.js';
+export {
+  type CheckTarget,
+  type ImageTargetOptions,
+  targetOfBuildId,
+  targetOfImage,
+} from './target.js';

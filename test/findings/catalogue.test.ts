@@ -26,6 +26,7 @@ const {
   PAYLOAD,
   STATE,
   UNUSED,
+  UNKNOWN,
   VERDICT,
 } = catalogue;
 const AREAS = [
@@ -41,6 +42,7 @@ const AREAS = [
     PAYLOAD,
     STATE,
     UNUSED,
+    UNKNOWN,
     VERDICT,
     STAGES,
   ],
