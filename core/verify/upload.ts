@@ -59,6 +59,7 @@ function load(model: Model, name: string, bytes: Uint8Array): Answer {
       log: [],
       assumptions: [...loading.assumptions, ...memory.guesses],
       faults: [],
+      ...(loading.strayWrites.length === 0 ? {} : { strayWrites: loading.strayWrites }),
     },
   };
 }
