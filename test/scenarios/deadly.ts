@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
-import { formatRc } from '../../core/abi/errno.js';
 import { say } from '../../rig/agent.js';
 import { readDeadly } from './hazards/case.js';
-import { DEADLY } from './hazards/deadly.js';
+import { DEADLY, type DeadlyStep } from './hazards/deadly.js';
 import { perform } from './hazards.js';
+import { moveDom0 } from './pin.js';
 import type { Dom0, Family, Scenario } from './scenario.js';
 
-/** What Xen accepts and dies of: the hazards whose severity is error. */
+/** Between two steps: CPUs leave what they were in, and Xen's last words arrive. */
+const PAUSE_MS = 300;
+
+/** What Xen accepts and dies of: the proof of each hazard whose severity is error. */
 export const DEADLY_SCENARIOS: readonly Scenario[] = Object.keys(DEADLY).map(
   (name): Scenario => ({
     name: `deadly: ${name}`,
@@ -18,31 +21,26 @@ export const DEADLY_SCENARIOS: readonly Scenario[] = Object.keys(DEADLY).map(
     run: async (dom0) => {
       const found = caseOf(dom0.family, name);
       assert.ok(!('why' in found));
-      say(`reported: ${found.reported.join(' ')}`);
-      for (const step of found.steps) await take(dom0, step);
+      const { code, reported, steps } = found;
+      assert.ok(reported.includes(code), `only ${reported.join(', ')} reported`);
+      for (const step of steps) {
+        say(JSON.stringify(step));
+        await take(dom0, step);
+        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      }
     },
   }),
 );
 
-async function take(
-  dom0: Dom0,
-  step:
-    | Parameters<typeof perform>[1]
-    | { verb: 'press'; key: string }
-    | { verb: 'wait'; ms: number },
-): Promise<void> {
-  if (step.verb === 'wait') {
-    await new Promise((resolve) => setTimeout(resolve, step.ms));
-    return;
+async function take(dom0: Dom0, step: DeadlyStep): Promise<void> {
+  switch (step.verb) {
+    case 'press':
+      return dom0.press(step.key);
+    case 'move':
+      return moveDom0(step.cpu);
+    default:
+      dom0.expect(await perform(dom0, step), step.verb === 'unload' ? [0, null] : [0, 0]);
   }
-  if (step.verb === 'press') {
-    say(`press ${step.key}`);
-    await dom0.press(step.key);
-    return;
-  }
-  say(`${step.verb} ${step.name}`);
-  const { hypercallRc, payloadRc, log } = await perform(dom0, step);
-  say(`  ${formatRc(hypercallRc)} ${payloadRc} ${JSON.stringify(log)}`);
 }
 
 function caseOf(family: Family, name: string): ReturnType<typeof readDeadly>[number] {

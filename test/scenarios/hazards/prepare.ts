@@ -51,8 +51,9 @@ async function prepareDeadly(
   kitchen: Kitchen,
   family: string,
 ): Promise<DeadlyCase | NotDeadly> {
-  const recipe = DEADLY[name]?.(kitchen) ?? 'there is no such recipe';
-  if (typeof recipe === 'string') return { name, why: recipe };
+  const death = DEADLY[name];
+  const recipe = death?.recipe(kitchen) ?? 'there is no such recipe';
+  if (typeof recipe === 'string' || death === undefined) return { name, why: String(recipe) };
   const contents = new Map<string, Uint8Array>();
   const fileOf = (payload: string): string => `deadly-${name.replace(/\W/g, '-')}-${payload}`;
   for (const [payload, ingredient] of Object.entries(recipe.payloads)) {
@@ -62,7 +63,7 @@ async function prepareDeadly(
     writeFileSync(payloadPath(family, fileOf(payload)), bytes);
   }
   const isOperation = (step: DeadlyStep): step is Operation =>
-    step.verb !== 'press' && step.verb !== 'wait';
+    step.verb !== 'press' && step.verb !== 'move';
   const operations = recipe.steps.filter(isOperation);
   const last = operations.findLastIndex(({ verb }) => verb === 'upload');
   const before = operations.slice(0, last + 1);
@@ -74,7 +75,7 @@ async function prepareDeadly(
   const steps = recipe.steps.map((step) =>
     step.verb === 'upload' ? { ...step, payload: fileOf(step.payload) } : step,
   );
-  return { name, code: recipe.code, reported, steps };
+  return { name, code: death.code, reported, steps };
 }
 
 async function prepareCase(
