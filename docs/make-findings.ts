@@ -1,7 +1,3 @@
-/** Writes docs/findings.md from the catalogue of codes: npm run docs. */
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import {
   CHAIN,
   CHANGE,
@@ -82,9 +78,4 @@ function weightOf({ severity, exitCode }: CatalogueEntry): string {
   return severity === 'error' && exitCode !== undefined && exitCode !== EXIT.failed
     ? `${severity} (exit code ${exitCode})`
     : severity;
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const root = fileURLToPath(new URL('../..', import.meta.url));
-  writeFileSync(join(root, 'docs', 'findings.md'), findingsDocument());
 }
