@@ -37,7 +37,7 @@ export interface DeadlyRecipe {
 }
 
 /** What Xen accepts and dies of: each step but the last is survived. */
-interface Death {
+export interface Death {
   /** What it is told as: of the payload that is uploaded last, or of the plan. */
   readonly code: HazardCode;
   /** The way to it on a hypervisor, or why there is none. */
@@ -80,11 +80,14 @@ export const DEADLY: Readonly<Record<string, Death>> = {
   },
   'NOPs over a whole function': {
     code: 'nop-falls-through',
-    recipe: withPayloadsOf('nop-falls-through', [
-      upload('payload'),
-      apply('payload'),
-      press(KEY.rebootMachine),
-    ]),
+    recipe: (kitchen) =>
+      kitchen.model.rules.has('buildIdFirst')
+        ? 'what lies behind the function here does no harm: it prints'
+        : withPayloadsOf('nop-falls-through', [
+            upload('payload'),
+            apply('payload'),
+            press(KEY.rebootMachine),
+          ])(kitchen),
   },
   'code of an init section': {
     code: 'init-code',
@@ -109,40 +112,49 @@ export const DEADLY: Readonly<Record<string, Death>> = {
       steps: [upload('payload'), press(KEY.list)],
     }),
   },
-  'idle_loop replaced by the very same code, reverted and unloaded': {
+};
+
+/** Code that patching itself needs. */
+const CRITICAL = [
+  ['idle', 'arch/x86/domain.c#idle_loop'],
+  ['check', 'check_for_livepatch_work'],
+  ['write', 'arch_livepatch_apply'],
+] as const;
+
+/** What core/hazards warns of, and what is survived: the reason why it is no error. */
+export const SURVIVED: Readonly<Record<string, Death>> = {
+  'code that patching needs, replaced by the very same': {
     code: 'critical-code',
     recipe: (kitchen) => ({
-      payloads: { payload: made(kitchen, 1, copyOf(kitchen, IDLE_LOOP)) },
-      // The CPU that dom0 leaves idles in the new code, and still does when that is gone.
-      steps: [
-        upload('payload'),
-        apply('payload'),
+      payloads: Object.fromEntries(
+        CRITICAL.map(([payload, name], id) => [payload, made(kitchen, id, copyOf(kitchen, name))]),
+      ),
+      steps: CRITICAL.flatMap(([payload]) => [
+        upload(payload),
+        apply(payload),
+        // The CPU that dom0 leaves idles in the new code.
         move(1),
         move(0),
-        revert('payload'),
-        unload('payload'),
-      ],
+        revert(payload),
+        unload(payload),
+      ]),
     }),
   },
 };
 
-const IDLE_LOOP = 'arch/x86/domain.c#idle_loop';
-
-/** How many bytes of NOP leave the rest of an instruction that is none by itself; null where none do. */
+/** A new_size whose NOPs leave the rest of an instruction that is none by itself; null where none do. */
 function invalidCut(kitchen: Kitchen, name: string): number | null {
   const code = codeOf(kitchen, name);
   const [first] = code;
   if (first === undefined) return null;
-  const isEndbr = Buffer.from(first.bytes).toString('hex') === 'f30f1efa';
   const { address, size } = find(kitchen, name);
-  // Xen writes NOPs behind an ENDBR64.
-  const from = isEndbr ? first.length : 0;
   const starts = new Set(code.map((instruction) => Number(instruction.address - address)));
-  for (let end = from + 1; end < Number(size) && end - from <= MOST_NOP_BYTES; end++) {
+  // NOPs go behind an ENDBR64, and new_size counts from the start all the same.
+  for (let end = first.length + 1; end < Number(size) && end <= MOST_NOP_BYTES; end++) {
     if (starts.has(end)) continue;
     const at = address + BigInt(end);
     const rest = kitchen.model.memory.read(at, Number(size) - end);
-    if (kitchen.disassembler.decodeFunction(rest, at)[0]?.flow === 'invalid') return end - from;
+    if (kitchen.disassembler.decodeFunction(rest, at)[0]?.flow === 'invalid') return end;
   }
   return null;
 }

@@ -21,7 +21,7 @@ import {
   type PredictedStep,
   payloadPath,
 } from './case.js';
-import { DEADLY, type DeadlyStep } from './deadly.js';
+import { DEADLY, type DeadlyStep, type Death, SURVIVED } from './deadly.js';
 import type { Ingredient, Kitchen, Recipe } from './kitchen.js';
 import { RECIPES } from './recipes.js';
 
@@ -42,18 +42,20 @@ export async function prepareHazards(hypervisor: RigHypervisor, family: string):
   }
   writeFileSync(casesPath(family), `${JSON.stringify(cases, null, 2)}\n`);
   const deadly: (DeadlyCase | NotDeadly)[] = [];
-  for (const name of Object.keys(DEADLY)) deadly.push(await prepareDeadly(name, kitchen, family));
+  for (const [name, death] of Object.entries({ ...DEADLY, ...SURVIVED })) {
+    deadly.push(await prepareDeadly(name, death, kitchen, family));
+  }
   writeFileSync(deadlyPath(family), `${JSON.stringify(deadly, null, 2)}\n`);
 }
 
 async function prepareDeadly(
   name: string,
+  death: Death,
   kitchen: Kitchen,
   family: string,
 ): Promise<DeadlyCase | NotDeadly> {
-  const death = DEADLY[name];
-  const recipe = death?.recipe(kitchen) ?? 'there is no such recipe';
-  if (typeof recipe === 'string' || death === undefined) return { name, why: String(recipe) };
+  const recipe = death.recipe(kitchen);
+  if (typeof recipe === 'string') return { name, why: recipe };
   const contents = new Map<string, Uint8Array>();
   const fileOf = (payload: string): string => `deadly-${name.replace(/\W/g, '-')}-${payload}`;
   for (const [payload, ingredient] of Object.entries(recipe.payloads)) {
