@@ -5,6 +5,7 @@ import { XspliceError } from '../findings/index.js';
 import { formatXensyms, type HypervisorImage, type MemoryRange } from '../image/index.js';
 import { createModel, judgedAs, type Model, type Region, rulesFor } from '../verify/index.js';
 import { MAX_MEMORY_SIZE } from './limits.js';
+import { requireContents } from './require-image.js';
 
 /** A hypervisor that was just booted from an image. */
 export interface BootedImage {
@@ -22,7 +23,7 @@ export interface BootedImage {
  * is; null takes it from the image, and where its rules are not known, the newest known ones.
  *
  * Fails, each time saying what can be done without a model, with `image-no-build-id`,
- * `image-no-symbols`, `image-no-memory`, `image-no-release`, `image-wrong-machine`,
+ * `image-no-symbols`, `image-no-contents`, `image-no-memory`, `image-no-release`, `image-wrong-machine`,
  * `image-too-large`, and `unknown-release` where the release that was named is none whose rules are known.
  */
 export function modelFromImage(image: HypervisorImage, release: XenRelease | null): BootedImage {
@@ -44,6 +45,7 @@ export function modelFromImage(image: HypervisorImage, release: XenRelease | nul
       hint: 'Its build-id can be compared, so check finds the chain. What the loader answers needs symbols: use xen-syms of the same build (Debian: package xen-hypervisor-*-dbg).',
     });
   }
+  requireContents(image);
   if (image.memory.length === 0) {
     throw new XspliceError('image-no-memory', `${file} does not tell at which address it runs`);
   }

@@ -4,8 +4,8 @@ import {
   type Stage,
   type StageResult,
 } from '../loading.js';
+import { BUGFRAME_NR } from '../looked-up.js';
 
-const BUGFRAME_NR = 4;
 /** sizeof(struct bug_frame) without its flexible tail. */
 const BUG_FRAME_BYTES = 8;
 
