@@ -11,6 +11,7 @@ import {
   STAGES,
   STATE,
   UNKNOWN,
+  UNUSED,
   VERDICT,
 } from '../core/findings/catalogue/index.js';
 import { type CatalogueEntry, EXIT, type StageEntry } from '../core/findings/index.js';
@@ -24,6 +25,7 @@ const AREAS: readonly (readonly [string, Area])[] = [
   ['Chains of payloads', CHAIN],
   ['What Xen will answer', VERDICT],
   ['Accepted and dangerous', HAZARDS],
+  ['In the payload and passed over by Xen', UNUSED],
   ['Not known, and dangerous if it is not as hoped', UNKNOWN],
   ['Old code and its record', OLD_CODE],
   ['Hosts and the running Xen', HOST],
@@ -44,7 +46,7 @@ stage is the place in Xen's loader or in its actions that decides, and \`stage\`
 
 const STAGES_HEAD = `## Stages
 
-In the order of the loader, then those of the actions. What a release does otherwise is in \`core/verify/rules.ts\`.
+In the order of the loader, then those of the actions. What a release does otherwise is in \`core/verify/changes.ts\`.
 `;
 
 /** The whole document, as docs/findings.md has it. */

@@ -1,4 +1,4 @@
-import { EXIT } from '../../core/findings/index.js';
+import { counted, EXIT } from '../../core/findings/index.js';
 import { modelFromImage, modelWithApplied } from '../../core/host/index.js';
 import {
   exists,
@@ -55,8 +55,8 @@ export async function run({ settings, output }: Session): Promise<number> {
   if (rows.length > 0) {
     const cells = rows.map(({ name, functions, unknownEdges, expectedBytes }) => [
       { text: name, paint: style.bold },
-      `${functions} ${functions === 1 ? 'function' : 'functions'}`,
-      `${unknownEdges} ${unknownEdges === 1 ? 'call' : 'calls'} cannot be followed`,
+      counted(functions, 'function'),
+      `${counted(unknownEdges, 'call')} cannot be followed`,
       expectedBytes === null ? '' : `Xen compares ${expectedBytes} bytes itself`,
     ]);
     output.info(renderTable(cells, '  '));
@@ -75,8 +75,7 @@ export async function run({ settings, output }: Session): Promise<number> {
 }
 
 function belowText(count: number): string {
-  if (count === 0) return '';
-  return count === 1 ? ' with 1 payload' : ` with ${count} payloads`;
+  return count === 0 ? '' : ` with ${counted(count, 'payload')}`;
 }
 
 function onePayload(file: string): Uint8Array {

@@ -1,7 +1,8 @@
-import { stat } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildId } from '../abi/ids.js';
 import type { XenRelease } from '../abi/release.js';
+import { codeOf, reasonOf } from '../files/index.js';
 import { XspliceError } from '../findings/index.js';
 import { createDiskStore, DiskStore, ModelPort } from '../hypervisor/embedded/index.js';
 import { type HypervisorImage, MAX_IMAGE_SIZE, readImage, readXensyms } from '../image/index.js';
@@ -43,12 +44,14 @@ export async function createEmbedded(
 
 async function holdsHypervisor(directory: string): Promise<boolean> {
   try {
-    await stat(join(directory, 'hypervisor.json'));
+    await lstat(join(directory, 'hypervisor.json'));
     return true;
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
-    if (code === 'ENOENT') return false;
-    throw new XspliceError('state-not-writable', `${directory} cannot be used: ${code}`, { cause });
+    const code = codeOf(cause);
+    // What is wrong with a path below a file is said when it is created.
+    if (code === 'ENOENT' || code === 'ENOTDIR') return false;
+    const message = `${directory} cannot be used: ${reasonOf(cause)}`;
+    throw new XspliceError('state-not-writable', message, { cause });
   }
 }
 
