@@ -3,6 +3,11 @@ export const CHECKS = ['build-id', 'old-code', 'both'] as const;
 
 export type Check = (typeof CHECKS)[number];
 
+/** What --mode takes. */
+export const MODES = ['chain', 'alternatives', 'independent'] as const;
+
+export type Mode = (typeof MODES)[number];
+
 /** What --fail-on takes, the least severe last. */
 export const FAIL_ON = ['error', 'warning', 'note'] as const;
 

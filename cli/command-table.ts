@@ -1,5 +1,5 @@
 import type { Argv } from 'yargs';
-import { CHECKS, FAIL_ON } from './checks.js';
+import { CHECKS, FAIL_ON, MODES } from './checks.js';
 import type { Session } from './session.js';
 import type { Positional } from './settings.js';
 
@@ -54,6 +54,15 @@ function check(parser: Argv): Argv {
     default: 'build-id',
     describe:
       'What has to fit before a payload is applied: its parent, the code it was made against',
+  });
+}
+
+function mode(parser: Argv): Argv {
+  return parser.option('mode', {
+    choices: MODES,
+    default: 'chain',
+    describe:
+      'What the payloads are: one chain, alternatives used alone with replace, or independent (--check old-code)',
   });
 }
 
@@ -115,7 +124,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     usage: 'check <PATH..>',
     describe: 'Do these payloads form one valid chain on that hypervisor?',
     options: (parser) =>
-      check(release(common(texts(parser, 'PATH', 'Payloads, or directories of *.livepatch files'))))
+      mode(
+        check(
+          release(common(texts(parser, 'PATH', 'Payloads, or directories of *.livepatch files'))),
+        ),
+      )
         .option('image', { type: 'string', describe: 'The hypervisor: xen-syms, xen.gz, xen.efi' })
         .option('build-id', {
           type: 'string',
@@ -148,11 +161,13 @@ export const COMMANDS: readonly CommandEntry[] = [
     usage: 'plan <WHAT..>',
     describe: 'What apply would do; or: plan apply|revert|replace|upload|unload|load …',
     options: (parser) =>
-      guard(
-        accepting(
-          bootImage(
-            host(
-              texts(parser, 'WHAT', 'Payloads to apply, or one of these verbs and what it takes'),
+      mode(
+        guard(
+          accepting(
+            bootImage(
+              host(
+                texts(parser, 'WHAT', 'Payloads to apply, or one of these verbs and what it takes'),
+              ),
             ),
           ),
         ),
@@ -162,7 +177,8 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     usage: 'apply <WHAT..>',
     describe: 'Upload and apply payloads, in the right order; or apply an uploaded one by name',
-    options: (parser) => guard(changing(texts(parser, 'WHAT', 'Files, directories, or one NAME'))),
+    options: (parser) =>
+      mode(guard(changing(texts(parser, 'WHAT', 'Files, directories, or one NAME')))),
     load: () => import('./commands/change.js'),
   },
   {

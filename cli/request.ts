@@ -12,10 +12,17 @@ export type Verb = (typeof VERBS)[number];
 export function requestOf(
   verb: Verb,
   words: readonly string[],
-  { check, nodeps, to }: Settings,
+  { check, nodeps, to, mode }: Settings,
 ): ChangeRequest {
   if (check !== 'build-id' && nodeps) {
     throw usage('--nodeps compares nothing, and --check says what to compare', 'Use one of them.');
+  }
+  if (mode !== 'chain' && verb !== 'apply') throw usage(`--mode is for apply, not for ${verb}`);
+  if (mode === 'alternatives' && nodeps) {
+    throw usage(
+      '--mode alternatives uses REPLACE, which always compares the parent',
+      'Leave --nodeps out.',
+    );
   }
   if (verb !== 'revert' && words.length === 0) throw usage(`${verb} needs something to work on`);
   switch (verb) {
@@ -34,7 +41,9 @@ export function requestOf(
       return { verb, names: words };
     case 'apply': {
       const name = nameAmong(words);
-      if (name === null) return { verb, payloads: readAll(words), check, nodeps };
+      const set = mode === 'alternatives' ? mode : 'chain';
+      if (name === null) return { verb, payloads: readAll(words), check, nodeps, mode: set };
+      if (set === 'alternatives') throw usage('--mode alternatives takes files', 'Give the file.');
       if (check === 'build-id') return { verb: 'apply-loaded', name, nodeps };
       throw new XspliceError(
         'needs-file',

@@ -1,5 +1,5 @@
 import { XspliceError } from '../core/findings/index.js';
-import { CHECKS, type Check, FAIL_ON, type FailOn } from './checks.js';
+import { CHECKS, type Check, FAIL_ON, type FailOn, MODES, type Mode } from './checks.js';
 
 /** What was typed, of all commands: an option that a command does not have keeps its default. */
 export interface Settings {
@@ -13,6 +13,8 @@ export interface Settings {
   /** `--to` of revert. */
   readonly to: string | null;
   readonly check: Check;
+  /** `--mode` of check, plan and apply: what several payloads are to each other. */
+  readonly mode: Mode;
   /** `--accept`, as typed. */
   readonly accept: readonly string[];
   /** `--fail-on` of check. */
@@ -62,7 +64,7 @@ export function settingsFrom(argv: Readonly<Record<string, unknown>>): Settings 
     buildId: text('build-id'),
     xen: text('xen'),
     to: text('to'),
-    check: CHECKS.find((check) => check === argv['check']) ?? 'build-id',
+    ...comparisonFrom(argv),
     accept: Array.isArray(argv['accept']) ? argv['accept'].map(String) : [],
     failOn: FAIL_ON.find((severity) => severity === argv['fail-on']) ?? 'error',
     on: Array.isArray(argv['on']) ? argv['on'].map(String) : [],
@@ -84,6 +86,17 @@ export function settingsFrom(argv: Readonly<Record<string, unknown>>): Settings 
 /** A mistake in what was typed. */
 export function usage(message: string, hint?: string): XspliceError {
   return new XspliceError('usage', message, hint === undefined ? {} : { hint });
+}
+
+/** What is compared: payloads that are independent have their old code compared. Fails with `usage`. */
+function comparisonFrom(argv: Readonly<Record<string, unknown>>): Pick<Settings, 'check' | 'mode'> {
+  const check = CHECKS.find((known) => known === argv['check']) ?? 'build-id';
+  const mode = MODES.find((known) => known === argv['mode']) ?? 'chain';
+  if (mode !== 'independent') return { check, mode };
+  if (check === 'both') {
+    throw usage('--mode independent compares old code alone, and --check both the parents too');
+  }
+  return { check: 'old-code', mode };
 }
 
 function timeoutFrom(text: string | null): number | null {

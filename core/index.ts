@@ -177,6 +177,7 @@ export {
   planUnload,
   planUpload,
   type RevertTarget,
+  type SetMode,
   type StackEntry,
   type Step,
   type StepAction,
