@@ -2,7 +2,7 @@ import { errnoName } from '../../core/abi/errno.js';
 import { shortId } from '../../core/abi/ids.js';
 import { nameText } from '../../core/abi/payload-name.js';
 import { type CheckReport, type FileVerdict, isRejection } from '../../core/check/index.js';
-import type { Finding } from '../../core/findings/index.js';
+import { counted, type Finding } from '../../core/findings/index.js';
 import type { XenAnswer } from '../../core/verify/index.js';
 import { escapeText } from '../terminal/escape.js';
 import type { Style } from '../terminal/style.js';
@@ -125,7 +125,7 @@ function summary(
     const rejections = findings.filter((found) => isRejection(found, failOn));
     return `${style.bad('Rejected')}: ${countText(rejections)}.${note}`;
   }
-  const payloads = chain.length === 1 ? '1 payload' : `${chain.length} payloads`;
+  const payloads = counted(chain.length, 'payload');
   const whole =
     guard?.guard === 'old-code'
       ? `${payloads} made for the code that is there`
@@ -143,7 +143,7 @@ function summary(
 function countText(findings: readonly Finding[]): string {
   const parts = (['error', 'warning', 'note'] as const).flatMap((severity) => {
     const count = findings.filter((found) => found.severity === severity).length;
-    return count === 0 ? [] : [`${count} ${severity}${count === 1 ? '' : 's'}`];
+    return count === 0 ? [] : [counted(count, severity)];
   });
   return parts.join(', ');
 }

@@ -1,7 +1,7 @@
 import type { BuildId } from '../abi/ids.js';
 import { formatRelease } from '../abi/release.js';
 import { type Finding, finding, type Severity } from '../findings/index.js';
-import { hazardsOf } from '../hazards/index.js';
+import { hazardsOf, unusedParts } from '../hazards/index.js';
 import { askGuard, type GuardAnswer, type GuardReport } from '../oldcode/index.js';
 import {
   type ChainMember,
@@ -106,9 +106,14 @@ export async function check(
     const { operation, faults } = verdict.inChain ?? verdict;
     return findingsOfFaults(verdict, operation, faults);
   });
+  const { rules } = target.model ?? { rules: null };
   const hazards: Finding[] = [];
   const intent = isAlone ? 'replace' : 'apply';
   const how = { intent, isCodeCompared: oldCode !== undefined } as const;
+  if (rules !== null) {
+    // Of all payloads: what is lost can be the very reason why Xen does not accept one.
+    for (const { payload } of read.payloads) hazards.push(...unusedParts(payload, rules));
+  }
   for (const { payload, model } of trials ?? []) {
     if (model !== null) hazards.push(...hazardsOf(payload, model, target.symbols, how));
   }

@@ -43,7 +43,7 @@ export function targetOfBuildId(hex: string): CheckTarget {
 
 /**
  * The hypervisor of an image. Where its loader's answers cannot be computed, the target says why, and chains are
- * checked all the same. Fails with `image-no-build-id`; and where a release or a guard was asked for, as
+ * checked all the same. Fails with `image-no-build-id` and `unknown-release`; and where a guard was asked for, as
  * modelFromImage does.
  */
 export function targetOfImage(
@@ -57,9 +57,9 @@ export function targetOfImage(
     if (guard === null) return target;
     return { ...target, oldCode: { guard, context: codeContext(image, model) } };
   } catch (error) {
+    if (!(error instanceof XspliceError) || guard !== null) throw error;
     // A release that nobody knows is a mistake in what was asked for, whatever the image.
-    const isMistake = release !== null || guard !== null;
-    if (!(error instanceof XspliceError) || isMistake) throw error;
+    if (error.code === 'unknown-release') throw error;
     const notVerified = `${error.message}. ${error.hint}`;
     return { buildId, model: null, isImageGiven: true, symbols: null, notVerified };
   }

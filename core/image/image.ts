@@ -5,6 +5,7 @@ import type { XenRelease } from '../abi/release.js';
 import {
   ByteReader,
   type ElfFile,
+  type ElfSection,
   EM,
   ET,
   fileTypeName,
@@ -63,7 +64,10 @@ export interface HypervisorImage {
   readonly symbols: SymbolTable | null;
   /** Where the symbols come from; null where there are none. Only `symtab` has sizes of data. */
   readonly symbolSource: 'symtab' | 'embedded' | null;
-  /** By ascending address. Empty where the link address of an ELF32 image could not be told. */
+  /**
+   * By ascending address. Empty where the link address of an ELF32 image could not be told, and where the file
+   * has no contents.
+   */
   readonly memory: readonly MemoryRange[];
   readonly findings: readonly Finding[];
 }
@@ -134,7 +138,7 @@ function readElfImage(elf: ElfFile, file: string): HypervisorImage {
   checkElfKind(elf, file);
   const findings: Finding[] = [];
   const buildIds = noteIds(elf, file, findings);
-  const link = elf.class === 64 ? readElf64(elf) : readElf32(elf, file, findings);
+  const link = elf.class === 64 ? readElf64(elf, file, findings) : readElf32(elf, file, findings);
   return assemble(file, elf.class === 64 ? 'xen-syms' : 'xen-elf32', {
     machine: elf.class === 64 ? elf.header.machine : EM.X86_64,
     buildIds,
@@ -169,8 +173,12 @@ interface Linked {
   readonly symbolSource: HypervisorImage['symbolSource'];
 }
 
-function readElf64(elf: ElfFile): Linked {
-  const memory = elf64Memory(elf);
+function readElf64(elf: ElfFile, file: string, findings: Finding[]): Linked {
+  const hasContents = !elf.sections.some(isWithoutContents);
+  if (!hasContents) {
+    findings.push(finding('image-no-contents', { file, message: noContents(file) }));
+  }
+  const memory = hasContents ? elf64Memory(elf) : [];
   const symbols = readSymbols(elf);
   if (symbols !== null && symbols.length > 1) {
     return { memory, symbols: symbolsFromElf(elf, symbols), symbolSource: 'symtab' };
@@ -179,6 +187,20 @@ function readElf64(elf: ElfFile): Linked {
     memory.some(({ address }) => address >= start && address < start + 0x40000000n),
   );
   return { memory, ...embeddedSymbols(memory, origin ?? 0n) };
+}
+
+/** That a file is one of debug information only, for a message. */
+function noContents(file: string): string {
+  return `${file}: its sections have no contents (objcopy --only-keep-debug)`;
+}
+
+/**
+ * Code and read-only data that are not in the file. Of a Xen as it was linked only .bss is not, which is
+ * writable; where others are missing too, those that are writable may be anything as well.
+ */
+function isWithoutContents({ type, flags, size }: ElfSection): boolean {
+  const isBss = (flags & SHF.WRITE) !== 0n && (flags & SHF.EXECINSTR) === 0n;
+  return type === SHT.NOBITS && size > 0n && (flags & SHF.ALLOC) !== 0n && !isBss;
 }
 
 /** The allocated sections; the loaded segments where the file has no sections. */

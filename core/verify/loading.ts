@@ -216,7 +216,7 @@ function recordFault(loading: Loading, found: Omit<Fault, 'assumptions'>): Fault
 }
 
 /** livepatch_elf_sec_by_name: the first section with this name, from index 1. */
-export function sectionByName(loading: Loading, name: string): LoadingSection | null {
+export function loadingSectionByName(loading: Loading, name: string): LoadingSection | null {
   for (let i = 1; i < loading.sections.length; i++) {
     const section = loading.sections[i];
     if (section && loading.memory.isString(section.nameAddress, name)) return section;

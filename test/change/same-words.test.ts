@@ -2,16 +2,15 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { change } from '../../core/change/index.js';
+import { check } from '../../core/check/index.js';
+import { type Finding, XspliceError } from '../../core/findings/index.js';
 import {
-  change,
-  check,
-  type Finding,
   inputFile,
   type PayloadInput,
   readPayload,
   readPayloadInputs,
-  XspliceError,
-} from '../../core/index.js';
+} from '../../core/payload/index.js';
 import { DEMO } from '../support/cli.js';
 import { booted, demoHost, demoImage, inputsOf } from '../support/demo-host.js';
 

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { SHF } from '../../core/elf/index.js';
 import { explain } from '../../core/findings/index.js';
-import { readImage, readPayload } from '../../core/index.js';
+import { readImage } from '../../core/image/index.js';
+import { readPayload } from '../../core/payload/index.js';
 import {
   CHAIN,
   DEMO,

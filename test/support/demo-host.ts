@@ -1,16 +1,9 @@
 import { readFileSync } from 'node:fs';
-import {
-  findPayload,
-  inputFile,
-  MemoryStore,
-  ModelPort,
-  modelFromImage,
-  modelWithApplied,
-  type OpenHost,
-  type PayloadInput,
-  readImage,
-  readPayloadInputs,
-} from '../../core/index.js';
+import { modelFromImage, modelWithApplied, type OpenHost } from '../../core/host/index.js';
+import { MemoryStore, ModelPort } from '../../core/hypervisor/embedded/index.js';
+import { readImage } from '../../core/image/index.js';
+import { inputFile, type PayloadInput, readPayloadInputs } from '../../core/payload/index.js';
+import { findPayload } from '../../core/verify/index.js';
 import { DEMO_IMAGE, demo } from './cli.js';
 
 export const demoImage = readImage(readFileSync(DEMO_IMAGE), DEMO_IMAGE);

@@ -59,6 +59,13 @@ export const IMAGE = {
     where: [],
     mend: 'Use xen-syms of the same build.',
   },
+  'image-no-contents': {
+    severity: 'warning',
+    title: 'Image without contents',
+    what: 'The file has the ids and symbols of a hypervisor, and neither its code nor its data: it is one of debug information only. Nothing that needs bytes can be told from it.',
+    where: [],
+    mend: 'Take the image itself: xen-syms as it was linked, or xen.gz of the same build.',
+  },
   'image-no-memory': {
     severity: 'error',
     title: 'Image without addresses',

@@ -150,6 +150,14 @@ export const PAYLOAD = {
     since: ALL,
     mend: 'Rebuild the payload: Xen takes only one of each.',
   },
+  'payload-no-contents': {
+    severity: 'error',
+    title: 'Payload without contents',
+    what: 'The file has the symbols of a payload, and neither its code nor its functions: it is one of debug information only. Xen would load zeros in their place.',
+    where: ['move_payload (common/livepatch.c)'],
+    since: ALL,
+    mend: 'Take the payload itself, not the file of its debug information.',
+  },
   'section-not-loaded': {
     severity: 'error',
     title: 'Section not allocated',
