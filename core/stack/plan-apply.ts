@@ -4,6 +4,8 @@ import { type Finding, finding, XspliceError } from '../findings/index.js';
 import { type LoadedPayload, type Snapshot, stackOf } from '../hypervisor/index.js';
 import type { ChainMember, PlanPayload } from '../payload/index.js';
 import { checkChain } from './chain.js';
+import { filesText } from './chain-findings.js';
+import { functionsLost, functionsText } from './cumulative.js';
 import { checkHypervisor, loadSteps } from './load-steps.js';
 import { makePlan } from './make-plan.js';
 import {
@@ -168,7 +170,7 @@ function nothingAttaches(
   const [first] = [...left.filter(isRoot), ...left];
   const name = first === undefined ? '' : nameText(first.name);
   if (first !== undefined && first.depends !== null) {
-    return doesNotAttach(snapshot, name, first.depends, onto);
+    return doesNotAttach(snapshot, subjectOf(first, name), first.depends, onto);
   }
   return new XspliceError(
     'unknown-stack',
@@ -248,13 +250,24 @@ function orderOnTop(
   }
   const report = checkChain(open, hypervisor, top.id);
   const errors = report.findings.filter((finding) => finding.severity === 'error');
+  const bare = open.filter(({ depends }) => depends === hypervisor && depends !== top.id);
+  const [firstBare] = bare;
+  if (firstBare !== undefined && errors.every(({ code }) => code !== 'wrong-hypervisor')) {
+    const [file, ...otherFiles] = bare.map((payload) => payload.file);
+    const functions = bare.flatMap((payload) => payload.functions);
+    const subject = { text: filesText(bare), functions, count: bare.length };
+    throw doesNotAttach(snapshot, subject, hypervisor, top, {
+      ...(file === undefined ? {} : { file }),
+      ...(otherFiles.length === 0 ? {} : { otherFiles }),
+    });
+  }
   const missing = errors.filter((finding) => finding.code === 'missing-parent');
   const [gap] = missing;
   if (gap !== undefined && errors.length === missing.length) {
     const payload = open.find((p) => p.file === gap.file);
     if (payload?.depends) {
       const onto = endOf(report.chain) ?? top;
-      throw doesNotAttach(snapshot, payload.file, payload.depends, onto, gap);
+      throw doesNotAttach(snapshot, subjectOf(payload, payload.file), payload.depends, onto, gap);
     }
   }
   if (report.chain.length < open.length) {
@@ -340,16 +353,29 @@ function endOf(chain: readonly ChainMember[]): Top | null {
   return end === undefined || end.buildId === null ? null : { id: end.buildId, text: end.file };
 }
 
+/** What does not attach: one payload, or several. */
+interface Unattached {
+  readonly text: string;
+  /** All that they replace; null where that is not known. */
+  readonly functions: readonly string[] | null;
+  readonly count: number;
+}
+
+function subjectOf({ functions }: Pick<LoadedPayload, 'functions'>, text: string): Unattached {
+  return { text, functions, count: 1 };
+}
+
 /** The refusal with the id expected, the id found, and what would be needed first. */
 function doesNotAttach(
   snapshot: Snapshot,
-  subject: string,
+  subject: Unattached,
   found: BuildId,
   onto: Top,
   files: Pick<Finding, 'file' | 'otherFiles'> = {},
 ): XspliceError {
-  const message = `${subject} builds on ${found}, but what it would be applied on is ${onto.text} (${onto.id})`;
-  const hint = whatIsNeededFirst(snapshot, found);
+  const [builds, it] = subject.count === 1 ? ['builds', 'it'] : ['build', 'they'];
+  const message = `${subject.text} ${builds} on ${found}, but what ${it} would be applied on is ${onto.text} (${onto.id})`;
+  const hint = whatIsNeededFirst(snapshot, found, subject);
   const why = finding('does-not-attach', {
     message,
     hint,
@@ -361,16 +387,29 @@ function doesNotAttach(
   return new XspliceError('does-not-attach', message, { hint, findings: [why] });
 }
 
-function whatIsNeededFirst(snapshot: Snapshot, parent: BuildId): string {
-  if (parent === snapshot.hypervisor.buildId) {
-    return 'It builds on the hypervisor itself: use replace, or revert --to base first.';
-  }
+function whatIsNeededFirst(snapshot: Snapshot, parent: BuildId, subject: Unattached): string {
+  if (parent === snapshot.hypervisor.buildId) return besideStack(stackOf(snapshot), subject);
   const loaded = snapshot.payloads.find((payload) => payload.buildId === parent);
   if (loaded === undefined) return `Apply the payload with the build-id ${parent} first.`;
   const name = nameText(loaded.name);
   return loaded.state === 'APPLIED'
     ? `It builds on ${name}, which has other payloads above it: revert --to ${name} first.`
     : `It builds on ${name}, which is loaded but not applied: apply ${name} first.`;
+}
+
+/** What to do with a payload that builds on the hypervisor, where the stack holds others. */
+function besideStack(stack: readonly LoadedPayload[], { functions, count }: Unattached): string {
+  const names = stack.map(({ name }) => nameText(name)).join(', ');
+  const [them, builds] = count === 1 ? ['it', 'It builds'] : ['one of them', 'They build'];
+  const there = `${builds} on the hypervisor itself, and the stack already holds ${names}.`;
+  const isKnown = functions !== null && stack.every((payload) => payload.functions !== null);
+  const lost = functions === null ? [] : functionsLost(stack, { functions });
+  const loss = !isKnown
+    ? `which fixes of ${names} would go is not known`
+    : lost.length === 0
+      ? 'it replaces every function that they do'
+      : `the fix of ${functionsText(lost)} would go`;
+  return `${there} Fixes that do not depend on each other: --mode independent. To leave only ${them} applied: replace, or revert --to base first; ${loss}.`;
 }
 
 function findApplied(snapshot: Snapshot, id: BuildId | null): LoadedPayload | undefined {

@@ -134,7 +134,10 @@ describe('planApply', () => {
       'It builds on p01, which is loaded but not applied: apply p01 first.',
     );
     const base = refusal(() => planApply(stackOfFiles([p1]), [payloadFile('x', null)], on));
-    assert.match(base.hint ?? '', /use replace, or revert --to base first/);
+    assert.match(
+      base.hint ?? '',
+      /the stack already holds p01\..*--mode independent.*the fix of p01_fn would go/,
+    );
   });
 
   it('refuses a gap in the files with the id that is missing', () => {
@@ -147,8 +150,11 @@ describe('planApply', () => {
     const fork = refusal(() => planApply(empty, [p1, p2, payloadFile('x', 'p01')], on));
     assert.deepEqual([fork.code, fork.findings[0]?.code], ['not-a-chain', 'fork']);
     const choose = refusal(() => planApply(empty, [payloadFile('x', null), p1], on));
+    assert.deepEqual([choose.code, choose.findings[0]?.code], ['not-a-chain', 'several-roots']);
+    const one = payloadFile('x', null, { functions: p1.functions });
+    const alternatives = refusal(() => planApply(empty, [one, p1], on));
     assert.deepEqual(
-      [choose.code, choose.findings[0]?.code],
+      [alternatives.code, alternatives.findings[0]?.code],
       ['not-a-chain', 'several-cumulative'],
     );
     const other = payloadFile('x', null, { xenDepends: idOf('other') });
@@ -348,7 +354,18 @@ describe('planReplace', () => {
     assert.deepEqual(steps(plan), ['upload all', 'replace all']);
     assert.deepEqual(after(plan), ['all']);
     assert.equal(plan.steps[1]?.reason, 'takes the place of p01, p02');
-    assert.match(plan.findings[0]?.message ?? '', /still loaded afterwards: p01, p02/);
+    assert.deepEqual(
+      plan.findings.map(({ code, severity }) => `${severity} ${code}`),
+      ['warning replace-drops-fixes', 'note stay-loaded'],
+    );
+    assert.match(
+      plan.findings[0]?.message ?? '',
+      /does not replace p01_fn, p02_fn, as p01, p02 did/,
+    );
+    assert.match(plan.findings[1]?.message ?? '', /still loaded afterwards: p01, p02/);
+    const whole = { ...all, functions: ['p01_fn', 'p02_fn', 'more'] };
+    const [only, ...others] = planReplace(stackOfFiles([p1, p2]), whole, on).findings;
+    assert.deepEqual([only?.code, others], ['stay-loaded', []]);
   });
 
   it('works on an empty stack, and has nothing to do when it is the only one', () => {
