@@ -17,9 +17,9 @@ import { Family, type Scenario } from './scenario.js';
 
 const USAGE = `Boots real Xens under QEMU and runs the scenarios in their dom0.
 
-  npm run test:xen -- [--releases ${ALL_RELEASES}] [--only TEXT] [--all] [--machines N]
+  npm run test:xen -- [--releases ${ALL_RELEASES}] [--only TEXT,…] [--all] [--machines N]
 
---only takes the scenarios whose names hold TEXT; with --all those that repeat\nsomething, such as to kill a manager, do so more
+--only takes the scenarios whose names hold a TEXT; with --all those that repeat\nsomething, such as to kill a manager, do so more
 often. N machines run at once, one a release: 3.
 `;
 
