@@ -54,6 +54,7 @@ export const codeCache: Part = async (setting) => {
   const caches = [...filesBelow(dirname(program)), ...filesBelow(home)].filter(
     (file) => !NO_CACHE.some((name) => file === join(dirname(program), name)),
   );
+  if (caches.length === 0) throw new Error('nothing is kept of what V8 compiled');
   const contents = caches.map((file) => readFileSync(file));
   const random = createPrng(setting.seed);
   const trials: Trial[] = [];

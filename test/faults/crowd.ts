@@ -43,7 +43,7 @@ const SHARED: readonly [readonly string[], ...(readonly string[])[]] = [
 ];
 
 /** Errors that no command may end with, whoever else is at it. */
-const FALSE = ['state-damaged', 'no-hypervisor', 'internal-error', 'state-not-writable'];
+const FALSE = ['state-damaged', 'state-absent', 'internal-error', 'state-not-writable'];
 
 /** Many managers of one hypervisor at once. */
 export const crowd: Part = async (setting) => {
