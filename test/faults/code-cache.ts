@@ -46,8 +46,7 @@ export const codeCache: Part = async (setting) => {
       ['inspect', demo('hello')],
       join(folder, 'none'),
       { HOME: home, XDG_CACHE_HOME: join(home, '.cache') },
-      undefined,
-      program,
+      { program },
     );
   const good = await run();
   if (good.code !== 0) throw new Error(good.stderr);

@@ -70,10 +70,17 @@ async function gather(one: Crowd, setting: Setting): Promise<readonly Trial[]> {
   const random = createPrng(setting.seed);
   const members = Array.from({ length: one.commands }, (_, i) => member(i, one, folder, random));
   const runs = await atOnce(members, one.atOnce, ({ words, killedAfterMs }) =>
-    runProgram([...words, '--json'], state, {}, (pid) => {
-      if (killedAfterMs === null) return;
-      setTimeout(() => killIfThere(pid), killedAfterMs).unref();
-    }),
+    runProgram(
+      [...words, '--json'],
+      state,
+      {},
+      {
+        onStart: (pid) => {
+          if (killedAfterMs === null) return;
+          setTimeout(() => killIfThere(pid), killedAfterMs).unref();
+        },
+      },
+    ),
   );
   const again = `--part crowd --only "${one.name}" --seed ${setting.seed}${setting.all ? ' --all' : ''}`;
   const row = one.name;
