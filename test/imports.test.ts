@@ -23,7 +23,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   inputs: ['findings', 'abi', 'image', 'payload'],
   // Xen's rules know what Xen's interface says and how a finding looks, and nothing else.
   verify: ['findings', 'abi'],
-  hazards: ['findings', 'abi', 'image', 'payload', 'verify', 'x86'],
+  hazards: ['findings', 'abi', 'elf', 'image', 'payload', 'verify', 'x86'],
   hypervisor: ['abi', 'verify'],
   'hypervisor/embedded': ['findings', 'files', 'abi', 'verify', 'hypervisor'],
   'hypervisor/xen': ['findings', 'files', 'abi', 'payload', 'hypervisor'],
@@ -46,7 +46,6 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   change: [
     'findings',
     'abi',
-    'image',
     'payload',
     'verify',
     'hazards',

@@ -16,10 +16,10 @@ export function renderFindings(findings: readonly Finding[], style: Style, advic
 }
 
 function renderFinding(finding: Finding, style: Style, advice: string): string {
-  const { severity, code, message, hint, file } = finding;
+  const { severity, code, message, hint, file, accepted } = finding;
   const paint = severity === 'error' ? style.bad : severity === 'warning' ? style.warn : style.dim;
   const where = file !== undefined && !message.includes(file) ? `${file}: ` : '';
-  const line = `${paint(severity)} ${escapeText(`${where}${message}`)} ${style.dim(`[${code}]`)}`;
+  const line = `${paint(severity)} ${escapeText(`${where}${message}`)} ${style.dim(`[${code}${accepted === true ? ', accepted' : ''}]`)}`;
   const more = [
     ...(hint === undefined || advice.includes(hint) ? [] : [hint]),
     ...explanationLines(finding, `${hint ?? ''}\n${advice}`),

@@ -1,4 +1,10 @@
-export { type CheckReport, check, type FileVerdict } from './check.js';
+export {
+  type CheckOptions,
+  type CheckReport,
+  check,
+  type FileVerdict,
+  isRejection,
+} from './check.js';
 export {
   type CheckTarget,
   type ImageTargetOptions,

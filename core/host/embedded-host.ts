@@ -55,7 +55,10 @@ async function holdsHypervisor(directory: string): Promise<boolean> {
   }
 }
 
-/** Opens the hypervisor whose state lies in this directory. `given` is the image that it was created from. */
+/**
+ * Opens the hypervisor whose state lies in this directory. `given` is the image that it was created from; fails
+ * with `wrong-image` where it is another.
+ */
 export async function openEmbedded(
   directory: string,
   given: HypervisorImage | null,
@@ -65,6 +68,7 @@ export async function openEmbedded(
     symbols = readXensyms(text);
     return symbols;
   });
+  if (given !== null) requireImage(given, (await store.read()).buildId);
   const spec = `embedded:${directory}`;
   const port = new ModelPort({ spec, tellsReverted: true, tellsPlaces: true }, store);
   const preflightModel = async (): Promise<PreflightModel> => {
@@ -75,22 +79,15 @@ export async function openEmbedded(
       unknown: [],
       opaque: [],
       symbols,
-      image: () => imageOf(store, model.buildId, given),
+      image: () => imageOf(store, given),
     };
   };
   return { port, preflightModel };
 }
 
 /** The image of an embedded hypervisor: the one given, or else the one kept with its state. */
-async function imageOf(
-  store: DiskStore,
-  buildId: BuildId | null,
-  given: HypervisorImage | null,
-): Promise<HypervisorImage> {
-  if (given !== null) {
-    requireImage(given, buildId);
-    return given;
-  }
+async function imageOf(store: DiskStore, given: HypervisorImage | null): Promise<HypervisorImage> {
+  if (given !== null) return given;
   const kept = await store.image(MAX_IMAGE_SIZE);
   if (kept !== null) return readImage(kept.bytes, kept.file);
   throw new XspliceError(

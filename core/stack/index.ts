@@ -1,5 +1,6 @@
 export { type ChainReport, checkChain } from './chain.js';
 export { entriesOf, makePlan } from './make-plan.js';
+export type { SetMode } from './mode.js';
 export {
   type ApplyTerms,
   changesSomething,

@@ -36,6 +36,9 @@ const OTHER_HYPERVISOR = ['wrong-xen-depends'];
 /** Payloads whose parent is not applied: what attaches is a question of the stack, not of the file. */
 const NOT_ATTACHED = ['bye', 'chain-02', 'chain-03', 'chain-04', 'chain-05', 'wrong-depends'];
 
+/** Payloads that Xen takes and that kill the host: check rejects them, a change needs an acceptance. */
+const DANGEROUS = ['nop-misaligned'];
+
 async function saidByCheck({ input }: PayloadInput): Promise<readonly Finding[]> {
   assert.ok(id);
   const { model } = booted;
@@ -91,6 +94,11 @@ describe('apply says of a file what check says', () => {
       }
       if (NOT_ATTACHED.includes(name)) {
         assert.equal(failure?.code, 'does-not-attach');
+        assert.deepEqual(ofXen(checked), []);
+        return;
+      }
+      if (DANGEROUS.includes(name)) {
+        assert.equal(failure?.code, 'not-accepted');
         assert.deepEqual(ofXen(checked), []);
         return;
       }

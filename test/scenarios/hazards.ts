@@ -38,6 +38,7 @@ const HAZARDS: Readonly<Record<HazardCode, Aftermath | null>> = {
   'init-code': null,
   'ambiguous-symbol': null,
   'bound-to-stranger': null,
+  'unload-leaves-links': null,
   'kept-in-freed-memory': null,
   'data-prevents-reapply': async (dom0, results) => {
     dom0.expect(last(results), [0, -22]);

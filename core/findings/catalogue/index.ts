@@ -8,6 +8,8 @@ import { IMAGE } from './image.js';
 import { OLD_CODE } from './old-code.js';
 import { PAYLOAD } from './payload.js';
 import { STATE } from './state.js';
+import { UNKNOWN } from './unknown.js';
+import { UNUSED } from './unused.js';
 import { VERDICT } from './verdict.js';
 
 /** Every code of a finding or an error, once. The compiler takes no other. */
@@ -18,10 +20,12 @@ export const CATALOGUE = {
   ...CHAIN,
   ...VERDICT,
   ...HAZARDS,
+  ...UNUSED,
   ...OLD_CODE,
   ...HOST,
   ...STATE,
   ...CHANGE,
+  ...UNKNOWN,
   ...COMMAND,
 };
 
@@ -29,6 +33,27 @@ export const CATALOGUE = {
 export type Code = keyof typeof CATALOGUE;
 /** What Xen accepts and what is dangerous all the same. */
 export type HazardCode = keyof typeof HAZARDS;
+/** What an administrator may let pass: a hazard, what Xen passes over, or what is not known of a host. */
+export type DangerCode = HazardCode | keyof typeof UNUSED | keyof typeof UNKNOWN;
+
+export function isDanger(code: string): code is DangerCode {
+  return [HAZARDS, UNUSED, UNKNOWN].some((area) => Object.hasOwn(area, code));
+}
+
 export type { CatalogueEntry, Explanation, Severity, StageEntry } from './entry.js';
 export { STAGES } from './stages.js';
-export { CHAIN, CHANGE, COMMAND, ELF, HAZARDS, HOST, IMAGE, OLD_CODE, PAYLOAD, STATE, VERDICT };
+export {
+  CHAIN,
+  CHANGE,
+  COMMAND,
+  ELF,
+  HAZARDS,
+  HOST,
+  IMAGE,
+  OLD_CODE,
+  PAYLOAD,
+  STATE,
+  UNKNOWN,
+  UNUSED,
+  VERDICT,
+};

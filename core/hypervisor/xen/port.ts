@@ -145,7 +145,7 @@ export class XenPort implements HypervisorPort {
     }
     throw new XspliceError(
       'xen-list-changing',
-      `The payloads changed during each of ${MAX_OBSERVATIONS} attempts to look at them.`,
+      `The payloads changed during each of ${MAX_OBSERVATIONS} attempts to look at them`,
     );
   }
 
@@ -180,7 +180,7 @@ export class XenPort implements HypervisorPort {
     if (bytes.length > LIVEPATCH_MAX_SIZE) {
       throw new XspliceError(
         'payload-too-large',
-        `The payload has ${bytes.length} bytes; Xen takes ${LIVEPATCH_MAX_SIZE} at most.`,
+        `The payload has ${bytes.length} bytes; Xen takes ${LIVEPATCH_MAX_SIZE} at most`,
         { hint: 'Strip its debug sections: strip --strip-debug' },
       );
     }
@@ -241,7 +241,7 @@ export class XenPort implements HypervisorPort {
     if (rc < 0) {
       throw new XspliceError(
         'xen-get-failed',
-        `Xen did not tell a payload's state: ${formatRc(rc)}.`,
+        `Xen did not tell a payload's state: ${formatRc(rc)}`,
       );
     }
     return decodeGet(bytes);

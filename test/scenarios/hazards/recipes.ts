@@ -134,6 +134,7 @@ export const RECIPES: Readonly<Record<HazardCode, (kitchen: Kitchen) => Recipe |
     intent: 'apply',
     after: [unload('stranger'), unload('bound')],
   }),
+  'unload-leaves-links': () => 'a plan that unloads has it, not a payload',
   'kept-in-freed-memory': (kitchen) => {
     if (!kitchen.model.rules.has('buildIdFirst')) {
       return 'before 4.20, 4.19.1 and 4.18.4 such a section is at NULL';
