@@ -67,13 +67,14 @@ export function readFunctions(elf: ElfFile, links: Links, report: Report): Funct
     section: section.name,
     offset: BigInt(index * entrySize + field),
   });
-  const nameless = indexesOf(functions, (f) => f.name === null);
+  // Xen reads the name only to look up an address that is not given (resolve_old_address).
+  const nameless = indexesOf(functions, (f) => f.name === null && f.oldAddress.kind === 'null');
   if (nameless !== null) {
     report({
       code: 'payload-no-function-name',
       severity: 'error',
       ...place(nameless.first, LIVEPATCH_FUNC.name),
-      message: `Function ${nameless.text} has no name: its pointer leads to no string in the payload`,
+      message: `Function ${nameless.text} has no address, and no name to look it up by: its pointer leads to no string in the payload`,
     });
   }
   const expected = version === null ? '1 (Xen up to 4.13) or 2 (since 4.14)' : String(version);

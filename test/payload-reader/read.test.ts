@@ -282,6 +282,11 @@ describe('readPayload', () => {
       ['error payload-wrong-version'],
     ],
     [
+      'a function with an address and without a name, which Xen does not read (defect 5)',
+      { functions: [{ name: null, oldAddress: 0xffff82d040200000n }] },
+      [],
+    ],
+    [
       'a function without a name',
       { functions: [{ name: null }] },
       ['error payload-no-function-name'],
