@@ -46,7 +46,7 @@ stage is the place in Xen's loader or in its actions that decides, and \`stage\`
 
 const STAGES_HEAD = `## Stages
 
-In the order of the loader, then those of the actions. What a release does otherwise is in \`core/verify/rules.ts\`.
+In the order of the loader, then those of the actions. What a release does otherwise is in \`core/verify/changes.ts\`.
 `;
 
 /** The whole document, as docs/findings.md has it. */

@@ -1,7 +1,7 @@
 import type { BuildId } from '../abi/ids.js';
 import { formatRelease } from '../abi/release.js';
 import { type Finding, finding, type Severity } from '../findings/index.js';
-import { hazardsOf, unusedParts } from '../hazards/index.js';
+import { hazardsOf, strayWritesOf, unusedParts } from '../hazards/index.js';
 import { askGuard, type GuardAnswer, type GuardReport } from '../oldcode/index.js';
 import {
   type ChainMember,
@@ -85,7 +85,7 @@ export async function check(
   const unread = [...more, ...read.findings];
   const members = read.payloads.map(({ planned }) => planned);
   const hasMembers = members.length > 0;
-  // Without a single payload there is something worse to say than that there is nothing to chain.
+  // Where no file is a payload, that is the finding. An empty chain would only repeat it.
   const linked = hasMembers || unread.length === 0 ? checkChain(members, target.buildId) : null;
   const { oldCode } = target;
   const guarded = oldCode && askGuard(oldCode.guard, oldCode.context, read.payloads);
@@ -114,7 +114,8 @@ export async function check(
     // Of all payloads: what is lost can be the very reason why Xen does not accept one.
     for (const { payload } of read.payloads) hazards.push(...unusedParts(payload, rules));
   }
-  for (const { payload, model } of trials ?? []) {
+  for (const { payload, model, uploaded } of trials ?? []) {
+    hazards.push(...strayWritesOf(payload, uploaded));
     if (model !== null) hazards.push(...hazardsOf(payload, model, target.symbols, how));
   }
   const guard = guarded?.report ?? null;
@@ -168,12 +169,14 @@ function ofTarget({
   notVerified,
   isImageGiven,
   assumption,
+  imageFindings = [],
 }: CheckTarget): readonly Finding[] {
   if (model === null && isImageGiven === true) {
     return [finding('not-verified', { message: `There is no verdict: ${notVerified}` })];
   }
-  if (assumption == null) return [];
-  return [finding('release-unknown', { message: `The verdicts rest on this: ${assumption}` })];
+  if (assumption == null) return imageFindings;
+  const message = `The verdicts rest on this: ${assumption}`;
+  return [finding('release-unknown', { message }), ...imageFindings];
 }
 
 /** One payload with its verdict, and the hypervisor on which it is loaded; null where it is not accepted. */
@@ -181,6 +184,8 @@ interface PayloadTrial {
   readonly payload: PayloadInput;
   readonly verdict: FileVerdict;
   readonly model: Model | null;
+  /** What Xen answers to its upload, alone. */
+  readonly uploaded: Verdict;
 }
 
 /** Chain findings that count where no link does: they are about a file. */
@@ -230,6 +235,7 @@ function tryAll(
       payload,
       verdict,
       model: accepted ? (inChain?.model ?? alone.model) : null,
+      uploaded: alone.verdict,
     };
   });
 }

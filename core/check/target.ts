@@ -1,6 +1,6 @@
 import { type BuildId, parseBuildId } from '../abi/ids.js';
 import type { XenRelease } from '../abi/release.js';
-import { XspliceError } from '../findings/index.js';
+import { type Finding, XspliceError } from '../findings/index.js';
 import { modelFromImage } from '../host/index.js';
 import type { HypervisorImage, SymbolTable } from '../image/index.js';
 import { type CodeContext, type CodeGuard, codeContext } from '../oldcode/index.js';
@@ -19,6 +19,8 @@ export interface CheckTarget {
   readonly isImageGiven?: boolean;
   /** That the rules are those of another release, in words; absent or null where they are not. */
   readonly assumption?: string | null;
+  /** What is to be said of the image beside its verdicts; absent where nothing is. */
+  readonly imageFindings?: readonly Finding[];
   /** To have the code that payloads replace compared too; the context is of the model. */
   readonly oldCode?: { readonly guard: CodeGuard; readonly context: CodeContext };
 }
@@ -53,7 +55,10 @@ export function targetOfImage(
   const buildId = idOf(image);
   try {
     const { model, assumption } = modelFromImage(image, release);
-    const target = { buildId, model, assumption, symbols: image.symbols, notVerified: null };
+    // An image with an error in it that makes a model all the same has nothing that counts for it.
+    const imageFindings = image.findings.filter(({ severity }) => severity !== 'error');
+    const of = { buildId, model, assumption, symbols: image.symbols, imageFindings };
+    const target = { ...of, notVerified: null };
     if (guard === null) return target;
     return { ...target, oldCode: { guard, context: codeContext(image, model) } };
   } catch (error) {

@@ -32,6 +32,7 @@ export type {
   LogLine,
   Outcome,
   Refusal,
+  StrayWrite,
   Verdict,
   VerdictStage,
   Whereabouts,

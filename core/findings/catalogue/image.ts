@@ -52,6 +52,22 @@ export const IMAGE = {
     where: [],
     mend: 'Use xen-syms of the same build (Debian: package xen-hypervisor-*-dbg).',
   },
+  'image-no-file-names': {
+    severity: 'warning',
+    title: 'Image without names of files',
+    what: "The symbol table has local symbols and no FILE symbols, which strip --strip-debug takes away. Xen calls a local symbol path/file.c#name, so that neither that name nor a clash of two can be told from such a table. Xen's own table in the image is taken where it is found.",
+    where: ['read_symbol (xen/tools/symbols.c)'],
+    since: 'All releases.',
+    mend: 'Use xen-syms as it was linked, or xen.gz, or strip with objcopy --strip-debug --keep-file-symbols.',
+  },
+  'image-debug-build': {
+    severity: 'note',
+    title: 'Image of a debug build',
+    what: 'A debug build prints more lines on the console (dprintk) than a release build. Those of release builds are predicted. What Xen answers is the same.',
+    where: ['dprintk (include/xen/lib.h)'],
+    since: 'All releases.',
+    mend: 'Nothing has to be done.',
+  },
   'image-address-unknown': {
     severity: 'warning',
     title: 'Run address of the image not found',
