@@ -85,7 +85,7 @@ async function imageOf(
   given: HypervisorImage | null,
 ): Promise<HypervisorImage> {
   if (given !== null) {
-    requireImage(given, buildId);
+    requireImage(given, buildId, store.version);
     return given;
   }
   const kept = await store.image(MAX_IMAGE_SIZE);
