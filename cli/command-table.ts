@@ -1,7 +1,8 @@
 import type { Argv } from 'yargs';
 import { CHECKS } from './checks.js';
+import { CHECK_FORMATS, COMMON_FORMATS, type Format } from './destinations.js';
 import type { Session } from './session.js';
-import type { Positional } from './settings.js';
+import type { Positional, Writes } from './settings.js';
 
 /** A command's code, which is loaded only when it is the one that was typed. */
 export interface CommandModule {
@@ -15,6 +16,8 @@ export interface CommandEntry {
   readonly usage: string;
   readonly describe: string;
   readonly options: (parser: Argv) => Argv;
+  /** Absent: text for people and JSON. */
+  readonly writes?: Writes;
   readonly load: () => Promise<CommandModule>;
 }
 
@@ -22,9 +25,17 @@ function texts(parser: Argv, name: Positional, describe: string): Argv {
   return parser.positional(name, { describe, type: 'string', array: true });
 }
 
-function common(parser: Argv): Argv {
+function common(parser: Argv, formats: readonly Format[] = COMMON_FORMATS): Argv {
   return parser
-    .option('json', { type: 'boolean', describe: 'One JSON document on standard output' })
+    .option('format', { choices: formats, describe: 'What standard output gets (default: human)' })
+    .option('json', { type: 'boolean', describe: 'The same as --format json' })
+    .option('output', {
+      type: 'string',
+      alias: 'o',
+      array: true,
+      nargs: 1,
+      describe: '[FORMAT=]FILE: a file to write; may be given for each format',
+    })
     .option('quiet', { type: 'boolean', describe: 'Say only what is wrong' })
     .option('verbose', { type: 'boolean', describe: 'Say everything: full ids, each step, log' })
     .option('explain', {
@@ -105,13 +116,21 @@ export const COMMANDS: readonly CommandEntry[] = [
     usage: 'check <PATH..>',
     describe: 'Do these payloads form one valid chain on that hypervisor?',
     options: (parser) =>
-      check(release(common(texts(parser, 'PATH', 'Payloads, or directories of *.livepatch files'))))
+      check(
+        release(
+          common(
+            texts(parser, 'PATH', 'Payloads, directories of *.livepatch files, or patterns'),
+            CHECK_FORMATS,
+          ),
+        ),
+      )
         .option('image', { type: 'string', describe: 'The hypervisor: xen-syms, xen.gz, xen.efi' })
         .option('build-id', {
           type: 'string',
           describe: 'Only its id: then only the chain is checked',
         })
         .conflicts('image', 'build-id'),
+    writes: { formats: CHECK_FORMATS },
     load: () => import('./commands/check.js'),
   },
   {
@@ -205,12 +224,12 @@ export const COMMANDS: readonly CommandEntry[] = [
           type: 'boolean',
           describe: "Fill in Xen's own expectations too: the hypervisor then compares at apply",
         })
-        .option('output', { type: 'string', alias: 'o', describe: 'File to write' })
         .option('yes', {
           type: 'boolean',
           alias: 'y',
           describe: 'Replace a file that is there: --output, or without it the payload itself',
         }),
+    writes: { formats: COMMON_FORMATS, ownFile: true },
     load: () => import('./commands/record.js'),
   },
   {

@@ -3,6 +3,16 @@ import { Output } from './terminal/output.js';
 import type { Streams } from './terminal/streams.js';
 import { failureFields, renderFailure } from './views/failure.js';
 
+/** As far as can be told of what may be no proper command line. */
+function isJsonWanted(args: readonly string[]): boolean {
+  return args.some(
+    (word, index) =>
+      word === '--json' ||
+      word === '--format=json' ||
+      (word === 'json' && args[index - 1] === '--format'),
+  );
+}
+
 /** Prints why a command ended, in the one form that all have, and returns the exit code. */
 export function reportFailure(thrown: unknown, args: readonly string[], streams: Streams): number {
   const plain = errorFrom(thrown);
@@ -10,7 +20,8 @@ export function reportFailure(thrown: unknown, args: readonly string[], streams:
   // What was typed may be what is wrong: no settings come of it then.
   const output = new Output(
     {
-      json: args.includes('--json'),
+      format: isJsonWanted(args) ? 'json' : 'human',
+      destinations: [],
       quiet: args.includes('--quiet'),
       verbose: args.includes('--verbose'),
       color: !args.includes('--no-color'),

@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import {
   access,
+  appendFile,
   chmod,
   chown,
   readlink,
@@ -24,10 +25,13 @@ import { type Finding, finding, XspliceError } from '../core/findings/index.js';
 import { MAX_IMAGE_SIZE } from '../core/image/index.js';
 import { type InputFile, inputFile } from '../core/payload/index.js';
 
-/** Payload files that were read, and findings on those that were not because of their size. */
+/** Payload files that were read, and findings on those that were not. */
 export interface PayloadFiles {
   readonly inputs: readonly InputFile[];
+  /** On files that are too large for Xen: they are not read. */
   readonly findings: readonly Finding[];
+  /** On paths of which nothing is known: missing, not readable, changed while they were read. */
+  readonly unreadable: readonly Finding[];
 }
 
 const PAYLOAD_SUFFIX = '.livepatch';
@@ -37,40 +41,55 @@ const MAX_FILES = 4096;
 /**
  * Reads payloads, each once. A directory stands for its `*.livepatch` files, in the order of their
  * names; those in its directories do not count. A file above Xen's limit of 2 MiB is not read but
- * becomes the finding `payload-too-large`.
+ * becomes the finding `payload-too-large`. A path that cannot be read does not keep the others from it.
  *
- * Fails with `file-not-found`, `file-not-readable`, `not-a-file`, `no-payloads` (an empty directory),
- * `too-many-files`, `file-changed`.
+ * Findings on what cannot be read: `file-not-found`, `file-not-readable`, `not-a-file`, `file-changed`,
+ * `no-payloads` (an empty directory). Fails with `too-many-files`.
  */
 export function readPayloadFiles(paths: readonly string[]): PayloadFiles {
   const files = new Set<string>();
+  const inputs: InputFile[] = [];
+  const findings: Finding[] = [];
+  const unreadable: Finding[] = [];
+  const orUnreadable = (file: string, read: () => void) => {
+    try {
+      read();
+    } catch (error) {
+      if (!(error instanceof XspliceError)) throw error;
+      const { code, message, hint } = error;
+      unreadable.push({ code, severity: 'error', message, hint, file });
+    }
+  };
   for (const path of paths) {
-    for (const file of expand(path)) files.add(file);
+    orUnreadable(path, () => {
+      for (const file of expand(path)) files.add(file);
+    });
     if (files.size > MAX_FILES) {
       throw new XspliceError('too-many-files', `More than ${MAX_FILES} payloads were given`);
     }
   }
-  const inputs: InputFile[] = [];
-  const findings: Finding[] = [];
   for (const file of files) {
-    const { bytes, sizeBytes } = readRegularFile(file, LIVEPATCH_MAX_SIZE);
-    if (bytes !== null) inputs.push(inputFile(file, bytes));
-    else findings.push(tooLarge(file, sizeBytes));
+    orUnreadable(file, () => {
+      const { bytes, sizeBytes } = readRegularFile(file, LIVEPATCH_MAX_SIZE);
+      if (bytes !== null) inputs.push(inputFile(file, bytes));
+      else findings.push(tooLarge(file, sizeBytes));
+    });
   }
-  return { inputs, findings };
+  return { inputs, findings, unreadable };
 }
 
 /**
- * The payloads where none may be passed over. Fails as readPayloadFiles does, and with what that finds out
- * about a file that was not read.
+ * The payloads where none may be passed over. Fails with what readPayloadFiles finds out about a path that
+ * was not read.
  */
 export function readEveryPayloadFile(paths: readonly string[]): readonly InputFile[] {
-  const { inputs, findings } = readPayloadFiles(paths);
-  const [first] = findings;
+  const { inputs, findings, unreadable } = readPayloadFiles(paths);
+  const [first] = [...unreadable, ...findings];
   if (first === undefined) return inputs;
-  throw new XspliceError(first.code, `${first.file}: ${first.message}`, {
-    findings,
-    ...(first.hint === undefined ? {} : { hint: first.hint }),
+  const { code, message, hint, file = '' } = first;
+  throw new XspliceError(code, message.includes(file) ? message : `${file}: ${message}`, {
+    ...(hint === undefined ? {} : { hint }),
+    ...(findings.length === 0 ? {} : { findings }),
   });
 }
 
@@ -99,7 +118,16 @@ export async function writeFileAs(path: string, bytes: Uint8Array, like: string)
       hint: 'Choose another file with --output.',
     });
   }
-  const { mode } = present ?? statOf(like);
+  return writeWhole(path, bytes, present, statOf(like).mode);
+}
+
+/** Writes it beside its place and moves it there; `mode` is that of a new file, null for the usual one. */
+async function writeWhole(
+  path: string,
+  bytes: Uint8Array,
+  present: Stats | null,
+  mode: number | null,
+): Promise<void> {
   let draft: string | null = null;
   try {
     const target = present === null ? await newTarget(path) : await realpath(path);
@@ -109,14 +137,42 @@ export async function writeFileAs(path: string, bytes: Uint8Array, like: string)
     await writeFile(beside, bytes, { flag: 'wx', flush: true });
     draft = beside;
     if (present !== null) await chown(draft, present.uid, present.gid).catch(() => undefined);
-    await chmod(draft, mode & 0o777);
+    const wanted = present?.mode ?? mode;
+    if (wanted !== null) await chmod(draft, wanted & 0o777);
     await rename(draft, target);
   } catch (cause) {
     if (draft !== null) await unlink(draft).catch(() => undefined);
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
-    throw new XspliceError('file-not-writable', `${path} cannot be written: ${code}`, {
-      cause,
-    });
+    throw notWritable(path, cause);
+  }
+}
+
+function notWritable(path: string, cause: unknown): XspliceError {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+  return new XspliceError('file-not-writable', `${path} cannot be written: ${code}`, { cause });
+}
+
+/**
+ * Writes a report in one step; what is there is replaced. A device or a pipe that is named, e.g. /dev/stdout, is
+ * written to as it is. Fails with `not-a-file` on a directory, and with `file-not-writable`.
+ */
+export async function writeReport(path: string, text: string): Promise<void> {
+  const present = statOrNull(path);
+  if (present === null || present.isFile()) {
+    return writeWhole(path, Buffer.from(text), present, null);
+  }
+  try {
+    await writeFile(path, text);
+  } catch (cause) {
+    throw notWritable(path, cause);
+  }
+}
+
+/** Adds to a file that a CI system gave us. Fails with `file-not-writable`. */
+export async function appendTo(path: string, text: string): Promise<void> {
+  try {
+    await appendFile(path, text);
+  } catch (cause) {
+    throw notWritable(path, cause);
   }
 }
 

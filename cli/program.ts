@@ -1,7 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
 import yargs, { type Argv } from 'yargs';
 import { COMMANDS, type CommandEntry } from './command-table.js';
 import type { Streams } from './terminal/streams.js';
+import { packageVersion } from './tool.js';
 
 /** What was typed, once the parser found it to be well-formed. */
 interface Choice {
@@ -18,7 +18,10 @@ export async function runProgram(args: readonly string[], streams: Streams): Pro
       import('./session.js'),
       choice.entry.load(),
     ]);
-    return await command.run(openSession(nameOf(choice.entry), choice.argv, streams));
+    const session = openSession(nameOf(choice.entry), choice.argv, streams, choice.entry.writes);
+    const code = await command.run(session);
+    await session.output.end();
+    return code;
   } catch (error) {
     const { reportFailure } = await import('./failure.js');
     return reportFailure(error, args, streams);
@@ -95,17 +98,4 @@ function oneCommand(
   return yargs(args.slice(1))
     .usage(`$0 ${usage}\n\n${describe}`)
     .command(['$0', ...positionals].join(' '), false, options, handler);
-}
-
-/** Of the package that this file is part of, wherever it was built to. */
-function packageVersion(): string {
-  for (const up of ['../', '../../', '../../../']) {
-    const path = new URL(`${up}package.json`, import.meta.url);
-    if (!existsSync(path)) continue;
-    const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
-    if (typeof value === 'object' && value !== null && 'version' in value) {
-      return String(value.version);
-    }
-  }
-  return 'unknown';
 }

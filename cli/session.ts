@@ -1,4 +1,4 @@
-import { type Settings, settingsFrom } from './settings.js';
+import { type Settings, settingsFrom, type Writes } from './settings.js';
 import { Output } from './terminal/output.js';
 import type { Streams } from './terminal/streams.js';
 
@@ -17,7 +17,8 @@ export function openSession(
   command: string,
   argv: Readonly<Record<string, unknown>>,
   streams: Streams,
+  writes?: Writes,
 ): Session {
-  const settings = settingsFrom(argv);
+  const settings = settingsFrom(argv, writes);
   return { command, settings, output: new Output(settings, streams), streams };
 }

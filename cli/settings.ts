@@ -1,5 +1,13 @@
+import { resolve } from 'node:path';
 import { XspliceError } from '../core/findings/index.js';
 import { CHECKS, type Check } from './checks.js';
+import {
+  CHECK_FORMATS,
+  COMMON_FORMATS,
+  type Destination,
+  type Format,
+  parseDestination,
+} from './destinations.js';
 
 /** What was typed, of all commands: an option that a command does not have keeps its default. */
 export interface Settings {
@@ -15,15 +23,18 @@ export interface Settings {
   readonly check: Check;
   /** `--on` of which and record: payload files, in the order of application. */
   readonly on: readonly string[];
-  /** `--output` of record. */
+  /** `--output` without FORMAT, of a verb that writes a file of its own: record. */
   readonly output: string | null;
+  /** What standard output gets; or the file of a destination without FORMAT, where there is one. */
+  readonly format: Format;
+  /** `--output`, but for a file of the verb's own. */
+  readonly destinations: readonly Destination[];
   /** `--expect` of record. */
   readonly expect: boolean;
   readonly nodeps: boolean;
   readonly dryRun: boolean;
   readonly yes: boolean;
   readonly keepGoing: boolean;
-  readonly json: boolean;
   readonly quiet: boolean;
   readonly verbose: boolean;
   /** Explain each finding: what Xen checks, where, since when, how to mend it. */
@@ -34,6 +45,13 @@ export interface Settings {
   readonly timeoutMs: number | null;
 }
 
+/** What a verb can write. */
+export interface Writes {
+  readonly formats: readonly Format[];
+  /** True where --output without FORMAT is a file of the verb's own, in no such format. */
+  readonly ownFile?: boolean;
+}
+
 /** What positional arguments are called in the help; a command has one of these, or none. */
 export const POSITIONALS = ['FILE', 'PATH', 'NAME', 'WHAT', 'CODE'] as const;
 export type Positional = (typeof POSITIONALS)[number];
@@ -42,7 +60,10 @@ export type Positional = (typeof POSITIONALS)[number];
 const MAX_TIMEOUT_MS = 4294;
 
 /** Reads what the parser made of the command line. Fails with `usage` (exit code 64). */
-export function settingsFrom(argv: Readonly<Record<string, unknown>>): Settings {
+export function settingsFrom(
+  argv: Readonly<Record<string, unknown>>,
+  writes: Writes = { formats: COMMON_FORMATS },
+): Settings {
   const text = (name: string): string | null => {
     const value = argv[name];
     if (value === undefined) return null;
@@ -60,19 +81,58 @@ export function settingsFrom(argv: Readonly<Record<string, unknown>>): Settings 
     to: text('to'),
     check: CHECKS.find((check) => check === argv['check']) ?? 'build-id',
     on: Array.isArray(argv['on']) ? argv['on'].map(String) : [],
-    output: text('output'),
+    ...outputFrom(argv, writes),
     expect: flag('expect'),
     nodeps: flag('nodeps'),
     dryRun: flag('dry-run'),
     yes: flag('yes'),
     keepGoing: flag('keep-going'),
-    json: flag('json'),
     quiet: flag('quiet'),
     verbose: flag('verbose'),
     explain: flag('explain'),
     color: argv['color'] !== false,
     timeoutMs: timeoutFrom(text('timeout')),
   };
+}
+
+/** --format, --json and --output: see Output. */
+function outputFrom(
+  argv: Readonly<Record<string, unknown>>,
+  { formats, ownFile = false }: Writes,
+): Pick<Settings, 'output' | 'format' | 'destinations'> {
+  const named = CHECK_FORMATS.find((format) => format === argv['format']);
+  if (argv['json'] === true && named !== undefined && named !== 'json') {
+    throw usage(`--json is --format json, and --format ${named} was given`, 'Use one of them.');
+  }
+  const format = argv['json'] === true ? 'json' : (named ?? 'human');
+  const words = argv['output'] === undefined ? [] : [argv['output']].flat().map(String);
+  const all = words.map((word) => {
+    const destination = parseDestination(word);
+    if (
+      destination === null ||
+      (destination.format !== null && !formats.includes(destination.format))
+    ) {
+      throw usage(
+        `--output takes [FORMAT=]FILE; it is ${JSON.stringify(word)}`,
+        `FORMAT is one of ${formats.join(', ')}. A file with = in its name is given as ./NAME.`,
+      );
+    }
+    return destination;
+  });
+  const plain = all.filter((destination) => destination.format === null);
+  if (plain.length > 1) {
+    throw usage(
+      `${plain.length} files are named with --output, and no format`,
+      'Say which gets which: --output FORMAT=FILE.',
+    );
+  }
+  const files = all.map(({ file }) => resolve(file));
+  if (new Set(files).size < files.length) {
+    throw usage('--output names one file twice', 'Each format needs a file of its own.');
+  }
+  if (!ownFile) return { output: null, format, destinations: all };
+  const destinations = all.filter((destination) => destination.format !== null);
+  return { output: plain[0]?.file ?? null, format, destinations };
 }
 
 /** A mistake in what was typed. */

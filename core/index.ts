@@ -40,9 +40,11 @@ export {
 } from './change/index.js';
 export {
   type CheckReport,
+  type CheckRun,
   type CheckTarget,
   check,
   type FileVerdict,
+  type TargetReport,
 } from './check/index.js';
 export * as elf from './elf/index.js';
 export {

@@ -1,74 +1,33 @@
-import { type BuildId, parseBuildId } from '../../core/abi/ids.js';
 import { type CheckTarget, check } from '../../core/check/index.js';
-import { EXIT, explained, XspliceError } from '../../core/findings/index.js';
-import { modelFromImage } from '../../core/host/index.js';
-import type { HypervisorImage } from '../../core/image/index.js';
-import { codeContext } from '../../core/oldcode/index.js';
 import { readPayloadFiles } from '../files.js';
 import { openImage, releaseOf } from '../images.js';
 import type { Session } from '../session.js';
 import { type Settings, usage } from '../settings.js';
-import { checkFields, renderCheck } from '../views/check.js';
+import { targetFromId, targetFromImage } from '../targets.js';
+import { writeRun } from '../write-run.js';
 
 /** Checks payloads against an image or an id: their chain, and with an image what Xen will answer. */
-export async function run({ settings, output }: Session): Promise<number> {
+export async function run(session: Session): Promise<number> {
+  const { settings } = session;
   const target = targetOf(settings);
-  const { inputs, findings } = readPayloadFiles(settings.words);
-  const checked = await check(inputs, target, findings);
-  const report = settings.explain ? { ...checked, findings: explained(checked.findings) } : checked;
-  output.document(checkFields(report));
-  if (output.quiet) {
-    output.findings(report.findings);
-  } else {
-    output.data(renderCheck(report, output.style, output.verbose));
-  }
-  if (report.ok) return EXIT.done;
-  const errors = report.findings.filter(({ severity }) => severity === 'error');
-  // Nothing was rejected, but nothing is known either.
-  return errors.every(({ code }) => code === 'not-verified') ? EXIT.failed : EXIT.rejected;
+  const { inputs, ...unread } = readPayloadFiles(settings.words);
+  const report = await check(inputs, target, unread);
+  const name = settings.image ?? settings.buildId ?? '';
+  return writeRun(session, {
+    targets: [{ target: name, image: settings.image, report }],
+    findings: [],
+  });
 }
 
-function targetOf({ image: file, buildId, xen, check }: Settings): CheckTarget {
+function targetOf({ image, buildId, xen, check: guard }: Settings): CheckTarget {
   const release = releaseOf(xen);
   if (buildId !== null) {
-    if (check !== 'build-id') {
-      throw usage(`--check ${check} compares code, which needs an image`, 'Name it with --image.');
-    }
-    const notVerified =
-      "only the hypervisor's build-id was given, so only the chain was checked; with --image, what its loader answers would be too";
-    return { buildId: parseBuildId(buildId), model: null, symbols: null, notVerified };
+    if (guard === 'build-id') return targetFromId(buildId);
+    throw usage(`--check ${guard} compares code, which needs an image`, 'Name it with --image.');
   }
-  if (file === null) {
-    throw usage(
-      'check needs to know the hypervisor',
-      'Name its image with --image FILE, or its build-id with --build-id HEX.',
-    );
-  }
-  const image = openImage(file);
-  const id = idOf(image);
-  try {
-    const { model, assumption } = modelFromImage(image, release);
-    const target = { buildId: id, model, assumption, symbols: image.symbols, notVerified: null };
-    if (check === 'build-id') return target;
-    return { ...target, oldCode: { guard: check, context: codeContext(image, model) } };
-  } catch (error) {
-    // A release that nobody knows is a mistake in what was asked for, whatever the image.
-    const isMistake = release !== null || check !== 'build-id';
-    if (!(error instanceof XspliceError) || isMistake) throw error;
-    return {
-      buildId: id,
-      model: null,
-      isImageGiven: true,
-      symbols: null,
-      notVerified: `${error.message}. ${error.hint}`,
-    };
-  }
-}
-
-function idOf(image: HypervisorImage): BuildId {
-  const [first] = image.buildIds;
-  if (first !== undefined) return first.id;
-  throw new XspliceError('image-no-build-id', `${image.file} has no build-id`, {
-    findings: image.findings,
-  });
+  if (image !== null) return targetFromImage(openImage(image), release, guard);
+  throw usage(
+    'check needs to know the hypervisor',
+    'Name its image with --image FILE, or its build-id with --build-id HEX.',
+  );
 }

@@ -2,7 +2,7 @@ import { EXIT } from '../../core/findings/index.js';
 import { modelFromImage, modelWithApplied } from '../../core/host/index.js';
 import { type CodeRecord, codeContext, recordPayload } from '../../core/oldcode/index.js';
 import { readPayload, readPayloadInputs } from '../../core/payload/index.js';
-import { exists, readEveryPayloadFile, readPayloadFiles, writeFileAs } from '../files.js';
+import { exists, readEveryPayloadFile, writeFileAs } from '../files.js';
 import { openImage, releaseOf } from '../images.js';
 import type { Session } from '../session.js';
 import { usage } from '../settings.js';
@@ -72,10 +72,10 @@ function belowText(count: number): string {
 }
 
 function onePayload(file: string): Uint8Array {
-  const { inputs, findings } = readPayloadFiles([file]);
+  const inputs = readEveryPayloadFile([file]);
   const [only, ...others] = inputs;
   if (only !== undefined && others.length === 0) return only.bytes;
-  throw usage(findings[0]?.message ?? `record takes one payload; ${file} holds ${inputs.length}`);
+  throw usage(`record takes one payload; ${file} holds ${inputs.length}`);
 }
 
 /** What one function's record comes to: the functions behind it, over all calls and jumps. */

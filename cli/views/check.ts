@@ -1,7 +1,15 @@
 import { errnoName } from '../../core/abi/errno.js';
 import { shortId } from '../../core/abi/ids.js';
 import { nameText } from '../../core/abi/payload-name.js';
-import type { CheckReport, FileVerdict } from '../../core/check/index.js';
+import {
+  type CheckReport,
+  type CheckRun,
+  countsOf,
+  type FileVerdict,
+  standingOf,
+  standingOfRun,
+} from '../../core/check/index.js';
+import type { Finding } from '../../core/findings/index.js';
 import type { XenAnswer } from '../../core/verify/index.js';
 import { escapeText } from '../terminal/escape.js';
 import type { Style } from '../terminal/style.js';
@@ -11,8 +19,50 @@ import { guardFields, renderGuard } from './old-code.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 
+/** Each hypervisor with its payloads, then, of several, the table of all of them. */
+export function renderRun(run: CheckRun, style: Style, verbose: boolean): string {
+  const [only, ...others] = run.targets;
+  const own = run.findings.length === 0 ? [] : [renderFindings(run.findings, style)];
+  if (only !== undefined && others.length === 0) {
+    return [renderCheck(only.report, style, verbose), ...own].join('\n');
+  }
+  const each = run.targets.map(
+    ({ target, report }) =>
+      `${style.bold(`Target     ${escapeText(target)}`)}\n${renderCheck(report, style, verbose)}`,
+  );
+  return [...each, ...own, renderMatrix(run, style), runSummary(run, style)].join('\n');
+}
+
+/** A row a payload, a column a hypervisor; empty where a payload is not meant for one. */
+function renderMatrix({ targets }: CheckRun, style: Style): string {
+  const files = [...new Set(targets.flatMap(({ report }) => report.files))].sort();
+  const columns = targets.map(({ report }) => {
+    const verdicts = new Map((report.verdicts ?? []).map((verdict) => [verdict.file, verdict]));
+    const known = new Set(report.files);
+    return (file: string): Cell => {
+      const verdict = verdicts.get(file);
+      if (verdict === undefined) return { text: known.has(file) ? 'no verdict' : '' };
+      const { outcome } = verdict.inChain ?? verdict;
+      return { text: outcome, paint: outcome === 'accepted' ? style.good : style.bad };
+    };
+  });
+  const head = ['', ...targets.map(({ target }) => ({ text: target, paint: style.bold }))];
+  const rows = files.map((file) => [file, ...columns.map((cell) => cell(file))]);
+  return renderTable([head, ...rows], '  ');
+}
+
+function runSummary(run: CheckRun, style: Style): string {
+  const { targets, payloads, accepted, refused, fatal, errors, waived } = countsOf(run);
+  const counts = `${payloads} payloads, ${targets} hypervisors: ${accepted} accepted, ${refused} refused, ${fatal} fatal`;
+  const more = waived === 0 ? '' : `, ${waived} waived`;
+  const standing = standingOfRun(run);
+  if (standing === 'good') return `${style.good('OK')}: ${counts}${more}.`;
+  const what = standing === 'rejected' ? 'Rejected' : 'Not known';
+  return `${style.bad(what)}: ${errors} error${errors === 1 ? '' : 's'}; ${counts}${more}.`;
+}
+
 /** The chain in its order, what Xen says to each payload, and all findings. */
-export function renderCheck(report: CheckReport, style: Style, verbose: boolean): string {
+function renderCheck(report: CheckReport, style: Style, verbose: boolean): string {
   const { buildId, release, chain, verdicts, guard, findings } = report;
   const xen = release === null ? '' : `Xen ${release}, `;
   const lines = [
@@ -55,11 +105,48 @@ export function renderCheck(report: CheckReport, style: Style, verbose: boolean)
   return lines.join('\n');
 }
 
-/** The report for programs: the fields that the CLI contract names, and more. */
-export function checkFields(report: CheckReport): Fields {
-  const { ok, buildId, release, chain, verdicts, notVerified, guard, findings } = report;
+/**
+ * The run for programs. Of one hypervisor, format 1: the fields that the CLI contract names, and more; of several,
+ * format 2: the same for each.
+ */
+export function runFields(run: CheckRun, ok: boolean): Fields {
+  const counts = countsOf(run);
+  const [only, ...others] = run.targets;
+  if (only !== undefined && others.length === 0) {
+    const { findings, ...fields } = checkFields(only.report);
+    return {
+      ok,
+      target: only.target,
+      counts,
+      ...fields,
+      findings: [...run.findings, ...findings],
+    };
+  }
   return {
     ok,
+    counts,
+    targets: run.targets.map(({ target, image, report }) => ({
+      target,
+      image,
+      ok: report.ok,
+      ...checkFields(report),
+    })),
+    findings: run.findings,
+  };
+}
+
+/** Of the document of a run. */
+export function runFormat({ targets }: CheckRun): 1 | 2 {
+  return targets.length === 1 ? 1 : 2;
+}
+
+interface CheckFields extends Fields {
+  readonly findings: readonly Finding[];
+}
+
+function checkFields(report: CheckReport): CheckFields {
+  const { buildId, release, chain, verdicts, notVerified, guard, findings } = report;
+  return {
     hypervisor: { buildId, release },
     chain: chain.map(({ file, name, buildId: id, depends, xenDepends, sha256 }) => ({
       file,
@@ -72,6 +159,7 @@ export function checkFields(report: CheckReport): Fields {
     verdicts: verdicts?.map(verdictFields) ?? null,
     notVerified,
     guard: guardFields(guard),
+    unreadable: report.unreadable.map(({ file, code, message }) => ({ file, code, message })),
     findings,
   };
 }
@@ -111,19 +199,20 @@ function summary(
   { ok, release, chain, verdicts, notVerified, guard, findings }: CheckReport,
   style: Style,
 ): string {
-  const errors = findings.filter(({ severity }) => severity === 'error').length;
+  const errors = findings.filter((f) => f.severity === 'error' && f.waiver === undefined).length;
   const note =
     notVerified === null ? '' : `\n${style.warn('Not verified')}: ${escapeText(notVerified)}`;
-  if (!ok) return `${style.bad('Rejected')}: ${errors} error${errors === 1 ? '' : 's'}.${note}`;
+  const what = standingOf(findings) === 'unknown' ? 'Not known' : 'Rejected';
+  if (!ok) return `${style.bad(what)}: ${errors} error${errors === 1 ? '' : 's'}.${note}`;
   const payloads = chain.length === 1 ? '1 payload' : `${chain.length} payloads`;
   const whole =
     guard?.guard === 'old-code'
       ? `${payloads} made for the code that is there`
       : `one valid chain of ${payloads}`;
-  const what = chain.length > 0 ? whole : 'each valid by itself';
+  const good = chain.length > 0 ? whole : 'each valid by itself';
   const accepted =
     verdicts === null
       ? ''
       : `; Xen ${release ?? ''} will accept ${verdicts.length === 1 ? 'it' : 'each'}`;
-  return `${style.good('OK')}: ${what}${accepted}.${note}`;
+  return `${style.good('OK')}: ${good}${accepted}.${note}`;
 }

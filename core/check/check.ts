@@ -70,19 +70,28 @@ export interface CheckReport {
   readonly guard: GuardReport | null;
   /** Of the readers, of the chain, and of Xen's checks for each payload that they would not accept. */
   readonly findings: readonly Finding[];
+  /** Every file that was asked about, as it was named, in that order; those that could not be read too. */
+  readonly files: readonly string[];
+  /** The findings on files of which nothing is known, because they could not be read from disk. */
+  readonly unreadable: readonly Finding[];
 }
 
-/**
- * Reads these files as payloads, puts them into their chain, and asks Xen's rules about each. `more` are
- * findings that were made while the files were read from disk.
- */
+/** What was found out about files whose contents are not among the inputs. */
+export interface UnreadFiles {
+  /** On files that need not be read to be rejected: they are too large. */
+  readonly findings?: readonly Finding[];
+  /** On files of which nothing is known. */
+  readonly unreadable?: readonly Finding[];
+}
+
+/** Reads these files as payloads, puts them into their chain, and asks Xen's rules about each. */
 export async function check(
   inputs: readonly InputFile[],
   target: CheckTarget,
-  more: readonly Finding[] = [],
+  { findings: more = [], unreadable = [] }: UnreadFiles = {},
 ): Promise<CheckReport> {
   const read = readInputs(inputs);
-  const unread = [...more, ...read.findings];
+  const unread = [...more, ...unreadable, ...read.findings];
   const members = read.payloads.map(({ planned }) => planned);
   const hasMembers = members.length > 0;
   // Without a single payload there is something worse to say than that there is nothing to chain.
@@ -116,6 +125,11 @@ export async function check(
     notVerified: target.notVerified,
     guard,
     findings,
+    files: [
+      ...inputs.map(({ file }) => file),
+      ...[...more, ...unreadable].flatMap(({ file }) => file ?? []),
+    ],
+    unreadable,
   };
 }
 

@@ -12,5 +12,5 @@ export {
 export { errorFrom, type FailureDetail, XspliceError } from './error.js';
 export { EXIT, type ExitCode } from './exit-code.js';
 export { explain, explained, explainedError } from './explain.js';
-export { type Finding, finding } from './finding.js';
+export { type Finding, finding, type Waiver } from './finding.js';
 export { assertNever, InternalError } from './internal-error.js';
