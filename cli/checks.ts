@@ -1,4 +1,9 @@
-/** What --check takes. A file of its own: the parser needs it, and must not load the commands. */
+/** What --check takes. In this file: values that the parser needs, which must not load the commands. */
 export const CHECKS = ['build-id', 'old-code', 'both'] as const;
 
 export type Check = (typeof CHECKS)[number];
+
+/** What --fail-on takes, the least severe last. */
+export const FAIL_ON = ['error', 'warning', 'note'] as const;
+
+export type FailOn = (typeof FAIL_ON)[number];

@@ -1,5 +1,5 @@
 import type { Argv } from 'yargs';
-import { CHECKS } from './checks.js';
+import { CHECKS, FAIL_ON } from './checks.js';
 import { CHECK_FORMATS, COMMON_FORMATS, type Format } from './destinations.js';
 import type { Session } from './session.js';
 import type { Positional, Writes } from './settings.js';
@@ -90,8 +90,18 @@ function bootImage(parser: Argv): Argv {
   });
 }
 
+function accepting(parser: Argv): Argv {
+  return parser.option('accept', {
+    type: 'string',
+    array: true,
+    requiresArg: true,
+    nargs: 1,
+    describe: 'Let a danger pass: CODE, or CODE=NAME where several payloads have it',
+  });
+}
+
 function changing(parser: Argv): Argv {
-  return bootImage(host(parser))
+  return accepting(bootImage(host(parser)))
     .option('dry-run', { type: 'boolean', describe: 'Show and verify the plan, change nothing' })
     .option('yes', { type: 'boolean', alias: 'y', describe: 'Do not ask' })
     .option('timeout', {
@@ -129,6 +139,11 @@ export const COMMANDS: readonly CommandEntry[] = [
           type: 'string',
           describe: 'Only its id: then only the chain is checked',
         })
+        .option('fail-on', {
+          choices: FAIL_ON,
+          default: 'error',
+          describe: 'The least severe finding that is a rejection (exit code 3)',
+        })
         .conflicts('image', 'build-id'),
     writes: { formats: CHECK_FORMATS },
     load: () => import('./commands/check.js'),
@@ -153,8 +168,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     describe: 'What apply would do; or: plan apply|revert|replace|upload|unload|load …',
     options: (parser) =>
       guard(
-        bootImage(
-          host(texts(parser, 'WHAT', 'Payloads to apply, or one of these verbs and what it takes')),
+        accepting(
+          bootImage(
+            host(
+              texts(parser, 'WHAT', 'Payloads to apply, or one of these verbs and what it takes'),
+            ),
+          ),
         ),
       ).option('to', { type: 'string', describe: 'Of plan revert: NAME, BUILD-ID or base' }),
     load: () => import('./commands/plan.js'),

@@ -1,7 +1,7 @@
 import type { ChangeRequest } from '../core/change/index.js';
 import { XspliceError } from '../core/findings/index.js';
+import { exists, readEveryPayloadFile } from '../core/inputs/index.js';
 import { type PayloadInput, readPayloadInputs } from '../core/payload/index.js';
-import { exists, readEveryPayloadFile } from './files.js';
 import { type Settings, usage } from './settings.js';
 
 /** The verbs that change a hypervisor, as `plan` names them too. */

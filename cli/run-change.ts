@@ -3,11 +3,13 @@ import {
   type ChangeReport,
   type ChangeRequest,
   change,
+  parseAcceptance,
 } from '../core/change/index.js';
 import { EXIT, explained, explainedError, type Finding } from '../core/findings/index.js';
 import { openHost } from '../core/host/index.js';
+import { openImage } from '../core/inputs/index.js';
 import { hostOf } from './host.js';
-import { openImage, releaseOf } from './images.js';
+import { releaseOf } from './release.js';
 import type { Session } from './session.js';
 import { confirm } from './terminal/confirm.js';
 import { Progress } from './terminal/progress.js';
@@ -16,7 +18,7 @@ import { renderExecution } from './views/execution.js';
 import { failureFields, renderFailure } from './views/failure.js';
 import { guardFields, renderGuard } from './views/old-code.js';
 import { renderHost, renderPlan } from './views/plan.js';
-import { executionFields, planFields } from './views/plan-document.js';
+import { acceptedFields, executionFields, planFields } from './views/plan-document.js';
 
 /**
  * Every verb that changes something: shows what is going to be done, asks, shows what became of it. With
@@ -28,6 +30,7 @@ export async function runChange(
   request: ChangeRequest,
 ): Promise<number> {
   const { settings, output, streams } = session;
+  const accept = settings.accept.map(parseAcceptance);
   const image = settings.image === null ? null : openImage(settings.image);
   const host = await openHost(await hostOf(settings, streams), {
     image,
@@ -44,6 +47,7 @@ export async function runChange(
   };
   try {
     const report = await change(host, request, {
+      accept,
       dryRun,
       keepGoing: settings.keepGoing,
       timeoutNs: Math.round((settings.timeoutMs ?? 0) * 1_000_000),
@@ -77,9 +81,9 @@ function endProgress(progress: Progress | null): void {
 /** The plan, or what a guard found that does not let it be made, and all findings. */
 function showProposal({ settings, output }: Session, proposal: ChangeProposal): void {
   const { style, verbose } = output;
-  const { host, snapshot, plan, verification, guard } = proposal;
+  const { host, snapshot, plan, verification, guard, accepted } = proposal;
   output.info(renderHost(host.spec, snapshot, style, verbose));
-  if (plan !== null) output.info(renderPlan(plan, verification, style, verbose));
+  if (plan !== null) output.info(renderPlan(plan, verification, accepted, style, verbose));
   if (guard !== null && (verbose || plan === null)) {
     output.info(renderGuard(guard, style, verbose));
   }
@@ -114,11 +118,11 @@ function showReport({ settings, output }: Session, dryRun: boolean, report: Chan
   return EXIT.done;
 }
 
-function documentFields({ host, snapshot, plan, verification, guard }: ChangeReport) {
+function documentFields({ host, snapshot, plan, verification, guard, accepted }: ChangeReport) {
   const { buildId, version } = snapshot.hypervisor;
   const about =
     plan === null
       ? { host: host.spec, hypervisor: { buildId, version } }
       : planFields(plan, snapshot, verification);
-  return { ...about, guard: guardFields(guard) };
+  return { ...about, guard: guardFields(guard), accepted: accepted.map(acceptedFields) };
 }

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { XspliceError } from '../core/findings/index.js';
-import { CHECKS, type Check } from './checks.js';
+import { CHECKS, type Check, FAIL_ON, type FailOn } from './checks.js';
 import {
   CHECK_FORMATS,
   COMMON_FORMATS,
@@ -21,6 +21,10 @@ export interface Settings {
   /** `--to` of revert. */
   readonly to: string | null;
   readonly check: Check;
+  /** `--accept`, as typed. */
+  readonly accept: readonly string[];
+  /** `--fail-on` of check. */
+  readonly failOn: FailOn;
   /** `--on` of which and record: payload files, in the order of application. */
   readonly on: readonly string[];
   /** `--output` without FORMAT, of a verb that writes a file of its own: record. */
@@ -80,6 +84,8 @@ export function settingsFrom(
     xen: text('xen'),
     to: text('to'),
     check: CHECKS.find((check) => check === argv['check']) ?? 'build-id',
+    accept: Array.isArray(argv['accept']) ? argv['accept'].map(String) : [],
+    failOn: FAIL_ON.find((severity) => severity === argv['fail-on']) ?? 'error',
     on: Array.isArray(argv['on']) ? argv['on'].map(String) : [],
     ...outputFrom(argv, writes),
     expect: flag('expect'),

@@ -14,6 +14,7 @@ import {
   PAYLOAD,
   STAGES,
   STATE,
+  UNKNOWN,
   VERDICT,
 } from '../core/findings/catalogue/index.js';
 import { type CatalogueEntry, EXIT, type StageEntry } from '../core/findings/index.js';
@@ -27,6 +28,7 @@ const AREAS: readonly (readonly [string, Area])[] = [
   ['Chains of payloads', CHAIN],
   ['What Xen will answer', VERDICT],
   ['Accepted and dangerous', HAZARDS],
+  ['Not known, and dangerous if it is not as hoped', UNKNOWN],
   ['Old code and its record', OLD_CODE],
   ['Hosts and the running Xen', HOST],
   ['Embedded hypervisors', STATE],

@@ -1,8 +1,8 @@
+import * as elf from '../../core/elf/index.js';
 import { EXIT, type Finding, XspliceError } from '../../core/findings/index.js';
 import { readImage } from '../../core/image/index.js';
-import { elf } from '../../core/index.js';
+import { readImageFile } from '../../core/inputs/index.js';
 import { findingsOf, readPayload } from '../../core/payload/index.js';
-import { readImageFile } from '../files.js';
 import type { Session } from '../session.js';
 import { renderFindings } from '../views/findings.js';
 import { imageFields, renderImage } from '../views/inspect-image.js';

@@ -1,9 +1,10 @@
 import { EXIT } from '../../core/findings/index.js';
 import { modelFromImage, modelWithApplied } from '../../core/host/index.js';
+import { exists, openImage, readEveryPayloadFile } from '../../core/inputs/index.js';
 import { type CodeRecord, codeContext, recordPayload } from '../../core/oldcode/index.js';
 import { readPayload, readPayloadInputs } from '../../core/payload/index.js';
-import { exists, readEveryPayloadFile, writeFileAs } from '../files.js';
-import { openImage, releaseOf } from '../images.js';
+import { writeFileAs } from '../files.js';
+import { releaseOf } from '../release.js';
 import type { Session } from '../session.js';
 import { usage } from '../settings.js';
 import { escapeText } from '../terminal/escape.js';

@@ -1,7 +1,8 @@
 import { nameText } from '../../core/abi/payload-name.js';
 import { EXIT, XspliceError } from '../../core/findings/index.js';
-import { hostText, modelFromImage, modelWithApplied, openHost } from '../../core/host/index.js';
+import { modelFromImage, modelWithApplied, openHost } from '../../core/host/index.js';
 import type { HypervisorImage } from '../../core/image/index.js';
+import { openImage, readEveryPayloadFile } from '../../core/inputs/index.js';
 import {
   type EffectiveCode,
   effectiveCode,
@@ -10,9 +11,8 @@ import {
 } from '../../core/oldcode/index.js';
 import { readPayloadInputs } from '../../core/payload/index.js';
 import type { Model } from '../../core/verify/index.js';
-import { readEveryPayloadFile } from '../files.js';
 import { hostOf } from '../host.js';
-import { openImage, releaseOf } from '../images.js';
+import { releaseOf } from '../release.js';
 import type { Session } from '../session.js';
 import type { Settings } from '../settings.js';
 import { escapeText } from '../terminal/escape.js';
@@ -73,8 +73,10 @@ async function subjectOf(settings: Settings, streams: Streams): Promise<Subject>
     const applied = modelWithApplied(model, payloads);
     return { image, model: applied, text: image.file, opaque: [], isPlaceComputed: false };
   }
-  const spec = await hostOf(settings, streams);
-  const host = await openHost(spec, { image, release: releaseOf(settings.xen) });
+  const host = await openHost(await hostOf(settings, streams), {
+    image,
+    release: releaseOf(settings.xen),
+  });
   try {
     const copy = await host.preflightModel(await host.port.observe(), payloads);
     if (copy.model === null) {
@@ -83,9 +85,8 @@ async function subjectOf(settings: Settings, streams: Streams): Promise<Subject>
       });
     }
     const { model, opaque } = copy;
-    // Xen tells names and order, an embedded hypervisor all.
-    const isPlaceComputed = spec.kind === 'xen';
-    return { image: await copy.image(), model, text: hostText(spec), opaque, isPlaceComputed };
+    const { spec: text, tellsPlaces } = host.port.host;
+    return { image: await copy.image(), model, text, opaque, isPlaceComputed: !tellsPlaces };
   } finally {
     await host.port.close();
   }

@@ -6,6 +6,7 @@ import {
   type CheckRun,
   countsOf,
   type FileVerdict,
+  isRejection,
   standingOf,
   standingOfRun,
 } from '../../core/check/index.js';
@@ -145,8 +146,9 @@ interface CheckFields extends Fields {
 }
 
 function checkFields(report: CheckReport): CheckFields {
-  const { buildId, release, chain, verdicts, notVerified, guard, findings } = report;
+  const { failOn, buildId, release, chain, verdicts, notVerified, guard, findings } = report;
   return {
+    failOn,
     hypervisor: { buildId, release },
     chain: chain.map(({ file, name, buildId: id, depends, xenDepends, sha256 }) => ({
       file,
@@ -196,14 +198,16 @@ function verdictCell(verdict: FileVerdict | undefined, style: Style): Cell {
 }
 
 function summary(
-  { ok, release, chain, verdicts, notVerified, guard, findings }: CheckReport,
+  { ok, failOn, release, chain, verdicts, notVerified, guard, findings }: CheckReport,
   style: Style,
 ): string {
-  const errors = findings.filter((f) => f.severity === 'error' && f.waiver === undefined).length;
   const note =
     notVerified === null ? '' : `\n${style.warn('Not verified')}: ${escapeText(notVerified)}`;
-  const what = standingOf(findings) === 'unknown' ? 'Not known' : 'Rejected';
-  if (!ok) return `${style.bad(what)}: ${errors} error${errors === 1 ? '' : 's'}.${note}`;
+  if (!ok) {
+    const rejections = findings.filter((found) => isRejection(found, failOn));
+    const what = standingOf(findings, failOn) === 'unknown' ? 'Not known' : 'Rejected';
+    return `${style.bad(what)}: ${countText(rejections)}.${note}`;
+  }
   const payloads = chain.length === 1 ? '1 payload' : `${chain.length} payloads`;
   const whole =
     guard?.guard === 'old-code'
@@ -215,4 +219,13 @@ function summary(
       ? ''
       : `; Xen ${release ?? ''} will accept ${verdicts.length === 1 ? 'it' : 'each'}`;
   return `${style.good('OK')}: ${good}${accepted}.${note}`;
+}
+
+/** `1 error, 2 warnings`. */
+function countText(findings: readonly Finding[]): string {
+  const parts = (['error', 'warning', 'note'] as const).flatMap((severity) => {
+    const count = findings.filter((found) => found.severity === severity).length;
+    return count === 0 ? [] : [`${count} ${severity}${count === 1 ? '' : 's'}`];
+  });
+  return parts.join(', ');
 }

@@ -1,6 +1,6 @@
 import { formatRelease } from '../../core/abi/release.js';
+import * as elf from '../../core/elf/index.js';
 import type { HypervisorImage } from '../../core/image/index.js';
-import { elf } from '../../core/index.js';
 import type { Style } from '../terminal/style.js';
 import { renderTable } from '../terminal/table.js';
 import { renderFindings } from './findings.js';

@@ -1,4 +1,4 @@
-import { elf } from '../../core/index.js';
+import * as elf from '../../core/elf/index.js';
 import type { Payload, PayloadFunction, PayloadId, Pointer } from '../../core/payload/index.js';
 import type { Style } from '../terminal/style.js';
 import { type Cell, renderTable } from '../terminal/table.js';

@@ -4,7 +4,6 @@ import {
   admit,
   admitReplacement,
   type CodeContext,
-  type CodeGuard,
   type GuardReport,
   planRevertIndependent,
 } from '../oldcode/index.js';
@@ -22,7 +21,7 @@ import {
   planUpload,
 } from '../stack/index.js';
 import { codeContextOf, requireKnownCode } from './known-code.js';
-import type { ChangeRequest } from './request.js';
+import type { ChangeRequest, Check } from './request.js';
 
 /** A host as it was observed, and a copy of it to try things on, which is made once and only if asked for. */
 export interface ObservedHost {
@@ -69,7 +68,7 @@ export async function planRequest(
       return unguarded(planRevertIndependent(snapshot, request.name, options, context));
     }
     case 'replace': {
-      const { payload, check } = request;
+      const { payload, check = 'build-id' } = request;
       if (check === 'build-id') return unguarded(planReplace(snapshot, payload.planned, { host }));
       const plan = planReplace(snapshot, payload.planned, { host, guard: check });
       // All that is applied is reverted first: it need not be known what it replaced.
@@ -83,7 +82,7 @@ export async function planRequest(
 
 /** Plans that files are applied. Where code is compared, it is compared on a copy first. */
 async function planFiles(
-  { check, nodeps }: { readonly check: 'build-id' | CodeGuard; readonly nodeps: boolean },
+  { check = 'build-id', nodeps = false }: { readonly check?: Check; readonly nodeps?: boolean },
   payloads: readonly PayloadInput[],
   observed: ObservedHost,
   plan: typeof planApply,

@@ -10,22 +10,23 @@ export type ChangeRequest =
   | {
       readonly verb: 'apply';
       readonly payloads: readonly PayloadInput[];
-      readonly check: Check;
-      /** Have Xen not compare parents. Only with `build-id`. */
-      readonly nodeps: boolean;
+      /** Default `build-id`. */
+      readonly check?: Check;
+      /** Have Xen not compare parents. Only with `build-id`; default false. */
+      readonly nodeps?: boolean;
     }
   /** Apply what is loaded already. */
-  | { readonly verb: 'apply-loaded'; readonly name: string; readonly nodeps: boolean }
+  | { readonly verb: 'apply-loaded'; readonly name: string; readonly nodeps?: boolean }
   /** Upload and apply one file on top. */
   | {
       readonly verb: 'load';
       readonly payload: PayloadInput;
-      readonly check: Check;
-      readonly nodeps: boolean;
+      readonly check?: Check;
+      readonly nodeps?: boolean;
     }
   | { readonly verb: 'upload'; readonly payloads: readonly PayloadInput[] }
   /** Leave only this one applied. */
-  | { readonly verb: 'replace'; readonly payload: PayloadInput; readonly check: Check }
+  | { readonly verb: 'replace'; readonly payload: PayloadInput; readonly check?: Check }
   /** Revert the top, or with `to` (a name, a build-id or `base`) everything above. */
   | { readonly verb: 'revert'; readonly to: string | null }
   /** Take one payload out, wherever it is; the files tell what is applied. */

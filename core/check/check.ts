@@ -1,15 +1,8 @@
 import type { BuildId } from '../abi/ids.js';
 import { formatRelease } from '../abi/release.js';
-import { type Finding, finding } from '../findings/index.js';
+import { type Finding, finding, type Severity } from '../findings/index.js';
 import { hazardsOf } from '../hazards/index.js';
-import type { SymbolTable } from '../image/index.js';
-import {
-  askGuard,
-  type CodeContext,
-  type CodeGuard,
-  type GuardAnswer,
-  type GuardReport,
-} from '../oldcode/index.js';
+import { askGuard, type GuardAnswer, type GuardReport } from '../oldcode/index.js';
 import {
   type ChainMember,
   type InputFile,
@@ -26,23 +19,7 @@ import {
   type Verdict,
   type XenAnswer,
 } from '../verify/index.js';
-
-/** What payloads are checked against. */
-export interface CheckTarget {
-  readonly buildId: BuildId;
-  /** The hypervisor just booted; null where what its loader answers cannot be computed. */
-  readonly model: Model | null;
-  /** Its symbols with types and sizes, as far as they are known; null without an image. */
-  readonly symbols: SymbolTable | null;
-  /** Why there is no model, in words; null where there is one. */
-  readonly notVerified: string | null;
-  /** True where an image was given: then a verdict is expected, and none is an error. */
-  readonly isImageGiven?: boolean;
-  /** That the rules are those of another release, in words; absent or null where they are not. */
-  readonly assumption?: string | null;
-  /** To have the code that payloads replace compared too; the context is of the model. */
-  readonly oldCode?: { readonly guard: CodeGuard; readonly context: CodeContext };
-}
+import type { CheckTarget } from './target.js';
 
 /** What Xen answers to the upload of one payload on an otherwise empty hypervisor. */
 export interface FileVerdict extends XenAnswer {
@@ -55,10 +32,27 @@ export interface FileVerdict extends XenAnswer {
   readonly inChain: XenAnswer | null;
 }
 
+/** How strict the answer is, and what it cannot be about. */
+export interface CheckOptions {
+  /** The least severe finding that is a rejection; `error` by default. */
+  readonly failOn?: Severity;
+  /** Findings on files of which nothing is known, because they could not be read from disk. */
+  readonly unreadable?: readonly Finding[];
+}
+
+const SEVERITIES: readonly Severity[] = ['error', 'warning', 'note'];
+
+/** True where a finding is severe enough to be a rejection, and nobody lets it pass. */
+export function isRejection({ severity, waiver }: Finding, failOn: Severity): boolean {
+  return waiver === undefined && SEVERITIES.indexOf(severity) <= SEVERITIES.indexOf(failOn);
+}
+
 /** The answer to: do these payloads form one valid chain on that hypervisor? */
 export interface CheckReport {
-  /** False if any finding is an error. */
+  /** False if any finding is as severe as what is a rejection. */
   readonly ok: boolean;
+  /** The least severe finding that is one. */
+  readonly failOn: Severity;
   readonly buildId: BuildId;
   /** The release whose rules gave the verdicts; null where there are none. */
   readonly release: string | null;
@@ -76,19 +70,15 @@ export interface CheckReport {
   readonly unreadable: readonly Finding[];
 }
 
-/** What was found out about files whose contents are not among the inputs. */
-export interface UnreadFiles {
-  /** On files that need not be read to be rejected: they are too large. */
-  readonly findings?: readonly Finding[];
-  /** On files of which nothing is known. */
-  readonly unreadable?: readonly Finding[];
-}
-
-/** Reads these files as payloads, puts them into their chain, and asks Xen's rules about each. */
+/**
+ * Reads these files as payloads, puts them into their chain, and asks Xen's rules about each. `more` are
+ * findings that were made while the files were read from disk.
+ */
 export async function check(
   inputs: readonly InputFile[],
   target: CheckTarget,
-  { findings: more = [], unreadable = [] }: UnreadFiles = {},
+  more: readonly Finding[] = [],
+  { failOn = 'error', unreadable = [] }: CheckOptions = {},
 ): Promise<CheckReport> {
   const read = readInputs(inputs);
   const unread = [...more, ...unreadable, ...read.findings];
@@ -117,7 +107,8 @@ export async function check(
   const others = [...ofTarget(target), ...unread, ...(chain?.findings ?? []), ...refusals];
   const findings = [...others, ...guardFindings(guard, others), ...hazards];
   return {
-    ok: findings.every(({ severity }) => severity !== 'error'),
+    ok: !findings.some((found) => isRejection(found, failOn)),
+    failOn,
     buildId: target.buildId,
     release: target.model === null ? null : formatRelease(target.model.rules.release),
     chain: chain?.chain ?? [],

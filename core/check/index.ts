@@ -1,9 +1,9 @@
 export {
+  type CheckOptions,
   type CheckReport,
-  type CheckTarget,
   check,
   type FileVerdict,
-  type UnreadFiles,
+  isRejection,
 } from './check.js';
 export {
   type CheckRun,
@@ -18,3 +18,9 @@ export {
   standingOfRun,
   type TargetReport,
 } from './run.js';
+export {
+  type CheckTarget,
+  type ImageTargetOptions,
+  targetOfBuildId,
+  targetOfImage,
+} from './target.js';

@@ -1,5 +1,5 @@
-import type { Code, Finding } from '../findings/index.js';
-import type { CheckReport, FileVerdict } from './check.js';
+import type { Code, Finding, Severity } from '../findings/index.js';
+import { type CheckReport, type FileVerdict, isRejection } from './check.js';
 
 /** What one of several hypervisors was asked about, and what came of it. */
 export interface TargetReport {
@@ -64,14 +64,19 @@ export function isUnknown({ code }: Finding): boolean {
   return UNKNOWN.has(code);
 }
 
-export function standingOf(findings: readonly Finding[]): Standing {
-  const errors = findings.filter((f) => f.severity === 'error' && f.waiver === undefined);
-  if (errors.length === 0) return 'good';
-  return errors.every(isUnknown) ? 'unknown' : 'rejected';
+export function standingOf(findings: readonly Finding[], failOn: Severity): Standing {
+  const rejections = findings.filter((found) => isRejection(found, failOn));
+  if (rejections.length === 0) return 'good';
+  return rejections.every(isUnknown) ? 'unknown' : 'rejected';
 }
 
-export function standingOfRun(run: CheckRun): Standing {
-  return standingOf(findingsOfRun(run).map(({ finding }) => finding));
+/** The worst that any part of it comes to. */
+export function standingOfRun({ targets, findings }: CheckRun): Standing {
+  const all = [
+    standingOf(findings, 'error'),
+    ...targets.map(({ report }) => standingOf(report.findings, report.failOn)),
+  ];
+  return (['rejected', 'unknown'] as const).find((standing) => all.includes(standing)) ?? 'good';
 }
 
 /** What is to be said of a file: that it is applied in its chain, else what its upload alone answers. */

@@ -26,6 +26,10 @@ export interface Finding {
   readonly hint?: string;
   /** The file it was found in, as the caller named it. */
   readonly file?: string;
+  /** The name of the payload it is about, as a host has it or would. */
+  readonly payload?: string;
+  /** True where it would stop the work and was let pass: it weighs as a warning then. */
+  readonly accepted?: true;
   /** Other files that take part, e.g. the second of two duplicates. */
   readonly otherFiles?: readonly string[];
   /** The stage of Xen's loader that would refuse (see core/verify). */

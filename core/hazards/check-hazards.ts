@@ -17,10 +17,10 @@ export type { HazardContext } from './subject.js';
  * What Xen accepts of a payload and what can kill the host, or surprise its owner, all the same. The
  * model is one in which the payload is loaded: after an accepted upload, applied or not.
  *
- * Findings are warnings, with the codes of HazardCode, in the order of these checks; of one code the first
- * hundred, and how many more there are. They are about what
- * is known: without symbols in the context, those on sizes, names and instructions are left out. The
- * disassembler is loaded only if there is code to look at.
+ * Findings have the codes of HazardCode, each as severe as the catalogue says, in the order of these checks; of
+ * one code the first hundred, and how many more there are. They are about what is known: without symbols in the
+ * context, those on sizes, names and instructions are left out. The disassembler is loaded only if there is code
+ * to look at.
  */
 export function checkHazards(
   model: Model,

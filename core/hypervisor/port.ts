@@ -2,11 +2,14 @@ import type { LIVEPATCH_ACTION } from '../abi/livepatch.js';
 import type { Verdict } from '../verify/index.js';
 import type { Snapshot } from './snapshot.js';
 
-/** Which hypervisor a port leads to, in words that every output repeats. */
+/** Which hypervisor a port leads to, and what it tells of itself beyond the rest. */
 export interface HostDescription {
-  readonly kind: 'xen' | 'embedded';
-  /** `xen`, or `embedded:DIR`: what --host would say. */
+  /** What --host would say, in every output: `xen`, or `embedded:DIR`. */
   readonly spec: string;
+  /** Whether it tells which payloads were reverted before, which then must not be applied again. */
+  readonly tellsReverted: boolean;
+  /** Whether it tells where in memory payloads lie; else their places are computed. */
+  readonly tellsPlaces: boolean;
 }
 
 export type Action = keyof typeof LIVEPATCH_ACTION;

@@ -1,13 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import {
-  type ChangeOptions,
-  type ChangeRequest,
-  change,
-  fingerprintOf,
-  type PayloadInput,
-  XspliceError,
-} from '../../core/index.js';
+import { type ChangeOptions, type ChangeRequest, change } from '../../core/change/index.js';
+import { XspliceError } from '../../core/findings/index.js';
+import { fingerprintOf } from '../../core/hypervisor/index.js';
+import type { PayloadInput } from '../../core/payload/index.js';
 import { demo } from '../support/cli.js';
 import { demoHost, inputsOf } from '../support/demo-host.js';
 

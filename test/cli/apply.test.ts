@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
-import { readPayload } from '../../core/index.js';
+import { readPayload } from '../../core/payload/index.js';
 import {
   CHAIN,
   CLI,

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
-import { readImage } from '../../core/index.js';
+import { readImage } from '../../core/image/index.js';
 import {
   CLI,
   cliEnvironment,

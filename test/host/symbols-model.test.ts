@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { checkHazards } from '../../core/hazards/index.js';
 import { modelFromImage } from '../../core/host/image-model.js';
-import { modelWithoutImage } from '../../core/host/open-host.js';
+import { modelWithoutImage } from '../../core/host/running-xen.js';
 import { modelFromSymbols, UNKNOWN_BYTES } from '../../core/host/symbols-model.js';
 import { snapshotOf } from '../../core/hypervisor/embedded/snapshot.js';
 import { readImage, readXensyms } from '../../core/image/index.js';

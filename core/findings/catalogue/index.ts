@@ -8,6 +8,7 @@ import { IMAGE } from './image.js';
 import { OLD_CODE } from './old-code.js';
 import { PAYLOAD } from './payload.js';
 import { STATE } from './state.js';
+import { UNKNOWN } from './unknown.js';
 import { VERDICT } from './verdict.js';
 
 /** Every code of a finding or an error, once. The compiler takes no other. */
@@ -22,6 +23,7 @@ export const CATALOGUE = {
   ...HOST,
   ...STATE,
   ...CHANGE,
+  ...UNKNOWN,
   ...COMMAND,
 };
 
@@ -29,6 +31,26 @@ export const CATALOGUE = {
 export type Code = keyof typeof CATALOGUE;
 /** What Xen accepts and what is dangerous all the same. */
 export type HazardCode = keyof typeof HAZARDS;
+/** What an administrator may let pass: a hazard, or something that is not known of a host. */
+export type DangerCode = HazardCode | keyof typeof UNKNOWN;
+
+export function isDanger(code: string): code is DangerCode {
+  return Object.hasOwn(HAZARDS, code) || Object.hasOwn(UNKNOWN, code);
+}
+
 export type { CatalogueEntry, Explanation, Severity, StageEntry } from './entry.js';
 export { STAGES } from './stages.js';
-export { CHAIN, CHANGE, COMMAND, ELF, HAZARDS, HOST, IMAGE, OLD_CODE, PAYLOAD, STATE, VERDICT };
+export {
+  CHAIN,
+  CHANGE,
+  COMMAND,
+  ELF,
+  HAZARDS,
+  HOST,
+  IMAGE,
+  OLD_CODE,
+  PAYLOAD,
+  STATE,
+  UNKNOWN,
+  VERDICT,
+};

@@ -1,16 +1,21 @@
+import type { HostMachine } from '../machine.js';
 import { XenHandle } from './handle.js';
 import { HOST_PATHS, type HostPaths, requireDom0 } from './host.js';
 import { openXenCall } from './library.js';
 import { LoadedRecord } from './loaded-cache.js';
+import { localMachine } from './local-machine.js';
 import { negotiate } from './negotiate.js';
 import { XenPort } from './port.js';
 
 export { isDom0, readRunningSymbols } from './host.js';
+export { localMachine } from './local-machine.js';
 export { XenPort } from './port.js';
 
 /** Where things lie, when not in their usual places. */
 export interface XenOptions {
   readonly paths?: HostPaths;
+  /** Where what is noted between runs is kept; default this one. */
+  readonly machine?: HostMachine;
   /** The shared library with the hypercalls; default libxencall.so.1. */
   readonly library?: string;
   /** Where ids of loaded payloads are kept between runs; default below /run. */
@@ -25,10 +30,11 @@ export interface XenOptions {
  * `xen-unknown-interface`.
  */
 export async function openXen(options: XenOptions = {}): Promise<XenPort> {
+  const { machine = localMachine } = options;
   await requireDom0(options.paths ?? HOST_PATHS);
   const handle = new XenHandle(openXenCall(options.library));
   try {
-    return new XenPort(handle, negotiate(handle), new LoadedRecord(options.recordPath));
+    return new XenPort(await negotiate(handle), new LoadedRecord(machine, options.recordPath));
   } catch (error) {
     handle.close();
     throw error;

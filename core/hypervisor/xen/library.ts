@@ -12,9 +12,8 @@ export interface HypercallBuffer {
 
 /** libxencall.so.1 as this project needs it. Tests put a hypervisor of their own behind it. */
 export interface XenCall {
-  /** A hypercall of one argument: its result, 0 or more, or a negative errno. */
-  call1(hypercall: number, argument: bigint): number;
-  call2(hypercall: number, first: bigint, second: bigint): number;
+  /** A hypercall of one or two arguments: its result, 0 or more, or a negative errno. */
+  call(hypercall: number, first: bigint, second?: bigint): Promise<number>;
   /** Zeroed, and at least this big. */
   allocate(sizeBytes: number): HypercallBuffer;
   close(): void;
@@ -90,8 +89,12 @@ export function openXenCall(library = LIBRARY): XenCall {
   };
   let isOpen = true;
   return {
-    call1: (hypercall, argument) => result(call1(handle, hypercall, argument)),
-    call2: (hypercall, first, second) => result(call2(handle, hypercall, first, second)),
+    call: async (hypercall, first, second) =>
+      result(
+        second === undefined
+          ? call1(handle, hypercall, first)
+          : call2(handle, hypercall, first, second),
+      ),
     allocate: (sizeBytes) => {
       const size = Math.ceil(Math.max(sizeBytes, 1) / PAGE_SIZE) * PAGE_SIZE;
       const pointer = allocate(handle, size);

@@ -6,7 +6,7 @@ import {
   SYSCTL_INTERFACE_VERSIONS,
 } from '../../abi/sysctl.js';
 import { XspliceError } from '../../findings/index.js';
-import type { XenHandle } from './handle.js';
+import type { XenConnection, XenHandle } from './handle.js';
 import { SIZES_ONLY } from './list.js';
 
 /** A LIST that asks for nothing but the number of payloads: every Xen answers it, nothing changes. */
@@ -19,30 +19,30 @@ function hex(version: number): string {
 }
 
 /**
- * The sysctl interface version that the running hypervisor speaks. A wrong one is answered with
+ * Finds the sysctl interface version that the running hypervisor speaks. A wrong one is answered with
  * EACCES before anything else is looked at (do_sysctl), so the known ones are tried newest first.
  *
  * @throws XspliceError `xen-unknown-interface`, `xen-no-livepatch`, `xen-not-permitted` or
  * `xen-probe-failed`.
  */
-export function negotiate(
+export async function negotiate(
   handle: XenHandle,
   versions: readonly InterfaceVersion[] = SYSCTL_INTERFACE_VERSIONS,
-): InterfaceVersion {
+): Promise<XenConnection> {
   for (const version of versions) {
-    const { rc } = handle.sysctl(probe(version));
-    if (rc >= 0) return version;
-    if (rc !== -XEN_ERRNO.EACCES) throw refusal(rc, runningRelease(handle));
+    const { rc } = await handle.sysctl(probe(version));
+    if (rc >= 0) return { handle, version };
+    if (rc !== -XEN_ERRNO.EACCES) throw refusal(rc, await runningRelease(handle));
   }
   const known = versions.map((v) => `${hex(v)} (Xen ${RELEASES_OF_INTERFACE[v]})`).join(', ');
   throw new XspliceError(
     'xen-unknown-interface',
-    `Xen ${runningRelease(handle)} runs here, and speaks none of the sysctl interface versions this build knows: ${known}.`,
+    `Xen ${await runningRelease(handle)} runs here, and speaks none of the sysctl interface versions this build knows: ${known}.`,
   );
 }
 
-function runningRelease(handle: XenHandle): string {
-  const { major, minor, extra } = handle.readVersion();
+async function runningRelease(handle: XenHandle): Promise<string> {
+  const { major, minor, extra } = await handle.readVersion();
   return JSON.stringify(`${major}.${minor}${extra}`).slice(1, -1);
 }
 

@@ -129,7 +129,13 @@ export class FakeXen implements XenCall {
     throw new Error(`hypercall with ${sizeBytes} bytes at 0x${address.toString(16)}: no buffer`);
   }
 
-  call2(hypercall: number, operation: bigint, argument: bigint): number {
+  async call(hypercall: number, first: bigint, second?: bigint): Promise<number> {
+    return second === undefined
+      ? this.#sysctl(hypercall, first)
+      : this.#xenVersion(hypercall, first, second);
+  }
+
+  #xenVersion(hypercall: number, operation: bigint, argument: bigint): number {
     if (hypercall !== 17) return -38;
     if (operation === 0n) return 0x0004_0011;
     if (operation === 1n) {
@@ -140,7 +146,7 @@ export class FakeXen implements XenCall {
     return 20;
   }
 
-  call1(hypercall: number, argument: bigint): number {
+  #sysctl(hypercall: number, argument: bigint): number {
     if (hypercall !== 35) return -38;
     const op = this.#memory(argument, XEN_SYSCTL_SIZE);
     if (op.readUInt32LE(4) !== this.settings.interfaceVersion) return -13;

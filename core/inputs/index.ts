@@ -1,0 +1,3 @@
+export { openImage, readImageFile } from './image-file.js';
+export { exists, kindOf, statOf, statOrNull } from './path.js';
+export { type PayloadFiles, readEveryPayloadFile, readPayloadFiles } from './payload-files.js';

@@ -1,0 +1,97 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { LIVEPATCH_MAX_SIZE } from '../abi/livepatch.js';
+import { type Finding, finding, XspliceError } from '../findings/index.js';
+import { type InputFile, inputFile } from '../payload/index.js';
+import { attempt, statOf } from './path.js';
+import { readRegularFile } from './regular-file.js';
+
+/** Payload files that were read, and findings on those that were not. */
+export interface PayloadFiles {
+  readonly inputs: readonly InputFile[];
+  /** On files that are too large for Xen: they are not read. */
+  readonly findings: readonly Finding[];
+  /** On paths of which nothing is known: missing, not readable, changed while they were read. */
+  readonly unreadable: readonly Finding[];
+}
+
+const PAYLOAD_SUFFIX = '.livepatch';
+/** Ours: more than a hypervisor could ever hold. */
+const MAX_FILES = 4096;
+
+/**
+ * Reads payloads, each once. A directory stands for its `*.livepatch` files, in the order of their
+ * names; those in its directories do not count. A file above Xen's limit of 2 MiB is not read but
+ * becomes the finding `payload-too-large`. A path that cannot be read does not keep the others from it.
+ *
+ * Findings on what cannot be read: `file-not-found`, `file-not-readable`, `not-a-file`, `file-changed`,
+ * `no-payloads` (an empty directory). Fails with `too-many-files`.
+ */
+export function readPayloadFiles(paths: readonly string[]): PayloadFiles {
+  const files = new Set<string>();
+  const inputs: InputFile[] = [];
+  const findings: Finding[] = [];
+  const unreadable: Finding[] = [];
+  const orUnreadable = (file: string, read: () => void) => {
+    try {
+      read();
+    } catch (error) {
+      if (!(error instanceof XspliceError)) throw error;
+      const { code, message, hint } = error;
+      unreadable.push({ code, severity: 'error', message, hint, file });
+    }
+  };
+  for (const path of paths) {
+    orUnreadable(path, () => {
+      for (const file of expand(path)) files.add(file);
+    });
+    if (files.size > MAX_FILES) {
+      throw new XspliceError('too-many-files', `More than ${MAX_FILES} payloads were given`);
+    }
+  }
+  for (const file of files) {
+    orUnreadable(file, () => {
+      const { bytes, sizeBytes } = readRegularFile(file, LIVEPATCH_MAX_SIZE);
+      if (bytes !== null) inputs.push(inputFile(file, bytes));
+      else findings.push(tooLarge(file, sizeBytes));
+    });
+  }
+  return { inputs, findings, unreadable };
+}
+
+/**
+ * The payloads where none may be passed over. Fails with what readPayloadFiles finds out about a path that
+ * was not read.
+ */
+export function readEveryPayloadFile(paths: readonly string[]): readonly InputFile[] {
+  const { inputs, findings, unreadable } = readPayloadFiles(paths);
+  const [first] = [...unreadable, ...findings];
+  if (first === undefined) return inputs;
+  const { code, message, hint, file = '' } = first;
+  throw new XspliceError(code, message.includes(file) ? message : `${file}: ${message}`, {
+    ...(hint === undefined ? {} : { hint }),
+    ...(findings.length === 0 ? {} : { findings }),
+  });
+}
+
+function expand(path: string): readonly string[] {
+  const stats = statOf(path);
+  if (!stats.isDirectory()) return [path];
+  const entries = attempt(path, () => readdirSync(path));
+  const files = entries.filter((name) => name.endsWith(PAYLOAD_SUFFIX)).sort();
+  if (files.length === 0) {
+    throw new XspliceError('no-payloads', `${path} holds no *${PAYLOAD_SUFFIX} file`, {
+      hint: 'Name the files themselves if they are called otherwise.',
+    });
+  }
+  return files.map((name) => join(path, name));
+}
+
+function tooLarge(file: string, sizeBytes: number): Finding {
+  return finding('payload-too-large', {
+    file,
+    message: `The file has ${sizeBytes} bytes; Xen takes payloads of at most ${LIVEPATCH_MAX_SIZE}`,
+    expected: `at most ${LIVEPATCH_MAX_SIZE} bytes`,
+    actual: `${sizeBytes} bytes`,
+  });
+}
