@@ -7,3 +7,8 @@ export type Check = (typeof CHECKS)[number];
 export const FAIL_ON = ['error', 'warning', 'note'] as const;
 
 export type FailOn = (typeof FAIL_ON)[number];
+
+/** What a set of payloads is: applied on one another, each used alone, or in any order. */
+export const MODES = ['chain', 'alternatives', 'independent'] as const;
+
+export type Mode = (typeof MODES)[number];

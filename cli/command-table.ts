@@ -123,7 +123,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/inspect.js'),
   },
   {
-    usage: 'check <PATH..>',
+    usage: 'check [PATH..]',
     describe: 'Do these payloads form one valid chain on that hypervisor?',
     options: (parser) =>
       check(
@@ -141,8 +141,21 @@ export const COMMANDS: readonly CommandEntry[] = [
         })
         .option('fail-on', {
           choices: FAIL_ON,
-          default: 'error',
-          describe: 'The least severe finding that is a rejection (exit code 3)',
+          describe: 'The least severe finding that is a rejection, exit code 3 (default: error)',
+        })
+        .option('config', {
+          type: 'string',
+          describe: 'Targets and waivers (default: the nearest xsplice.config.json)',
+        })
+        .option('target', {
+          type: 'string',
+          array: true,
+          nargs: 1,
+          describe: 'Only this target of the configuration; may be given more than once',
+        })
+        .option('since', {
+          type: 'string',
+          describe: 'Only targets that a change since this revision of git touches',
         })
         .conflicts('image', 'build-id'),
     writes: { formats: CHECK_FORMATS },

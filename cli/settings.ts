@@ -23,8 +23,14 @@ export interface Settings {
   readonly check: Check;
   /** `--accept`, as typed. */
   readonly accept: readonly string[];
-  /** `--fail-on` of check. */
-  readonly failOn: FailOn;
+  /** `--fail-on` of check; null is `error`, or what the configuration says. */
+  readonly failOn: FailOn | null;
+  /** `--config` of check. */
+  readonly config: string | null;
+  /** `--target` of check. */
+  readonly targets: readonly string[];
+  /** `--since` of check. */
+  readonly since: string | null;
   /** `--on` of which and record: payload files, in the order of application. */
   readonly on: readonly string[];
   /** `--output` without FORMAT, of a verb that writes a file of its own: record. */
@@ -85,7 +91,10 @@ export function settingsFrom(
     to: text('to'),
     check: CHECKS.find((check) => check === argv['check']) ?? 'build-id',
     accept: Array.isArray(argv['accept']) ? argv['accept'].map(String) : [],
-    failOn: FAIL_ON.find((severity) => severity === argv['fail-on']) ?? 'error',
+    failOn: FAIL_ON.find((severity) => severity === argv['fail-on']) ?? null,
+    config: text('config'),
+    targets: Array.isArray(argv['target']) ? argv['target'].map(String) : [],
+    since: text('since'),
     on: Array.isArray(argv['on']) ? argv['on'].map(String) : [],
     ...outputFrom(argv, writes),
     expect: flag('expect'),

@@ -65,8 +65,9 @@ function openFindings({ targets, findings }: CheckRun): readonly Finding[] {
   return all.filter(({ waiver }) => waiver === undefined);
 }
 
-function explainedRun({ targets, findings }: CheckRun): CheckRun {
+function explainedRun({ targets, findings, skipped }: CheckRun): CheckRun {
   return {
+    skipped,
     targets: targets.map(({ report, ...target }) => ({
       ...target,
       report: { ...report, findings: explained(report.findings) },

@@ -19,7 +19,7 @@ export function githubOf(run: CheckRun, { placeOf }: FormatContext): string {
       const file = fileOf(one);
       const where = target === null || run.targets.length === 1 ? '' : ` (${target.target})`;
       const properties = [
-        ...(file === null ? [] : [`file=${property(placeOf(file))}`, 'line=1']),
+        ...(file === null ? [] : [`file=${property(placeOf(file))}`, `line=${finding.line ?? 1}`]),
         `title=${property(`${CATALOGUE[finding.code].title}${where}`)}`,
       ];
       const text = [finding.message, finding.hint].filter((part) => part !== undefined);

@@ -24,7 +24,7 @@ export function gitlabOf(
         check_name: finding.code,
         fingerprint: prints[index],
         severity: severityOf(finding),
-        location: { path: placeOf(file), lines: { begin: 1 } },
+        location: { path: placeOf(file), lines: { begin: finding.line ?? 1 } },
       },
     ];
   });

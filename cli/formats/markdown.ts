@@ -20,6 +20,7 @@ export function markdownOf(run: CheckRun, { exitCode, placeOf }: FormatContext):
     counted(counts.warnings, 'warning'),
     counted(counts.notes, 'note'),
     ...(counts.waived === 0 ? [] : [`${counts.waived} waived`]),
+    ...(run.skipped.length === 0 ? [] : [`${run.skipped.length} not asked about`]),
   ];
   const found = [...findingsOfRun(run)].sort((a, b) => weightOf(a) - weightOf(b));
   const hidden = found.length - MAX_FINDINGS;

@@ -99,7 +99,8 @@ function resultOf(
     ruleIndex: codes.indexOf(code),
     level: severity,
     message: { text: [message, stageText(stage), hint].filter((text) => text).join('. ') },
-    locations: file === null ? [] : [{ ...locationAt(file, placeOf), ...logical(found) }],
+    locations:
+      file === null ? [] : [{ ...locationAt(file, placeOf, finding.line), ...logical(found) }],
     ...(otherFiles.length === 0
       ? {}
       : {
@@ -136,13 +137,13 @@ function stageText(stage: string | undefined): string {
 }
 
 /** Payloads have no lines: the first one is what viewers want. */
-function locationAt(file: string, placeOf: PlaceOf): Fields {
+function locationAt(file: string, placeOf: PlaceOf, line = 1): Fields {
   const place = placeOf(file);
   const uri = place.split('/').map(encodeURIComponent).join('/');
   return {
     physicalLocation: {
       artifactLocation: place.startsWith('/') ? { uri: `file://${uri}` } : { uri, uriBaseId: ROOT },
-      region: { startLine: 1 },
+      region: { startLine: line },
     },
   };
 }

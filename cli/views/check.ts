@@ -23,15 +23,23 @@ type Fields = Readonly<Record<string, unknown>>;
 /** Each hypervisor with its payloads, then, of several, the table of all of them. */
 export function renderRun(run: CheckRun, style: Style, verbose: boolean): string {
   const [only, ...others] = run.targets;
+  const left =
+    run.skipped.length === 0
+      ? []
+      : [style.dim(`Not asked about: ${escapeText(run.skipped.join(', '))}`)];
+  if (run.targets.length === 0 && run.findings.length === 0) {
+    return [...left, `${style.good('OK')}: no target is touched.`].join('\n');
+  }
   const own = run.findings.length === 0 ? [] : [renderFindings(run.findings, style)];
   if (only !== undefined && others.length === 0) {
-    return [renderCheck(only.report, style, verbose), ...own].join('\n');
+    const end = own.length === 0 ? [] : [...own, runSummary(run, style)];
+    return [...left, renderCheck(only.report, style, verbose), ...end].join('\n');
   }
   const each = run.targets.map(
     ({ target, report }) =>
       `${style.bold(`Target     ${escapeText(target)}`)}\n${renderCheck(report, style, verbose)}`,
   );
-  return [...each, ...own, renderMatrix(run, style), runSummary(run, style)].join('\n');
+  return [...left, ...each, ...own, renderMatrix(run, style), runSummary(run, style)].join('\n');
 }
 
 /** A row a payload, a column a hypervisor; empty where a payload is not meant for one. */
@@ -118,6 +126,7 @@ export function runFields(run: CheckRun, ok: boolean): Fields {
     return {
       ok,
       target: only.target,
+      skipped: run.skipped,
       counts,
       ...fields,
       findings: [...run.findings, ...findings],
@@ -132,6 +141,7 @@ export function runFields(run: CheckRun, ok: boolean): Fields {
       ok: report.ok,
       ...checkFields(report),
     })),
+    skipped: run.skipped,
     findings: run.findings,
   };
 }

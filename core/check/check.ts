@@ -1,6 +1,6 @@
 import type { BuildId } from '../abi/ids.js';
 import { formatRelease } from '../abi/release.js';
-import { type Finding, finding, type Severity } from '../findings/index.js';
+import { type Code, type Finding, finding, type Severity } from '../findings/index.js';
 import { hazardsOf } from '../hazards/index.js';
 import { askGuard, type GuardAnswer, type GuardReport } from '../oldcode/index.js';
 import {
@@ -32,12 +32,30 @@ export interface FileVerdict extends XenAnswer {
   readonly inChain: XenAnswer | null;
 }
 
-/** How strict the answer is, and what it cannot be about. */
+/** How strict the answer is, and what it is asked of. */
 export interface CheckOptions {
   /** The least severe finding that is a rejection; `error` by default. */
   readonly failOn?: Severity;
-  /** Findings on files of which nothing is known, because they could not be read from disk. */
-  readonly unreadable?: readonly Finding[];
+  /**
+   * What the payloads are to each other: `chain`, the default, is applied one on top of the other;
+   * `alternatives` are each used alone.
+   */
+  readonly mode?: 'chain' | 'alternatives';
+}
+
+/** Codes that say that nothing is known of a file or a hypervisor: they reject nothing. */
+const UNKNOWN: ReadonlySet<Code> = new Set<Code>([
+  'not-verified',
+  'file-not-found',
+  'file-not-readable',
+  'not-a-file',
+  'file-changed',
+  'no-payloads',
+]);
+
+/** True of a finding that says that nothing is known. */
+export function isUnknown({ code }: Finding): boolean {
+  return UNKNOWN.has(code);
 }
 
 const SEVERITIES: readonly Severity[] = ['error', 'warning', 'note'];
@@ -78,14 +96,15 @@ export async function check(
   inputs: readonly InputFile[],
   target: CheckTarget,
   more: readonly Finding[] = [],
-  { failOn = 'error', unreadable = [] }: CheckOptions = {},
+  { failOn = 'error', mode = 'chain' }: CheckOptions = {},
 ): Promise<CheckReport> {
   const read = readInputs(inputs);
-  const unread = [...more, ...unreadable, ...read.findings];
+  const unread = [...more, ...read.findings];
   const members = read.payloads.map(({ planned }) => planned);
   const hasMembers = members.length > 0;
   // Without a single payload there is something worse to say than that there is nothing to chain.
-  const linked = hasMembers || unread.length === 0 ? checkChain(members, target.buildId) : null;
+  const link = mode === 'chain' ? checkChain : checkAlternatives;
+  const linked = hasMembers || unread.length === 0 ? link(members, target.buildId) : null;
   const { oldCode } = target;
   const guarded = oldCode && askGuard(oldCode.guard, oldCode.context, read.payloads);
   const isFree = oldCode?.guard === 'old-code';
@@ -116,11 +135,8 @@ export async function check(
     notVerified: target.notVerified,
     guard,
     findings,
-    files: [
-      ...inputs.map(({ file }) => file),
-      ...[...more, ...unreadable].flatMap(({ file }) => file ?? []),
-    ],
-    unreadable,
+    files: [...inputs.map(({ file }) => file), ...new Set(more.flatMap(({ file }) => file ?? []))],
+    unreadable: more.filter(isUnknown),
   };
 }
 
@@ -157,6 +173,16 @@ const FREE_ORDER_FINDINGS: ReadonlySet<string> = new Set([
 function freeOrder(linked: ChainReport, order: readonly GuardAnswer[]): ChainReport {
   const findings = linked.findings.filter(({ code }) => FREE_ORDER_FINDINGS.has(code));
   return { chain: order.map(({ input }) => input.planned), cumulative: [], findings };
+}
+
+/** Each alone on the hypervisor: there is no order, and whatever builds on another one lacks its parent. */
+function checkAlternatives(members: readonly ChainMember[], base: BuildId): ChainReport {
+  const together = checkChain(members, base);
+  const alone = members.flatMap((member) =>
+    checkChain([member], base).findings.filter(({ code }) => code === 'missing-parent'),
+  );
+  const findings = together.findings.filter(({ code }) => FREE_ORDER_FINDINGS.has(code));
+  return { chain: [], cumulative: together.cumulative, findings: [...findings, ...alone] };
 }
 
 /** What is not said of the file already: that Xen does not take it, or that it builds on something else. */

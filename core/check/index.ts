@@ -4,12 +4,12 @@ export {
   check,
   type FileVerdict,
   isRejection,
+  isUnknown,
 } from './check.js';
 export {
   type CheckRun,
   countsOf,
   findingsOfRun,
-  isUnknown,
   outcomeOf,
   type RunCounts,
   type RunFinding,

@@ -1,5 +1,5 @@
-import type { Code, Finding, Severity } from '../findings/index.js';
-import { type CheckReport, type FileVerdict, isRejection } from './check.js';
+import type { Finding, Severity } from '../findings/index.js';
+import { type CheckReport, type FileVerdict, isRejection, isUnknown } from './check.js';
 
 /** What one of several hypervisors was asked about, and what came of it. */
 export interface TargetReport {
@@ -15,6 +15,8 @@ export interface CheckRun {
   readonly targets: readonly TargetReport[];
   /** Of no single hypervisor: what is wrong with the configuration, payloads that nobody has. */
   readonly findings: readonly Finding[];
+  /** Targets of the configuration that were not asked about, by name. */
+  readonly skipped: readonly string[];
 }
 
 /** A finding, and the hypervisor that it is about; null where it is about none of them. */
@@ -48,21 +50,6 @@ export function findingsOfRun({ targets, findings }: CheckRun): readonly RunFind
 
 /** What findings come to: `unknown` where nothing is rejected, but something could not be found out. */
 export type Standing = 'good' | 'rejected' | 'unknown';
-
-/** Errors after which nothing is known of a file or a hypervisor: they reject nothing. */
-const UNKNOWN: ReadonlySet<Code> = new Set<Code>([
-  'not-verified',
-  'file-not-found',
-  'file-not-readable',
-  'not-a-file',
-  'file-changed',
-  'no-payloads',
-]);
-
-/** True of an error that says that nothing is known. */
-export function isUnknown({ code }: Finding): boolean {
-  return UNKNOWN.has(code);
-}
 
 export function standingOf(findings: readonly Finding[], failOn: Severity): Standing {
   const rejections = findings.filter((found) => isRejection(found, failOn));

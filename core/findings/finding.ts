@@ -38,6 +38,8 @@ export interface Finding {
   readonly errno?: number;
   readonly section?: string;
   readonly symbol?: string;
+  /** Of a text file, from 1. */
+  readonly line?: number;
   /** Byte offset in the file, or in the section where one is named. */
   readonly offset?: bigint;
   readonly expected?: string;
