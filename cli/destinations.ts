@@ -1,33 +1,84 @@
-/**
- * What --format and --output take. A file of its own: the parser needs it, and must not load the formats.
- * Every verb has the first two.
- */
-export const COMMON_FORMATS = ['human', 'json'] as const;
-export const CHECK_FORMATS = [
-  ...COMMON_FORMATS,
-  'sarif',
-  'junit',
-  'gitlab',
-  'github',
-  'markdown',
-] as const;
+import { resolve } from 'node:path';
+import type { CommandName } from './options/commands.js';
+import { OPTIONS } from './options/definitions.js';
+import type { Settings } from './settings.js';
+import { usage } from './usage.js';
 
-export type Format = (typeof CHECK_FORMATS)[number];
+export type Format = (typeof OPTIONS)['format']['choices'][number];
 
-/** A file that something is written to, and in which format; null where it was not said. */
+/** What every command can write. */
+export const COMMON_FORMATS: readonly Format[] = ['human', 'json'];
+/** Commands that make a file of their own: --output without FORMAT says where. */
+const MAKERS: readonly CommandName[] = ['record'];
+
+/** A file that something is written to, and in which format. */
 export interface Destination {
-  readonly format: Format | null;
+  readonly format: Format;
   readonly file: string;
+}
+
+/** Where what a command says goes. */
+export interface Destinations {
+  /** Of standard output. */
+  readonly format: Format;
+  readonly destinations: readonly Destination[];
+  /** What a command that makes a file of its own makes; null where none was named. */
+  readonly ownFile: string | null;
+}
+
+/**
+ * What --format, --json and --output come to. A file without FORMAT takes what --format says, and leaves standard
+ * output to people. Fails with `usage`.
+ */
+export function destinationsOf(
+  command: CommandName,
+  { format: named, json, output, given }: Pick<Settings, 'format' | 'json' | 'output' | 'given'>,
+): Destinations {
+  if (json && given.includes('format') && named !== 'json') {
+    throw usage(`--json is --format json, and --format ${named} was given`, 'Use one of them.');
+  }
+  const formats = command === 'check' ? OPTIONS.format.choices : COMMON_FORMATS;
+  const format = json ? 'json' : named;
+  if (!formats.includes(format)) throw foreignFormat(command, format, formats);
+  const files = output.map((word) => parseDestination(word, formats));
+  const plain = files.filter((one) => one.format === null);
+  if (plain.length > 1) {
+    throw usage(
+      `${plain.length} files are named with --output, and no format`,
+      'Say which gets which: --output FORMAT=FILE.',
+    );
+  }
+  if (new Set(files.map(({ file }) => resolve(file))).size < files.length) {
+    throw usage('--output names one file twice', 'Each format needs a file of its own.');
+  }
+  const isMaker = MAKERS.includes(command);
+  const written = files.filter((one) => one.format !== null || !isMaker);
+  return {
+    format: plain.length > 0 && !isMaker ? 'human' : format,
+    destinations: written.map(({ file, format: own }) => ({ file, format: own ?? format })),
+    ownFile: isMaker ? (plain[0]?.file ?? null) : null,
+  };
 }
 
 /**
  * Reads [FORMAT=]FILE. A word of letters before the first `=` is meant as a format: a file that is called so is
- * given as `./a=b`. Null where there is no such format.
+ * given as `./a=b`.
  */
-export function parseDestination(text: string): Destination | null {
+function parseDestination(
+  text: string,
+  formats: readonly Format[],
+): { readonly format: Format | null; readonly file: string } {
   const match = /^([A-Za-z][A-Za-z-]*)=(.*)$/s.exec(text);
-  if (match === null) return text === '' ? null : { format: null, file: text };
+  if (match === null) return { format: null, file: text };
   const [, word, file = ''] = match;
-  const format = CHECK_FORMATS.find((name) => name === word);
-  return format === undefined || file === '' ? null : { format, file };
+  const format = formats.find((name) => name === word);
+  if (format !== undefined && file !== '') return { format, file };
+  throw usage(
+    `--output takes [FORMAT=]FILE; it is ${JSON.stringify(text)}`,
+    `FORMAT is one of ${formats.join(', ')}. A file with = in its name is given as ./NAME.`,
+  );
+}
+
+function foreignFormat(command: CommandName, format: Format, formats: readonly Format[]) {
+  return usage(`${command} writes no ${format}`, `It writes ${formats.join(' and ')}.`);
 }

@@ -1,30 +1,24 @@
-import { errorFrom, explainedError } from '../core/findings/index.js';
+import { CATALOGUE, errorFrom, explainedError, XspliceError } from '../core/findings/index.js';
+import { COMMAND_NAMES } from './options/commands.js';
+import type { OptionName } from './options/definitions.js';
+import type { Line } from './options/parse.js';
 import { Output } from './terminal/output.js';
 import type { Streams } from './terminal/streams.js';
 import { failureFields, renderFailure } from './views/failure.js';
 
-/** As far as can be told of what may be no proper command line. */
-function isJsonWanted(args: readonly string[]): boolean {
-  return args.some(
-    (word, index) =>
-      word === '--json' ||
-      word === '--format=json' ||
-      (word === 'json' && args[index - 1] === '--format'),
-  );
-}
-
 /** Prints why a command ended, in the one form that all have, and returns the exit code. */
-export function reportFailure(thrown: unknown, args: readonly string[], streams: Streams): number {
-  const plain = errorFrom(thrown);
-  const error = args.includes('--explain') ? explainedError(plain) : plain;
+export function reportFailure(thrown: unknown, line: Line, streams: Streams): number {
+  const isOn = (name: OptionName) => line.options[name] === true;
+  const plain = withCommandHint(errorFrom(thrown), line.command);
+  const error = isOn('explain') ? explainedError(plain) : plain;
   // What was typed may be what is wrong: no settings come of it then.
   const output = new Output(
     {
-      format: isJsonWanted(args) ? 'json' : 'human',
+      format: isOn('json') || line.options['format'] === 'json' ? 'json' : 'human',
       destinations: [],
-      quiet: args.includes('--quiet'),
-      verbose: args.includes('--verbose'),
-      color: !args.includes('--no-color'),
+      quiet: isOn('quiet'),
+      verbose: isOn('verbose'),
+      noColor: isOn('no-color'),
     },
     streams,
   );
@@ -34,4 +28,13 @@ export function reportFailure(thrown: unknown, args: readonly string[], streams:
     output.notes.line(thrown.stack ?? thrown.message);
   }
   return error.exitCode;
+}
+
+/** Of wrong usage that nothing better is known about: the help of the command, where there is one. */
+function withCommandHint(error: XspliceError, command: string | null): XspliceError {
+  const name = COMMAND_NAMES.find((known) => known === command);
+  if (name === undefined || error.code !== 'usage' || error.hint !== CATALOGUE.usage.mend)
+    return error;
+  const hint = `xsplice-ts ${name} --help shows how it is used.`;
+  return new XspliceError('usage', error.message, { hint, findings: error.findings });
 }

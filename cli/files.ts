@@ -1,16 +1,7 @@
-import { constants, type Stats } from 'node:fs';
-import {
-  access,
-  appendFile,
-  chmod,
-  chown,
-  readlink,
-  realpath,
-  rename,
-  unlink,
-  writeFile,
-} from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, appendFile, readlink, realpath, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { NotFlushed, placeFile, reasonOf, writeDurably } from '../core/files/index.js';
 import { XspliceError } from '../core/findings/index.js';
 import { kindOf, statOf, statOrNull } from '../core/inputs/index.js';
 
@@ -29,50 +20,36 @@ export async function writeFileAs(path: string, bytes: Uint8Array, like: string)
       hint: 'Choose another file with --output.',
     });
   }
-  return writeWhole(path, bytes, present, statOf(like).mode);
-}
-
-/** Writes it beside its place and moves it there; `mode` is that of a new file, null for the usual one. */
-async function writeWhole(
-  path: string,
-  bytes: Uint8Array,
-  present: Stats | null,
-  mode: number | null,
-): Promise<void> {
-  let draft: string | null = null;
+  const { mode } = present ?? statOf(like);
   try {
     const target = present === null ? await newTarget(path) : await realpath(path);
     // It would be replaced all the same: what counts is the permission to write into its directory.
     if (present !== null) await access(target, constants.W_OK);
-    const beside = `${target}.${process.pid}.new`;
-    await writeFile(beside, bytes, { flag: 'wx', flush: true });
-    draft = beside;
-    if (present !== null) await chown(draft, present.uid, present.gid).catch(() => undefined);
-    const wanted = present?.mode ?? mode;
-    if (wanted !== null) await chmod(draft, wanted & 0o777);
-    await rename(draft, target);
+    const owner = present === null ? {} : { owner: { uid: present.uid, gid: present.gid } };
+    await writeDurably(target, bytes, { mode: mode & 0o777, ...owner });
   } catch (cause) {
-    if (draft !== null) await unlink(draft).catch(() => undefined);
-    throw notWritable(path, cause);
+    const what =
+      cause instanceof NotFlushed
+        ? 'is written, but whether a loss of power undoes it is not known'
+        : 'cannot be written';
+    throw new XspliceError('file-not-writable', `${path} ${what}: ${reasonOf(cause)}`, { cause });
   }
 }
 
-function notWritable(path: string, cause: unknown): XspliceError {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
-  return new XspliceError('file-not-writable', `${path} cannot be written: ${code}`, { cause });
-}
+/** Of a new report. */
+const REPORT_MODE = 0o644;
 
 /**
  * Writes a report in one step; what is there is replaced. A device or a pipe that is named, e.g. /dev/stdout, is
- * written to as it is. Fails with `not-a-file` on a directory, and with `file-not-writable`.
+ * written to as it is. Fails with `file-not-writable`.
  */
 export async function writeReport(path: string, text: string): Promise<void> {
   const present = statOrNull(path);
-  if (present === null || present.isFile()) {
-    return writeWhole(path, Buffer.from(text), present, null);
-  }
   try {
-    await writeFile(path, text);
+    if (present?.isFile() === false) return await writeFile(path, text);
+    const target = present === null ? await newTarget(path) : await realpath(path);
+    if (present !== null) await access(target, constants.W_OK);
+    await placeFile(target, text, { mode: (present?.mode ?? REPORT_MODE) & 0o777 });
   } catch (cause) {
     throw notWritable(path, cause);
   }
@@ -85,6 +62,12 @@ export async function appendTo(path: string, text: string): Promise<void> {
   } catch (cause) {
     throw notWritable(path, cause);
   }
+}
+
+function notWritable(path: string, cause: unknown): XspliceError {
+  return new XspliceError('file-not-writable', `${path} cannot be written: ${reasonOf(cause)}`, {
+    cause,
+  });
 }
 
 /** Where a file that is not there would come to be: a link to nowhere is followed, and stays. */

@@ -2,15 +2,13 @@ import type { ChangeRequest } from '../core/change/index.js';
 import { XspliceError } from '../core/findings/index.js';
 import { exists, readEveryPayloadFile } from '../core/inputs/index.js';
 import { type PayloadInput, readPayloadInputs } from '../core/payload/index.js';
-import { type Settings, usage } from './settings.js';
-
-/** The verbs that change a hypervisor, as `plan` names them too. */
-export const VERBS = ['apply', 'revert', 'replace', 'upload', 'unload', 'load'] as const;
-export type Verb = (typeof VERBS)[number];
+import type { ChangeVerb } from './options/commands.js';
+import type { Settings } from './settings.js';
+import { usage } from './usage.js';
 
 /** Reads the files that a verb takes, and says what is wanted. */
 export function requestOf(
-  verb: Verb,
+  verb: ChangeVerb,
   words: readonly string[],
   { check, nodeps, to }: Settings,
 ): ChangeRequest {
@@ -21,7 +19,12 @@ export function requestOf(
   switch (verb) {
     case 'revert': {
       const [name, ...files] = words;
-      if (name === undefined) return { verb, to };
+      if (name === undefined) {
+        if (check === 'build-id') return { verb, to };
+        throw usage(
+          `revert takes --check ${check} with the NAME of one payload only: without it, nothing is compared`,
+        );
+      }
       if (check === 'build-id' || to !== null) {
         throw usage(
           `revert takes no ${JSON.stringify(name)}: it reverts the top`,
@@ -54,7 +57,7 @@ function readAll(words: readonly string[]): readonly PayloadInput[] {
   return readPayloadInputs(readEveryPayloadFile(words));
 }
 
-function onlyOne(verb: Verb, payloads: readonly PayloadInput[]): PayloadInput {
+function onlyOne(verb: ChangeVerb, payloads: readonly PayloadInput[]): PayloadInput {
   const [only, ...others] = payloads;
   if (only !== undefined && others.length === 0) return only;
   throw usage(`${verb} takes one payload; ${payloads.length} were given`);

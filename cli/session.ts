@@ -1,24 +1,27 @@
-import { type Settings, settingsFrom, type Writes } from './settings.js';
+import { destinationsOf } from './destinations.js';
+import type { CommandName } from './options/commands.js';
+import type { Line } from './options/parse.js';
+import { refuseForeign } from './options/refuse.js';
+import { type Settings, settingsFrom } from './settings.js';
 import { Output } from './terminal/output.js';
 import type { Streams } from './terminal/streams.js';
 
 /** One run of a command: what was typed, and where its output goes. */
 export interface Session {
-  /** Its name. */
-  readonly command: string;
+  readonly command: CommandName;
   readonly settings: Settings;
+  /** The file that the command itself writes; null where --output names none. */
+  readonly ownFile: string | null;
   readonly output: Output;
   /** For questions, signals and the environment; output goes through `output`. */
   readonly streams: Streams;
 }
 
 /** Fails with `usage` where what was typed makes no sense. */
-export function openSession(
-  command: string,
-  argv: Readonly<Record<string, unknown>>,
-  streams: Streams,
-  writes?: Writes,
-): Session {
-  const settings = settingsFrom(argv, writes);
-  return { command, settings, output: new Output(settings, streams), streams };
+export function openSession(command: CommandName, line: Line, streams: Streams): Session {
+  refuseForeign(command, line);
+  const settings = settingsFrom(line);
+  const { ownFile, ...where } = destinationsOf(command, settings);
+  const output = new Output({ ...settings, ...where }, streams);
+  return { command, settings, ownFile, output, streams };
 }

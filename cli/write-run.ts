@@ -1,8 +1,9 @@
 import { resolve } from 'node:path';
 import { type CheckRun, type Standing, standingOfRun } from '../core/check/index.js';
 import { EXIT, type ExitCode, explained, type Finding } from '../core/findings/index.js';
-import { CHECK_FORMATS, COMMON_FORMATS, type Format } from './destinations.js';
+import { COMMON_FORMATS } from './destinations.js';
 import { appendTo } from './files.js';
+import { OPTIONS } from './options/definitions.js';
 import type { Session } from './session.js';
 import type { Streams } from './terminal/streams.js';
 import { thisTool } from './tool.js';
@@ -26,13 +27,11 @@ export async function writeRun(session: Session, found: CheckRun): Promise<numbe
   } else {
     output.data(renderRun(run, output.style, output.verbose));
   }
-  const reports = CHECK_FORMATS.filter((format) => output.wants(format) && !isCommon(format));
+  const reports = OPTIONS.format.choices.filter(
+    (format) => output.wants(format) && !COMMON_FORMATS.includes(format),
+  );
   if (reports.length > 0) await writeReports(session, run, exitCode);
   return exitCode;
-}
-
-function isCommon(format: Format): boolean {
-  return COMMON_FORMATS.some((common) => common === format);
 }
 
 /** What CI systems read; loaded only where it is asked for. */

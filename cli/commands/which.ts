@@ -1,6 +1,11 @@
 import { nameText } from '../../core/abi/payload-name.js';
 import { EXIT, XspliceError } from '../../core/findings/index.js';
-import { modelFromImage, modelWithApplied, openHost } from '../../core/host/index.js';
+import {
+  embeddedDirectory,
+  modelFromImage,
+  modelWithApplied,
+  openHost,
+} from '../../core/host/index.js';
 import type { HypervisorImage } from '../../core/image/index.js';
 import { openImage, readEveryPayloadFile } from '../../core/inputs/index.js';
 import {
@@ -11,12 +16,13 @@ import {
 } from '../../core/oldcode/index.js';
 import { readPayloadInputs } from '../../core/payload/index.js';
 import type { Model } from '../../core/verify/index.js';
-import { hostOf } from '../host.js';
+import { hostKnowledge, hostOf } from '../host.js';
 import { releaseOf } from '../release.js';
 import type { Session } from '../session.js';
 import type { Settings } from '../settings.js';
 import { escapeText } from '../terminal/escape.js';
 import type { Streams } from '../terminal/streams.js';
+import { usage } from '../usage.js';
 import { renderWhich, whichFields } from '../views/which.js';
 
 /** A hypervisor with its payloads, and what was said to name it. */
@@ -66,17 +72,21 @@ function isAboutPayload({ owner, history }: EffectiveCode): boolean {
 
 /** With an image and no host named: the image with --on applied. Else the host as it is. */
 async function subjectOf(settings: Settings, streams: Streams): Promise<Subject> {
-  const image = settings.image === null ? null : openImage(settings.image);
   const payloads = readPayloadInputs(readEveryPayloadFile(settings.on));
-  if (image !== null && settings.host === null) {
+  if (settings.image !== null && settings.host === null) {
+    const image = openImage(settings.image);
     const { model } = modelFromImage(image, releaseOf(settings.xen));
     const applied = modelWithApplied(model, payloads);
     return { image, model: applied, text: image.file, opaque: [], isPlaceComputed: false };
   }
-  const host = await openHost(await hostOf(settings, streams), {
-    image,
-    release: releaseOf(settings.xen),
-  });
+  const spec = await hostOf(settings, streams);
+  if (embeddedDirectory(spec) !== null && payloads.length > 0) {
+    throw usage(
+      '--on would have no effect: an embedded hypervisor knows what it has applied',
+      'Leave out --on, or ask about an image with --image and no --host.',
+    );
+  }
+  const host = await openHost(spec, hostKnowledge(settings, spec));
   try {
     const copy = await host.preflightModel(await host.port.observe(), payloads);
     if (copy.model === null) {

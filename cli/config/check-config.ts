@@ -20,11 +20,10 @@ import {
   statOrNull,
 } from '../../core/inputs/index.js';
 import { type InputFile, idOrNull, readPayload } from '../../core/payload/index.js';
-import type { Check } from '../checks.js';
 import { releaseOf } from '../release.js';
-import { usage } from '../settings.js';
+import { usage } from '../usage.js';
 import { assignPayloads } from './assign.js';
-import type { Config, TargetConfig } from './config.js';
+import type { Check, Config, TargetConfig } from './config.js';
 import { changedSince } from './since.js';
 import { applyWaivers } from './waivers.js';
 

@@ -1,12 +1,15 @@
 import { dirname, join, resolve } from 'node:path';
 import { type Finding, finding, type Severity, XspliceError } from '../../core/findings/index.js';
 import { exists, readTextFile } from '../../core/inputs/index.js';
-import type { Check, Mode } from '../checks.js';
-import { CONFIG_SCHEMA } from '../schemas/config.js';
+import type { OPTIONS } from '../options/definitions.js';
+import { CONFIG_SCHEMA, type MODES } from '../schemas/config.js';
 import { type Mistake, mistakesIn } from '../schemas/validate.js';
 import { JsonMistake, readJsonText } from './json-text.js';
 
 export const CONFIG_NAME = 'xsplice.config.json';
+
+export type Check = (typeof OPTIONS)['check']['choices'][number];
+export type Mode = (typeof MODES)[number];
 
 /** A hypervisor that payloads are checked against, as the configuration has it. */
 export interface TargetConfig {

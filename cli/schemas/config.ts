@@ -1,7 +1,10 @@
 import { HAZARDS } from '../../core/findings/index.js';
-import { CHECKS, FAIL_ON, MODES } from '../checks.js';
+import { OPTIONS } from '../options/definitions.js';
 import type { InputSchema } from './validate.js';
 
+/** What a set of payloads is: applied on one another, each used alone, or in any order. */
+export const MODES = ['chain', 'alternatives', 'independent'] as const;
+const FAIL_ON = OPTIONS['fail-on'].choices;
 const PATTERN: InputSchema = { type: 'string', minLength: 1 };
 
 /** Of xsplice.config.json. What is shipped as schema/config.json is this. */
@@ -50,7 +53,7 @@ export const CONFIG_SCHEMA = {
           },
           check: {
             type: 'string',
-            enum: CHECKS,
+            enum: OPTIONS.check.choices,
             description: 'What has to fit before a payload is applied; build-id by default',
           },
           failOn: { type: 'string', enum: FAIL_ON },

@@ -1,5 +1,5 @@
 import type { Finding } from '../../core/findings/index.js';
-import type { Destination, Format } from '../destinations.js';
+import type { Destination, Destinations, Format } from '../destinations.js';
 import { writeReport } from '../files.js';
 import type { Settings } from '../settings.js';
 import { thisTool } from '../tool.js';
@@ -13,10 +13,8 @@ import { createStyle, type Style } from './style.js';
 export const FORMAT_VERSION = 1;
 
 /** What an output is made from. */
-export type OutputSettings = Pick<
-  Settings,
-  'format' | 'destinations' | 'quiet' | 'verbose' | 'color'
->;
+export type OutputSettings = Pick<Settings, 'quiet' | 'verbose' | 'noColor'> &
+  Pick<Destinations, 'format' | 'destinations'>;
 
 /**
  * Where a command's output goes: data to standard output in one format, and to files in any; everything else
@@ -35,20 +33,15 @@ export class Output {
   readonly #texts = new Map<Format, string>();
 
   constructor(
-    { format, destinations, quiet, verbose, color }: OutputSettings,
+    { format, destinations, quiet, verbose, noColor }: OutputSettings,
     { stdout, stderr, env }: Pick<Streams, 'stdout' | 'stderr' | 'env'>,
   ) {
-    // A format that a file takes leaves standard output to people.
-    const isElsewhere = destinations.some((destination) => destination.format === null);
-    this.format = isElsewhere ? 'human' : format;
+    this.format = format;
     this.quiet = quiet;
     this.verbose = verbose;
-    this.notes = new Screen(stderr, createStyle(stderr, color, env));
-    this.#data = new Screen(stdout, createStyle(stdout, color, env));
-    this.#destinations = destinations.map((destination) => ({
-      file: destination.file,
-      format: destination.format ?? format,
-    }));
+    this.notes = new Screen(stderr, createStyle(stderr, !noColor, env));
+    this.#data = new Screen(stdout, createStyle(stdout, !noColor, env));
+    this.#destinations = destinations;
   }
 
   /** For standard output. */
@@ -101,7 +94,7 @@ export class Output {
   /** Writes the files, each in one step. Fails with `file-not-writable`, `not-a-file`. */
   async end(): Promise<void> {
     for (const { file, format } of this.#destinations) {
-      await writeReport(file, this.#texts.get(format ?? 'human') ?? '');
+      await writeReport(file, this.#texts.get(format) ?? '');
     }
   }
 }

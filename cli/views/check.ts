@@ -10,7 +10,7 @@ import {
   standingOf,
   standingOfRun,
 } from '../../core/check/index.js';
-import type { Finding } from '../../core/findings/index.js';
+import { counted, type Finding } from '../../core/findings/index.js';
 import type { XenAnswer } from '../../core/verify/index.js';
 import { escapeText } from '../terminal/escape.js';
 import type { Style } from '../terminal/style.js';
@@ -218,7 +218,7 @@ function summary(
     const what = standingOf(findings, failOn) === 'unknown' ? 'Not known' : 'Rejected';
     return `${style.bad(what)}: ${countText(rejections)}.${note}`;
   }
-  const payloads = chain.length === 1 ? '1 payload' : `${chain.length} payloads`;
+  const payloads = counted(chain.length, 'payload');
   const whole =
     guard?.guard === 'old-code'
       ? `${payloads} made for the code that is there`
@@ -235,7 +235,7 @@ function summary(
 function countText(findings: readonly Finding[]): string {
   const parts = (['error', 'warning', 'note'] as const).flatMap((severity) => {
     const count = findings.filter((found) => found.severity === severity).length;
-    return count === 0 ? [] : [`${count} ${severity}${count === 1 ? '' : 's'}`];
+    return count === 0 ? [] : [counted(count, severity)];
   });
   return parts.join(', ');
 }

@@ -1,5 +1,5 @@
 import type { Finding } from '../findings/index.js';
-import { checkHazards, checkUnload } from '../hazards/index.js';
+import { checkHazards, checkUnload, strayWritesOf, unusedParts } from '../hazards/index.js';
 import type { PreflightModel } from '../host/index.js';
 import type { PayloadInput } from '../payload/index.js';
 import type { Plan, Step } from '../stack/index.js';
@@ -33,6 +33,10 @@ export function hazardsOfPlan(
   for (const step of plan.steps) {
     const input = inputOf(step, payloads);
     const next = after(current, step, input);
+    if (step.action === 'upload' && input !== undefined) {
+      const { verdict } = upload(current, step.name, input.input.bytes);
+      findings.push(...unusedParts(input.payload, model.rules), ...strayWritesOf(input, verdict));
+    }
     if (step.action === 'unload') findings.push(...checkUnload(current, step.name, staying));
     // What is uploaded and applied is looked at when it is applied: all that matters is there then.
     const isLooked = isApplication(step) || (step.action === 'upload' && !applied.has(step.name));

@@ -1,7 +1,7 @@
 import type { BuildId } from '../abi/ids.js';
 import { formatRelease } from '../abi/release.js';
 import { type Code, type Finding, finding, type Severity } from '../findings/index.js';
-import { hazardsOf } from '../hazards/index.js';
+import { hazardsOf, strayWritesOf, unusedParts } from '../hazards/index.js';
 import { askGuard, type GuardAnswer, type GuardReport } from '../oldcode/index.js';
 import {
   type ChainMember,
@@ -118,8 +118,14 @@ export async function check(
     const { operation, faults } = verdict.inChain ?? verdict;
     return findingsOfFaults(verdict, operation, faults);
   });
+  const { rules } = target.model ?? { rules: null };
   const hazards: Finding[] = [];
-  for (const { payload, model } of trials ?? []) {
+  if (rules !== null) {
+    // Of all payloads: what is lost can be the very reason why Xen does not accept one.
+    for (const { payload } of read.payloads) hazards.push(...unusedParts(payload, rules));
+  }
+  for (const { payload, model, uploaded } of trials ?? []) {
+    hazards.push(...strayWritesOf(payload, uploaded));
     if (model !== null) hazards.push(...hazardsOf(payload, model, target.symbols));
   }
   const guard = guarded?.report ?? null;
@@ -146,12 +152,14 @@ function ofTarget({
   notVerified,
   isImageGiven,
   assumption,
+  imageFindings = [],
 }: CheckTarget): readonly Finding[] {
   if (model === null && isImageGiven === true) {
     return [finding('not-verified', { message: `There is no verdict: ${notVerified}` })];
   }
-  if (assumption == null) return [];
-  return [finding('release-unknown', { message: `The verdicts rest on this: ${assumption}` })];
+  if (assumption == null) return imageFindings;
+  const message = `The verdicts rest on this: ${assumption}`;
+  return [finding('release-unknown', { message }), ...imageFindings];
 }
 
 /** One payload with its verdict, and the hypervisor on which it is loaded; null where it is not accepted. */
@@ -159,6 +167,8 @@ interface PayloadTrial {
   readonly payload: PayloadInput;
   readonly verdict: FileVerdict;
   readonly model: Model | null;
+  /** What Xen answers to its upload, alone. */
+  readonly uploaded: Verdict;
 }
 
 /** Chain findings that count where the order is free: they are about a file, not about links. */
@@ -222,6 +232,7 @@ function tryAll(
       payload,
       verdict,
       model: accepted ? (inChain?.model ?? alone.model) : null,
+      uploaded: alone.verdict,
     };
   });
 }

@@ -1,6 +1,6 @@
 import { type BuildId, parseBuildId } from '../abi/ids.js';
 import type { XenRelease } from '../abi/release.js';
-import { XspliceError } from '../findings/index.js';
+import { type Finding, XspliceError } from '../findings/index.js';
 import { modelFromImage } from '../host/index.js';
 import type { HypervisorImage, SymbolTable } from '../image/index.js';
 import { type CodeContext, type CodeGuard, codeContext } from '../oldcode/index.js';
@@ -19,6 +19,8 @@ export interface CheckTarget {
   readonly isImageGiven?: boolean;
   /** That the rules are those of another release, in words; absent or null where they are not. */
   readonly assumption?: string | null;
+  /** What is to be said of the image beside its verdicts; absent where nothing is. */
+  readonly imageFindings?: readonly Finding[];
   /** To have the code that payloads replace compared too; the context is of the model. */
   readonly oldCode?: { readonly guard: CodeGuard; readonly context: CodeContext };
 }
@@ -43,7 +45,7 @@ export function targetOfBuildId(hex: string): CheckTarget {
 
 /**
  * The hypervisor of an image. Where its loader's answers cannot be computed, the target says why, and chains are
- * checked all the same. Fails with `image-no-build-id`; and where a release or a guard was asked for, as
+ * checked all the same. Fails with `image-no-build-id` and `unknown-release`; and where a guard was asked for, as
  * modelFromImage does.
  */
 export function targetOfImage(
@@ -53,13 +55,16 @@ export function targetOfImage(
   const buildId = idOf(image);
   try {
     const { model, assumption } = modelFromImage(image, release);
-    const target = { buildId, model, assumption, symbols: image.symbols, notVerified: null };
+    // An image with an error in it that makes a model all the same has nothing that counts for it.
+    const imageFindings = image.findings.filter(({ severity }) => severity !== 'error');
+    const of = { buildId, model, assumption, symbols: image.symbols, imageFindings };
+    const target = { ...of, notVerified: null };
     if (guard === null) return target;
     return { ...target, oldCode: { guard, context: codeContext(image, model) } };
   } catch (error) {
+    if (!(error instanceof XspliceError) || guard !== null) throw error;
     // A release that nobody knows is a mistake in what was asked for, whatever the image.
-    const isMistake = release !== null || guard !== null;
-    if (!(error instanceof XspliceError) || isMistake) throw error;
+    if (error.code === 'unknown-release') throw error;
     const notVerified = `${error.message}. ${error.hint}`;
     return { buildId, model: null, isImageGiven: true, symbols: null, notVerified };
   }

@@ -11,6 +11,7 @@ export {
   STAGES,
   type StageEntry,
 } from './catalogue/index.js';
+export { counted } from './counted.js';
 export { errorFrom, type FailureDetail, XspliceError } from './error.js';
 export { EXIT, type ExitCode } from './exit-code.js';
 export { explain, explained, explainedError } from './explain.js';

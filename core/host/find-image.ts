@@ -29,7 +29,8 @@ export async function findImage(
     const names = (await machine.list(folder)).filter((name) => pattern.test(name));
     for (const name of names.slice(0, MOST_FILES)) {
       const image = await tryImage(machine, join(folder, name));
-      if (image?.buildIds.some(({ id }) => id === buildId) && image.symbols !== null) return image;
+      if (image === null || image.symbols === null || image.memory.length === 0) continue;
+      if (image.buildIds.some(({ id }) => id === buildId)) return image;
     }
   }
   return null;

@@ -1,5 +1,6 @@
 import type { BuildId } from '../abi/ids.js';
 import { nameText } from '../abi/payload-name.js';
+import { formatRelease, type XenRelease } from '../abi/release.js';
 import { XspliceError } from '../findings/index.js';
 import type { HostMachine, Snapshot } from '../hypervisor/index.js';
 import { localMachine, OrderedPort, openXen, readRunningSymbols } from '../hypervisor/xen/index.js';
@@ -33,18 +34,41 @@ async function runningModel(
   payloads: readonly PayloadInput[],
 ): Promise<PreflightModel> {
   const { buildId, version, release } = snapshot.hypervisor;
-  const judged = named === null ? judgedAs(release) : { release: named, assumption: null };
   if (buildId === null) return { model: null, why: 'the running Xen has no build-id' };
   if (given !== null) requireImage(given, buildId);
   const image = given ?? (await findImage(machine, buildId));
+  const judged = judgedRelease(named, release, image?.release ?? null);
   if (image === null) {
     return modelWithoutImage(snapshot, await readRunningSymbols(machine), payloads, judged);
   }
   if (image.symbols === null) return { model: null, why: `${image.file} has no symbols` };
   const booted = modelFromImage(image, judged.release).model;
   const observed = withLoaded({ ...booted, buildId }, snapshot, payloads);
-  const unknown = [...assumed(judged), ...observed.unknown];
+  const isDebug = image.findings.some(({ code }) => code === 'image-debug-build');
+  const unknown = [...assumed(judged), ...(isDebug ? [DEBUG_LINES] : []), ...observed.unknown];
   return { ...observed, unknown, version, symbols: image.symbols, image: async () => image };
+}
+
+const DEBUG_LINES = 'the lines that only a debug build prints (dprintk)';
+
+/**
+ * Whose rules count: those of the release that was named, or else that of the image, since a payload may replace
+ * what the hypervisor says of its version, or else what it says.
+ */
+export function judgedRelease(
+  named: XenRelease | null,
+  said: XenRelease,
+  ofImage: XenRelease | null,
+): JudgedRelease {
+  if (named !== null) return { release: named, assumption: null };
+  const isSame = ofImage?.major === said.major && ofImage.minor === said.minor;
+  const judged = judgedAs(isSame && ofImage.patch !== null ? ofImage : said);
+  if (judged.assumption !== null || judged.release.patch !== null) return judged;
+  const branch = formatRelease(judged.release);
+  return {
+    ...judged,
+    assumption: `the patch level of this Xen ${branch} is not known, the rules of the last ${branch} are taken`,
+  };
 }
 
 /**

@@ -17,7 +17,7 @@ export interface FunctionTable {
  * by the version byte of the first entry, which has the same place in both, and by the size.
  *
  * Reports `payload-bad-functions` (a size that is no multiple of an entry's, contents that are not there),
- * `section-not-loaded`, `payload-no-function-name`, and `payload-wrong-version` for an entry of another version.
+ * `section-not-loaded`, `payload-no-function-name` (of an entry that is looked up by its name), and `payload-wrong-version` for an entry of another version.
  */
 export function readFunctions(elf: ElfFile, links: Links, report: Report): FunctionTable {
   const section = sectionByName(elf, SECTION.funcs);
@@ -67,13 +67,14 @@ export function readFunctions(elf: ElfFile, links: Links, report: Report): Funct
     section: section.name,
     offset: BigInt(index * entrySize + field),
   });
-  const nameless = indexesOf(functions, (f) => f.name === null);
+  // Xen reads the name only to look its address up (resolve_old_address).
+  const nameless = indexesOf(functions, (f) => f.name === null && f.oldAddress.kind === 'null');
   if (nameless !== null) {
     report({
       code: 'payload-no-function-name',
       severity: 'error',
       ...place(nameless.first, LIVEPATCH_FUNC.name),
-      message: `Function ${nameless.text} has no name: its pointer leads to no string in the payload`,
+      message: `Function ${nameless.text} has neither a name nor an address: its name leads to no string in the payload`,
     });
   }
   const expected = version === null ? '1 (Xen up to 4.13) or 2 (since 4.14)' : String(version);

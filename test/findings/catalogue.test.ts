@@ -25,6 +25,7 @@ const {
   OLD_CODE,
   PAYLOAD,
   STATE,
+  UNUSED,
   UNKNOWN,
   VERDICT,
 } = catalogue;
@@ -40,6 +41,7 @@ const AREAS = [
     OLD_CODE,
     PAYLOAD,
     STATE,
+    UNUSED,
     UNKNOWN,
     VERDICT,
     STAGES,

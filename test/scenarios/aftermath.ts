@@ -43,6 +43,7 @@ function hurried(port: HypervisorPort, hurriedAction: Action) {
     observe: () => port.observe(),
     upload: (name, bytes) => port.upload(name, bytes),
     act,
+    exclusive: (run) => port.exclusive(run),
     close: () => port.close(),
   };
   return { port: hurriedPort, times: () => asked.filter((a) => a === hurriedAction).length };

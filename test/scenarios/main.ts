@@ -72,9 +72,7 @@ async function runOn(machine: Machine, { name, measures, dies }: Scenario): Prom
   const ms = performance.now() - started;
   if (report !== null) return { error: `Xen lived:\n${answer.lines.join('\n')}`, ...report };
   const words = machine.lastWords(answer);
-  const t0 = performance.now();
   await machine.reset();
-  console.error(name, answer.kind, 'reset', performance.now() - t0, machine.stalls);
   if (answer.kind === 'died' && dies === true) {
     return { ms, notes: [`Xen died: ${answer.reason}`, ...answer.lines] };
   }

@@ -85,7 +85,7 @@ export const COMMAND = {
   'config-invalid': {
     severity: 'error',
     title: 'Mistake in the configuration',
-    what: 'xsplice.config.json is no JSON, or says what it cannot say there. Nothing was checked.',
+    what: 'The configuration is no JSON, or says what it cannot say there. Nothing was checked.',
     where: [],
     mend: 'Mend the lines that are named. docs/check.md says what it can hold, schema/config.json says it to an editor.',
     exitCode: EXIT.usage,

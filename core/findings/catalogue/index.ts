@@ -9,6 +9,7 @@ import { OLD_CODE } from './old-code.js';
 import { PAYLOAD } from './payload.js';
 import { STATE } from './state.js';
 import { UNKNOWN } from './unknown.js';
+import { UNUSED } from './unused.js';
 import { VERDICT } from './verdict.js';
 
 /** Every code of a finding or an error, once. The compiler takes no other. */
@@ -19,6 +20,7 @@ export const CATALOGUE = {
   ...CHAIN,
   ...VERDICT,
   ...HAZARDS,
+  ...UNUSED,
   ...OLD_CODE,
   ...HOST,
   ...STATE,
@@ -31,11 +33,11 @@ export const CATALOGUE = {
 export type Code = keyof typeof CATALOGUE;
 /** What Xen accepts and what is dangerous all the same. */
 export type HazardCode = keyof typeof HAZARDS;
-/** What an administrator may let pass: a hazard, or something that is not known of a host. */
-export type DangerCode = HazardCode | keyof typeof UNKNOWN;
+/** What an administrator may let pass: a hazard, what Xen passes over, or what is not known of a host. */
+export type DangerCode = HazardCode | keyof typeof UNUSED | keyof typeof UNKNOWN;
 
 export function isDanger(code: string): code is DangerCode {
-  return Object.hasOwn(HAZARDS, code) || Object.hasOwn(UNKNOWN, code);
+  return [HAZARDS, UNUSED, UNKNOWN].some((area) => Object.hasOwn(area, code));
 }
 
 export type { CatalogueEntry, Explanation, Severity, StageEntry } from './entry.js';
@@ -52,5 +54,6 @@ export {
   PAYLOAD,
   STATE,
   UNKNOWN,
+  UNUSED,
   VERDICT,
 };

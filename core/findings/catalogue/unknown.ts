@@ -38,4 +38,12 @@ export const UNKNOWN = {
     since: ALL,
     mend: 'Revert the other payload first, or build this one on top of it.',
   },
+  'alternative-outside': {
+    severity: 'error',
+    title: 'Alternative outside the payload',
+    what: "Xen writes alternatives while it loads a payload. The place of this one lies outside the payload's text: whether Xen writes there depends on the CPU. Where that is read-only or not mapped the host dies, elsewhere it is damaged.",
+    where: ['_apply_alternatives (arch/x86/alternative.c)'],
+    since: 'Before 4.18 (4.17.4) nothing keeps an alternative inside the text.',
+    mend: 'Its relocations in .rela.altinstructions are wrong: link the payload again from objects that were not edited.',
+  },
 } as const satisfies Readonly<Record<string, CatalogueEntry>>;

@@ -37,7 +37,7 @@ export async function negotiate(
   const known = versions.map((v) => `${hex(v)} (Xen ${RELEASES_OF_INTERFACE[v]})`).join(', ');
   throw new XspliceError(
     'xen-unknown-interface',
-    `Xen ${await runningRelease(handle)} runs here, and speaks none of the sysctl interface versions this build knows: ${known}.`,
+    `Xen ${await runningRelease(handle)} runs here, and speaks none of the sysctl interface versions this build knows: ${known}`,
   );
 }
 
@@ -50,17 +50,17 @@ function refusal(rc: number, release: string): XspliceError {
   if (rc === -XEN_ERRNO.ENOSYS || rc === -XEN_ERRNO.EOPNOTSUPP) {
     return new XspliceError(
       'xen-no-livepatch',
-      `Xen ${release} was built without live patching (${errnoName(rc)}).`,
+      `Xen ${release} was built without live patching (${errnoName(rc)})`,
     );
   }
   if (rc === -XEN_ERRNO.EPERM) {
     return new XspliceError(
       'xen-not-permitted',
-      `Xen ${release} does not let this domain manage live patches (${errnoName(rc)}).`,
+      `Xen ${release} does not let this domain manage live patches (${errnoName(rc)})`,
     );
   }
   return new XspliceError(
     'xen-probe-failed',
-    `Xen ${release} answered a question for its payloads with ${errnoName(rc)}.`,
+    `Xen ${release} answered a question for its payloads with ${errnoName(rc)}`,
   );
 }
