@@ -102,7 +102,7 @@ export async function check(
   const unread = [...more, ...read.findings];
   const members = read.payloads.map(({ planned }) => planned);
   const hasMembers = members.length > 0;
-  // Without a single payload there is something worse to say than that there is nothing to chain.
+  // Where no file is a payload, that is the finding. An empty chain would only repeat it.
   const link = mode === 'chain' ? checkChain : checkAlternatives;
   const linked = hasMembers || unread.length === 0 ? link(members, target.buildId) : null;
   const { oldCode } = target;

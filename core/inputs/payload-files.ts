@@ -67,8 +67,7 @@ export function readPayloadFiles(
 }
 
 /**
- * The payloads where none may be passed over. Fails with what readPayloadFiles finds out about a path that
- * was not read.
+ * Reads payloads of which each is needed. Fails with the first thing that readPayloadFiles would report as a finding.
  */
 export function readEveryPayloadFile(paths: readonly string[]): readonly InputFile[] {
   const { inputs, findings } = readPayloadFiles(paths);
