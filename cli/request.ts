@@ -36,12 +36,11 @@ export function requestOf(
     case 'unload':
       return { verb, names: words };
     case 'apply': {
-      const name = nameAmong(words);
-      if (name === null) return { verb, payloads: readAll(words), check, nodeps };
-      if (check === 'build-id') return { verb: 'apply-loaded', name, nodeps };
+      if (!words.every(isName)) return { verb, payloads: readAll(words), check, nodeps };
+      if (check === 'build-id') return { verb: 'apply-loaded', names: words, nodeps };
       throw new XspliceError(
         'needs-file',
-        `What ${name} was made against is told by its file only`,
+        `What ${words.join(', ')} was made against is told by the file only`,
       );
     }
     case 'upload':
@@ -63,10 +62,7 @@ function onlyOne(verb: ChangeVerb, payloads: readonly PayloadInput[]): PayloadIn
   throw usage(`${verb} takes one payload; ${payloads.length} were given`);
 }
 
-/** A single word that is no path names a payload that was uploaded. Paths win; `./x` is always one. */
-function nameAmong(words: readonly string[]): string | null {
-  const [word, ...others] = words;
-  if (word === undefined || others.length > 0) return null;
-  if (word.includes('/') || word.endsWith('.livepatch') || exists(word)) return null;
-  return word;
+/** A word that is no path names a payload that was uploaded. Paths win; `./x` is always one. */
+function isName(word: string): boolean {
+  return !word.includes('/') && !word.endsWith('.livepatch') && !exists(word);
 }

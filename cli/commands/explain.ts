@@ -1,5 +1,4 @@
-import { CATALOGUE, EXIT, STAGES, XspliceError } from '../../core/findings/index.js';
-import { nearest } from '../nearest.js';
+import { CATALOGUE, EXIT, nearest, STAGES, XspliceError } from '../../core/findings/index.js';
 import type { Session } from '../session.js';
 import { type Entry, entryFields, renderEntries, renderEntry } from '../views/explain.js';
 

@@ -52,10 +52,10 @@ export const COMMANDS = {
     about: 'What a command would do, and why; without VERB: apply',
   },
   apply: {
-    synopses: ['PATH…', 'NAME'],
+    synopses: ['PATH…', 'NAME…'],
     words: {
       name: 'WHAT',
-      help: 'Files, directories, or the name of one that is uploaded',
+      help: 'Files and directories, or names of payloads that are uploaded',
       min: 1,
     },
     about: 'Bring payloads onto the stack, in the right order, from any order',

@@ -1,4 +1,4 @@
-import { alike } from '../nearest.js';
+import { alike, didYouMean } from '../../core/findings/index.js';
 import { usage } from '../usage.js';
 import {
   CHANGE_VERBS,
@@ -72,8 +72,4 @@ function unknown(name: CommandName, given: string, taken: readonly OptionName[])
     `There is no option ${given.length === 1 ? '-' : '--'}${given}`,
     `${didYouMean(near)}xsplice-ts ${name} --help lists all options.`,
   );
-}
-
-function didYouMean(names: readonly string[]): string {
-  return names.length === 0 ? '' : `Did you mean ${names.join(' or ')}? `;
 }

@@ -56,7 +56,7 @@ export async function planRequest(
     }
     case 'apply-loaded': {
       const guard: Guard = request.nodeps ? 'nodeps' : 'build-id';
-      return unguarded(planApplyUploaded(snapshot, request.name, { host, guard }));
+      return unguarded(planApplyUploaded(snapshot, request.names, { host, guard }));
     }
     case 'upload':
       return unguarded(planUpload(snapshot, plannedOf(request.payloads), { host }));

@@ -16,7 +16,7 @@ export type ChangeRequest =
       readonly nodeps?: boolean;
     }
   /** Apply what is loaded already. */
-  | { readonly verb: 'apply-loaded'; readonly name: string; readonly nodeps?: boolean }
+  | { readonly verb: 'apply-loaded'; readonly names: readonly string[]; readonly nodeps?: boolean }
   /** Upload and apply one file on top. */
   | {
       readonly verb: 'load';

@@ -102,48 +102,89 @@ function orderOf(
 }
 
 /**
- * Plans that a payload which is loaded already is applied; `text` is its name or build-id.
+ * Plans that payloads which are loaded already are applied, named by name or build-id in any order: those
+ * that are applied already are left alone, the others come in the order in which they build on one another.
+ * With `nodeps` linked ones keep their order, the others come in the order given.
  *
- * Fails with `no-such-payload`, `ambiguous-build-id`, `unknown-stack`, `does-not-attach`. Whether it may be
+ * Fails with `no-such-payload`, `ambiguous-build-id`, `unknown-stack`, `does-not-attach`. Whether one may be
  * applied again after a revert only its file tells: Xen refuses it if not, and changes nothing.
  */
-export function planApplyUploaded(snapshot: Snapshot, text: string, options: PlanOptions): Plan {
+export function planApplyUploaded(
+  snapshot: Snapshot,
+  texts: readonly string[],
+  options: PlanOptions,
+): Plan {
   const guard = options.guard ?? 'build-id';
-  const payload = selectLoaded(snapshot, text);
-  const { name, buildId, depends } = payload;
-  if (payload.state === 'APPLIED') {
-    const step: Step = { action: 'none', name, buildId, depends, reason: appliedText(payload) };
-    return makePlan('apply', snapshot, options, [step]);
+  const chosen = [...new Set(texts.map((text) => selectLoaded(snapshot, text)))];
+  const done = chosen.filter(({ state }) => state === 'APPLIED');
+  const open = chosen.filter(({ state }) => state !== 'APPLIED');
+  const order = comparesBuildIds(guard) ? loadedOnTop(snapshot, open) : inLinkedOrder(open);
+  const applies = order.map((payload, index): Step => {
+    const below = order[index - 1];
+    const reason = !comparesBuildIds(guard)
+      ? 'is loaded; its parent is not compared'
+      : `is loaded, and builds on ${below === undefined ? 'the top of the stack' : nameText(below.name)}`;
+    return applyStep(payload.name, payload, guard, { reason });
+  });
+  const findings = order.flatMap((payload) => [
+    ...staleLinkFinding(snapshot, payload),
+    ...(payload.reverted === true ? [revertedBefore(payload)] : []),
+  ]);
+  const steps = [...done.map(loadedDoneStep), ...applies];
+  return makePlan('apply', snapshot, options, steps, findings);
+}
+
+/** The order in which loaded payloads build on the top; all of them have to. */
+function loadedOnTop(snapshot: Snapshot, open: readonly LoadedPayload[]): readonly LoadedPayload[] {
+  if (open.length === 0) return [];
+  const left = new Set(open);
+  const order: LoadedPayload[] = [];
+  let onto = knownTop(snapshot);
+  while (left.size > 0) {
+    const { id } = onto;
+    const next = [...left].find(({ depends }) => depends === id);
+    if (next === undefined) throw nothingAttaches(snapshot, [...left], onto);
+    left.delete(next);
+    order.push(next);
+    if (next.buildId === null) break;
+    onto = { id: next.buildId, text: nameText(next.name) };
   }
-  const findings: Finding[] = [];
-  if (comparesBuildIds(guard)) {
-    const top = knownTop(snapshot);
-    if (depends === null) {
-      throw new XspliceError(
-        'unknown-stack',
-        `It is not known on which build-id ${nameText(name)} builds, so it cannot be compared with ${top.text}`,
-      );
-    }
-    if (depends !== top.id) throw doesNotAttach(snapshot, nameText(name), depends, top);
-  }
-  findings.push(...staleLinkFinding(snapshot, payload));
-  if (payload.reverted === true) {
-    findings.push(
-      finding('reverted-before', {
-        message: `${nameText(name)} was applied and reverted before: Xen refuses to apply it again if it has writable data of its own`,
-      }),
-    );
-  }
-  const reason = comparesBuildIds(guard)
-    ? 'is loaded, and builds on the top of the stack'
-    : 'is loaded; its parent is not compared';
-  return makePlan(
-    'apply',
-    snapshot,
-    options,
-    [applyStep(name, payload, guard, { reason })],
-    findings,
+  const [last] = order.slice(-1);
+  const [rest] = left;
+  if (last === undefined || rest === undefined) return order;
+  throw new XspliceError(
+    'unknown-stack',
+    `The build-id of ${nameText(last.name)} is not known, so it cannot be said whether ${nameText(rest.name)} builds on it`,
   );
+}
+
+/** Why none of these loaded payloads can be the next. */
+function nothingAttaches(
+  snapshot: Snapshot,
+  left: readonly LoadedPayload[],
+  onto: Top,
+): XspliceError {
+  const isRoot = ({ depends }: LoadedPayload) => !left.some(({ buildId }) => buildId === depends);
+  const [first] = [...left.filter(isRoot), ...left];
+  const name = first === undefined ? '' : nameText(first.name);
+  if (first !== undefined && first.depends !== null) {
+    return doesNotAttach(snapshot, name, first.depends, onto);
+  }
+  return new XspliceError(
+    'unknown-stack',
+    `It is not known on which build-id ${name} builds, so it cannot be compared with ${onto.text}`,
+  );
+}
+
+function loadedDoneStep(payload: LoadedPayload): Step {
+  const { name, buildId, depends } = payload;
+  return { action: 'none', name, buildId, depends, reason: appliedText(payload) };
+}
+
+function revertedBefore({ name }: LoadedPayload): Finding {
+  return finding('reverted-before', {
+    message: `${nameText(name)} was applied and reverted before: Xen refuses to apply it again if it has writable data of its own`,
+  });
 }
 
 /** A payload is linked when it is uploaded: with the copy of its parent that was there then. */
@@ -260,11 +301,18 @@ function orderByLinks(
           : 'Xen is told not to compare parents (NODEPS), and nothing else is compared instead',
     }),
   );
+  return inLinkedOrder(open);
+}
+
+/** Each behind those of the others that it builds on, else in the order given. */
+function inLinkedOrder<Member extends Pick<Step, 'buildId' | 'depends'>>(
+  open: readonly Member[],
+): readonly Member[] {
   const byId = new Map(open.map((payload) => [payload.buildId, payload]));
-  const order = new Set<PlanPayload>();
+  const order = new Set<Member>();
   for (const payload of open) {
-    const below = new Set<PlanPayload>();
-    let at: PlanPayload | undefined = payload;
+    const below = new Set<Member>();
+    let at: Member | undefined = payload;
     while (at !== undefined && !order.has(at) && !below.has(at)) {
       below.add(at);
       at = at.depends === null ? undefined : byId.get(at.depends);

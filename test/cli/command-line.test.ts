@@ -162,11 +162,52 @@ for (const [words, proposal] of TYPOS) {
   });
 }
 
+test('did you mean: files, loaded payloads, symbols', async (t) => {
+  const host = await embeddedHost(t);
+  const uploaded = await runCli(['upload', demo('hello'), demo('bye'), '--yes', ...host]);
+  assert.equal(uploaded.code, 0, uploaded.stderr);
+  const cases: readonly (readonly [words: readonly string[], proposal: string])[] = [
+    [['apply', demo('helo')], demo('hello')],
+    [['init', '--image', DEMO_IMAGE.slice(0, -1)], DEMO_IMAGE],
+    [['unload', 'hel'], 'hello'],
+    [['apply', 'bey', 'hello'], 'bye'],
+    [['which', 'xen_extra_versin'], 'xen_extra_version'],
+    [['which', 'xen_extra'], 'xen_extra_version'],
+  ];
+  for (const [words, proposal] of cases) {
+    const { code, stderr } = await runCli([...words, ...host]);
+    assert.equal(code, 1, stderr);
+    assert.ok(stderr.includes(`Did you mean ${proposal}`), stderr);
+  }
+  const nothing = await runCli(['which', 'nothing_like_it_at_all', ...host]);
+  assert.ok(!nothing.stderr.includes('Did you mean'), nothing.stderr);
+});
+
+test('several uploaded payloads are applied by name, in the right order', async (t) => {
+  const host = await embeddedHost(t);
+  for (const words of [
+    ['upload', demo('hello'), demo('bye')],
+    ['apply', 'bye', 'hello'],
+  ]) {
+    const { code, stderr } = await runCli([...words, '--yes', ...host]);
+    assert.equal(code, 0, stderr);
+  }
+  const { payloads } = documentOf(await runCli(['list', '--json', ...host]));
+  const listed = (payloads as readonly Record<string, unknown>[]).map((p) => [
+    p['name'],
+    p['position'],
+  ]);
+  assert.deepEqual(listed, [
+    ['hello', 1],
+    ['bye', 2],
+  ]);
+});
+
 test('wrong usage of a command points to the help of that command', async () => {
   const { stderr } = await runCli(['apply']);
   assert.match(
     stderr,
-    /apply needs something to work on: apply PATH…, or apply NAME\n.*xsplice-ts apply --help/,
+    /apply needs something to work on: apply PATH…, or apply NAME…\n.*xsplice-ts apply --help/,
   );
 });
 

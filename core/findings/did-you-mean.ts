@@ -8,8 +8,10 @@ export function alike<Name extends string>(word: string, names: readonly Name[])
   const typed = word.toLowerCase();
   if (typed.length > MAX_COMPARED) return [];
   const most = typed.length < 4 ? 1 : 2;
-  const isBegun = (name: string) => typed.length > 1 && name.toLowerCase().startsWith(typed);
+  const isBegun = (name: string) =>
+    typed.length > 1 && name.slice(0, typed.length).toLowerCase() === typed;
   return names
+    .filter((name) => Math.abs(name.length - typed.length) <= most || isBegun(name))
     .map((name) => ({ name, distance: isBegun(name) ? 0 : distance(typed, name.toLowerCase()) }))
     .filter(({ distance }) => distance <= most)
     .sort((a, b) => a.distance - b.distance)
@@ -27,22 +29,31 @@ export function nearest(word: string, names: readonly string[]): readonly string
     .map(({ name }) => name);
 }
 
+/** `Did you mean A or B? `, to stand before what else is said; empty where there is nothing to propose. */
+export function didYouMean(names: readonly string[]): string {
+  return names.length === 0 ? '' : `Did you mean ${names.join(' or ')}? `;
+}
+
 function distance(word: string, name: string): number {
   return distancesTo(word, name, false).at(-1) ?? 0;
 }
 
 /**
- * Letters to add, drop or change (Levenshtein) until the word is the start of the name up to each letter; with
- * `isPart`, until it is any part that ends there.
+ * Letters to add, drop, change, or swap with their neighbour (optimal string alignment), until the word is the
+ * start of the name up to each letter; with `isPart`, until it is any part that ends there.
  */
 function distancesTo(word: string, name: string, isPart: boolean): readonly number[] {
-  let row = Array.from({ length: name.length + 1 }, (_, index) => (isPart ? 0 : index));
-  for (const [i, letter] of [...word].entries()) {
+  let above: readonly number[] = [];
+  let row: readonly number[] = Array.from({ length: name.length + 1 }, (_, j) => (isPart ? 0 : j));
+  for (let i = 0; i < word.length; i++) {
     const next = [i + 1];
     for (let j = 1; j <= name.length; j++) {
-      const changed = (row[j - 1] ?? 0) + (letter === name[j - 1] ? 0 : 1);
-      next.push(Math.min(changed, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+      const changed = (row[j - 1] ?? 0) + (word[i] === name[j - 1] ? 0 : 1);
+      const isSwapped = i > 0 && j > 1 && word[i] === name[j - 2] && word[i - 1] === name[j - 1];
+      const swapped = isSwapped ? (above[j - 2] ?? 0) + 1 : changed;
+      next.push(Math.min(changed, swapped, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
     }
+    above = row;
     row = next;
   }
   return row;
