@@ -1,15 +1,19 @@
 import { resolve } from 'node:path';
 import type { CommandName } from './options/commands.js';
-import { OPTIONS } from './options/definitions.js';
+import type { OPTIONS } from './options/definitions.js';
 import type { Settings } from './settings.js';
 import { usage } from './usage.js';
 
 export type Format = (typeof OPTIONS)['format']['choices'][number];
 
-/** What every command can write. */
+/** What every command can write, but those below; the first one is what it writes unasked. */
 export const COMMON_FORMATS: readonly Format[] = ['human', 'json'];
+const FORMATS_OF: Readonly<Partial<Record<CommandName, readonly Format[]>>> = {
+  check: ['human', 'json', 'sarif', 'junit', 'gitlab', 'github', 'markdown'],
+  graph: ['svg', 'dot'],
+};
 /** Commands that make a file of their own: --output without FORMAT says where. */
-const MAKERS: readonly CommandName[] = ['record'];
+const MAKERS: readonly CommandName[] = ['record', 'report'];
 
 /** A file that something is written to, and in which format. */
 export interface Destination {
@@ -37,8 +41,8 @@ export function destinationsOf(
   if (json && given.includes('format') && named !== 'json') {
     throw usage(`--json is --format json, and --format ${named} was given`, 'Use one of them.');
   }
-  const formats = command === 'check' ? OPTIONS.format.choices : COMMON_FORMATS;
-  const format = json ? 'json' : named;
+  const formats = FORMATS_OF[command] ?? COMMON_FORMATS;
+  const format = json ? 'json' : given.includes('format') ? named : (formats[0] ?? named);
   if (!formats.includes(format)) throw foreignFormat(command, format, formats);
   const files = output.map((word) => parseDestination(word, formats));
   const plain = files.filter((one) => one.format === null);

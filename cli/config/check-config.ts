@@ -1,6 +1,5 @@
 import { join, relative, resolve } from 'node:path';
 import {
-  type CheckRun,
   type CheckTarget,
   check,
   standingOf,
@@ -21,6 +20,7 @@ import {
 } from '../../core/inputs/index.js';
 import { type InputFile, idOrNull, readPayload } from '../../core/payload/index.js';
 import { releaseOf } from '../release.js';
+import type { AnsweredRun, CheckSubject } from '../run-check.js';
 import { usage } from '../usage.js';
 import { assignPayloads } from './assign.js';
 import type { Check, Config, TargetConfig } from './config.js';
@@ -44,7 +44,7 @@ export interface ConfigRequest {
 }
 
 /** Checks the payloads of a configuration against its targets. */
-export async function checkConfig(config: Config, request: ConfigRequest): Promise<CheckRun> {
+export async function checkConfig(config: Config, request: ConfigRequest): Promise<AnsweredRun> {
   const asked = askedTargets(config, request.only);
   const touched = request.since === null ? asked : touchedBy(config, asked, request.since);
   const skipped = config.targets.filter((target) => !touched.includes(target));
@@ -61,6 +61,7 @@ export async function checkConfig(config: Config, request: ConfigRequest): Promi
   );
   const findings: Finding[] = [...owned.findings, ...unclaimed(read, claims)];
   const reports: TargetReport[] = [];
+  const subjects: CheckSubject[] = [];
   for (const target of touched) {
     const files = new Set(owned.filesOf.get(target.name) ?? []);
     if (files.size === 0 && wanted !== null) continue;
@@ -69,8 +70,9 @@ export async function checkConfig(config: Config, request: ConfigRequest): Promi
       findings.push(against);
       continue;
     }
+    const own = [...files].flatMap((file) => inputs.get(file) ?? []);
     const report = await check(
-      [...files].flatMap((file) => inputs.get(file) ?? []),
+      own,
       against,
       read.findings.filter(({ file = '' }) => files.has(file)),
       {
@@ -78,6 +80,7 @@ export async function checkConfig(config: Config, request: ConfigRequest): Promi
         mode: target.mode === 'alternatives' ? 'alternatives' : 'chain',
       },
     );
+    subjects.push({ inputs: own, against, image: images.imageOf(target) });
     reports.push({ target: target.name, image: images.pathOf(target), report });
   }
   const waived = applyWaivers(reports, config.waivers, {
@@ -87,12 +90,15 @@ export async function checkConfig(config: Config, request: ConfigRequest): Promi
     isComplete: wanted === null && skipped.length === 0,
   });
   return {
-    targets: waived.targets.map(({ report, ...target }) => ({
-      ...target,
-      report: { ...report, ok: standingOf(report.findings, report.failOn) === 'good' },
-    })),
-    findings: [...findings, ...waived.findings],
-    skipped: skipped.map(({ name }) => name),
+    run: {
+      targets: waived.targets.map(({ report, ...target }) => ({
+        ...target,
+        report: { ...report, ok: standingOf(report.findings, report.failOn) === 'good' },
+      })),
+      findings: [...findings, ...waived.findings],
+      skipped: skipped.map(({ name }) => name),
+    },
+    subjects,
   };
 }
 
@@ -201,6 +207,12 @@ class ImageShelf {
   /** As a path from where this was started; null where only an id is known. */
   pathOf({ image }: TargetConfig): string | null {
     return image === undefined ? null : relative('.', resolve(this.#config.folder, image));
+  }
+
+  /** Null where only an id is known, or where it cannot be read. */
+  imageOf(target: TargetConfig): HypervisorImage | null {
+    const image = this.#imageOf(target);
+    return image instanceof XspliceError ? null : image;
   }
 
   /** Null where it is not known. */

@@ -32,6 +32,16 @@ export const COMMANDS = {
     },
     about: 'Do these payloads form one valid chain, and will that hypervisor take each?',
   },
+  report: {
+    synopses: ['[PATH…] --output FILE', 'PATH… --image FILE --output FILE'],
+    words: { name: 'PATH', help: 'As check takes them', min: 0 },
+    about: 'Check, and write one page that shows all: the chain, the code, the hazards',
+  },
+  graph: {
+    synopses: ['[PATH…]', 'PATH… --image FILE'],
+    words: { name: 'PATH', help: 'As check takes them', min: 0 },
+    about: 'The chain as a picture, with the verdicts: SVG, or DOT for Graphviz',
+  },
   init: {
     synopses: ['--image FILE --host embedded:DIR'],
     words: null,
