@@ -1,5 +1,6 @@
 import { errnoName } from '../../core/abi/errno.js';
 import { type CheckRun, countsOf, findingsOfRun, type RunFinding } from '../../core/check/index.js';
+import { counted } from '../../core/findings/index.js';
 import { escapeText } from '../terminal/escape.js';
 import type { FormatContext } from './context.js';
 import type { PlaceOf } from './place.js';
@@ -15,7 +16,7 @@ export function markdownOf(run: CheckRun, { exitCode, placeOf }: FormatContext):
   const title = exitCode === 0 ? 'OK' : exitCode === 3 ? 'Rejected' : 'Not known';
   const numbers = [
     counted(counts.payloads, 'payload'),
-    counted(counts.targets, 'hypervisor'),
+    counted(counts.targets, 'target'),
     counted(counts.errors, 'error'),
     counted(counts.warnings, 'warning'),
     counted(counts.notes, 'note'),
@@ -31,17 +32,13 @@ export function markdownOf(run: CheckRun, { exitCode, placeOf }: FormatContext):
     '',
     ...tableOf(run, placeOf),
     ...(found.length === 0 ? [] : ['', '#### Findings', '']),
-    ...found.slice(0, MAX_FINDINGS).map((one) => itemOf(run, one)),
+    ...found.slice(0, MAX_FINDINGS).map((one) => itemOf(run, one, placeOf)),
     ...(hidden > 0 ? [`- and ${hidden} more`] : []),
   ].join('\n');
 }
 
 function weightOf({ finding: { waiver, severity } }: RunFinding): number {
   return waiver === undefined ? WEIGHT[severity] : 3;
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 function tableOf({ targets }: CheckRun, placeOf: PlaceOf): readonly string[] {
@@ -78,13 +75,14 @@ function tableOf({ targets }: CheckRun, placeOf: PlaceOf): readonly string[] {
   ];
 }
 
-function itemOf(run: CheckRun, { target, finding }: RunFinding): string {
-  const { severity, code: name, message, hint, waiver } = finding;
+function itemOf(run: CheckRun, { target, finding }: RunFinding, placeOf: PlaceOf): string {
+  const { severity, code: name, message, hint, waiver, file } = finding;
+  const place = file === undefined || message.includes(file) ? '' : `${code(placeOf(file))}: `;
   const where = target === null || run.targets.length === 1 ? '' : ` ${code(target.target)}`;
   const weight = waiver === undefined ? `**${severity}**` : `waived ${severity}`;
   const why =
     waiver === undefined ? '' : ` Waived until ${waiver.expires}: ${prose(waiver.reason)}`;
-  return `- ${weight}${where} ${prose(message)} (\`${name}\`)${hint === undefined ? '' : `. ${prose(hint)}`}${why}`;
+  return `- ${weight}${where} ${place}${prose(message)} (\`${name}\`)${hint === undefined ? '' : `. ${prose(hint)}`}${why}`;
 }
 
 /** A name: nothing in it is Markdown or a mention, and no table is torn by it. */

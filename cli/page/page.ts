@@ -33,7 +33,7 @@ export function pageOf(run: CheckRun, targets: readonly PageTarget[], tool: Tool
   const { word, tone } = STANDINGS[standingOfRun(run)];
   const counts = [
     counted(payloads, 'payload'),
-    counted(targets.length, 'hypervisor'),
+    counted(targets.length, 'target'),
     counted(errors, 'error'),
     counted(warnings, 'warning'),
     counted(notes, 'note'),
@@ -138,7 +138,7 @@ function payloadSection(portrait: PayloadPortrait, id: string): Markup {
   const { buildId, depends, xenDepends, hooks, metadata } = payload;
   const known = (one: typeof buildId) =>
     one.status === 'present' ? markup`<code>${one.id}</code>` : one.status;
-  return markup`<section class="payload" aria-labelledby="${id}"><h4 id="${id}">${nameText(name)} <span class="word ${tone}">${word}</span></h4>
+  return markup`<article class="payload" aria-labelledby="${id}"><h4 id="${id}">${nameText(name)} <span class="word ${tone}">${word}</span></h4>
 <dl>${facts([
     ['File', file],
     ['Build-id', known(buildId)],
@@ -152,7 +152,7 @@ function payloadSection(portrait: PayloadPortrait, id: string): Markup {
   ])}</dl>
 ${findings.length > 0 && findingsList(findings)}
 ${codeSection(portrait)}
-</section>`;
+</article>`;
 }
 
 function facts(rows: readonly (readonly [string, string | Markup | null])[]): readonly Markup[] {
@@ -166,9 +166,12 @@ const WEIGHT = { error: 0, warning: 1, note: 2 } as const;
 
 function findingsList(findings: readonly Finding[]): Markup {
   const sorted = [...findings].sort((a, b) => WEIGHT[a.severity] - WEIGHT[b.severity]);
-  return markup`<ul class="findings">${sorted.map(({ severity, code, message, hint, waiver }) => {
-    const tone = waiver === undefined ? TONES[severity] : 'soft';
-    const word = waiver === undefined ? severity : `waived ${severity}`;
-    return markup`<li><span class="word ${tone}">${word}</span> ${message} <code class="soft">${code}</code>${waiver !== undefined && markup`<br><span class="soft">Waived until ${waiver.expires}: ${waiver.reason}</span>`}${hint !== undefined && markup`<br><span class="soft">${hint}</span>`}</li>`;
-  })}</ul>`;
+  return markup`<ul class="findings">${sorted.map(
+    ({ severity, code, message, hint, waiver, file }) => {
+      const where = file === undefined || message.includes(file) ? '' : `${file}: `;
+      const tone = waiver === undefined ? TONES[severity] : 'soft';
+      const word = waiver === undefined ? severity : `waived ${severity}`;
+      return markup`<li><span class="word ${tone}">${word}</span> ${where}${message} <code class="soft">${code}</code>${waiver !== undefined && markup`<br><span class="soft">Waived until ${waiver.expires}: ${waiver.reason}</span>`}${hint !== undefined && markup`<br><span class="soft">${hint}</span>`}</li>`;
+    },
+  )}</ul>`;
 }

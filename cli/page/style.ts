@@ -30,12 +30,12 @@ table { border-collapse: collapse; } th, td { text-align: left; vertical-align: 
 th { font-weight: 600; } tbody tr { border-top: 1px solid var(--line); } .number { text-align: right; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; } dt { color: var(--soft); } dd { margin: 0; min-width: 0; }
 ul.findings { padding-left: 1.2rem; } ul.findings li { margin: .4rem 0; }
-section.payload { border: 1px solid var(--line); border-radius: 6px; padding: 0 1rem 1rem; margin: 1rem 0; background: var(--raised); }
+article.payload { border: 1px solid var(--line); border-radius: 6px; padding: 0 1rem 1rem; margin: 1rem 0; background: var(--raised); }
 details { margin: .25rem 0; } summary { cursor: pointer; padding: .15rem 0; }
 summary:focus-visible, a:focus-visible, .scroll:focus-visible { outline: 3px solid var(--link); outline-offset: 2px; }
 table.code { background: var(--ground); border: 1px solid var(--line); } table.code td, table.code th { padding: 0 .75rem; white-space: pre; }
 table.code tbody tr { border: 0; } td.old { background: var(--old); } td.new { background: var(--new); }
 @media (max-width: 36rem) { dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .4rem; } }
 @media print { body { max-width: none; padding: 0; font-size: 11pt; } nav { display: none; } .scroll { overflow: visible; }
-  section.payload { break-inside: avoid-page; background: none; } h2 { break-before: page; } a { color: inherit; text-decoration: none; } }
+  article.payload { break-inside: avoid-page; background: none; } h2 { break-before: page; } a { color: inherit; text-decoration: none; } }
 `;

@@ -62,7 +62,7 @@ function renderMatrix({ targets }: CheckRun, style: Style): string {
 
 function runSummary(run: CheckRun, style: Style): string {
   const { targets, payloads, accepted, refused, fatal, errors, waived } = countsOf(run);
-  const counts = `${payloads} payloads, ${targets} hypervisors: ${accepted} accepted, ${refused} refused, ${fatal} fatal`;
+  const counts = `${counted(payloads, 'payload')}, ${counted(targets, 'target')}: ${accepted} accepted, ${refused} refused, ${fatal} fatal`;
   const more = waived === 0 ? '' : `, ${waived} waived`;
   const standing = standingOfRun(run);
   if (standing === 'good') return `${style.good('OK')}: ${counts}${more}.`;

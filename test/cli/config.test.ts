@@ -270,7 +270,7 @@ test('a run over several hypervisors says the same in its reports', async (t) =>
     ...['--output', `sarif=${sarif}`, '--output', `junit=${junit}`],
   ]);
   assert.equal(code, 3);
-  assert.match(stdout, /Rejected: 1 error; 6 payloads, 3 hypervisors: 5 accepted, 1 refused/);
+  assert.match(stdout, /Rejected: 1 error; 6 payloads, 3 targets: 5 accepted, 1 refused/);
   const results = readSarif(readFileSync(sarif, 'utf8')).runs[0]?.results ?? [];
   const suppressed = results.filter(({ suppressions }) => suppressions !== undefined);
   assert.deepEqual(

@@ -8,12 +8,16 @@ export function anotherBuild(lastByte: number): Uint8Array {
   return withAnotherId(readFileSync(DEMO_IMAGE), demoId(), lastByte);
 }
 
-/** A payload of the demo, built for that one, with a build-id of its own. */
+/** A payload of the demo, built for that one, with a build-id of its own, and a parent that has been built for it too. */
 export function forAnotherBuild(file: string, lastByte: number): Uint8Array {
   const bytes = readFileSync(file);
-  const own = idOrNull(readPayload(bytes, file).buildId);
-  const moved = withAnotherId(bytes, demoId(), lastByte);
-  return own === null ? moved : withAnotherId(moved, Buffer.from(own, 'hex'), lastByte);
+  const { buildId, depends } = readPayload(bytes, file);
+  const ids = [buildId, depends].flatMap((id) => idOrNull(id) ?? []);
+  let made: Uint8Array = bytes;
+  for (const id of new Set([demoId().toString('hex'), ...ids])) {
+    made = withAnotherId(made, Buffer.from(id, 'hex'), lastByte);
+  }
+  return made;
 }
 
 function demoId(): Buffer {
