@@ -165,7 +165,7 @@ async function checkKeyboard(browser: Browser, file: string): Promise<void> {
   assert.equal(dead, 0);
   await page.locator('summary').first().focus();
   await page.keyboard.press('Enter');
-  assert.equal(await page.locator('details').first().evaluate('(d) => d.open'), true);
+  assert.equal(await page.evaluate('document.querySelector("details").open'), true);
   await page.close();
 }
 
