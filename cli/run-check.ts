@@ -36,10 +36,17 @@ export async function runCheck(command: string, settings: Settings): Promise<Ans
   if (settings.words.length === 0) {
     throw usage(`${command} needs payloads: files, folders or patterns`);
   }
+  if (settings.image !== null && settings.buildId !== null) {
+    throw usage('--image and --build-id both name the hypervisor', 'Use one.');
+  }
   const image = settings.image === null ? null : openImage(settings.image);
   const against = targetOf(image, settings);
   const { inputs, findings } = readPayloadFiles(settings.words, { deep: true });
-  const report = await check(inputs, against, findings, { failOn: settings.failOn });
+  const { failOn, mode } = settings;
+  const report = await check(inputs, against, findings, {
+    failOn,
+    mode: mode === 'alternatives' ? mode : 'chain',
+  });
   const target = settings.image ?? settings.buildId ?? '';
   return {
     run: { targets: [{ target, image: settings.image, report }], findings: [], skipped: [] },
@@ -56,12 +63,13 @@ async function runConfig(command: string, settings: Settings): Promise<AnsweredR
       'Name its image with --image FILE, its build-id with --build-id HEX, or write an xsplice.config.json.',
     );
   }
-  const { words, target, since, check: guard, xen, failOn, given } = settings;
+  const { words, target, since, check: guard, mode, xen, failOn, given } = settings;
   return checkConfig(readConfig(file), {
     paths: words,
     only: target,
     since,
-    check: given.includes('check') ? guard : null,
+    check: given.includes('check') || mode === 'independent' ? guard : null,
+    mode: given.includes('mode') ? mode : null,
     xen,
     failOn: given.includes('fail-on') ? failOn : null,
     today: new Date().toISOString().slice(0, 10),
@@ -83,8 +91,6 @@ function targetOf(
 ): CheckTarget {
   const release = releaseOf(xen);
   if (image !== null) {
-    if (buildId !== null)
-      throw usage('--image and --build-id both name the hypervisor', 'Use one.');
     return targetOfImage(image, { release, guard: guard === 'build-id' ? null : guard });
   }
   if (release !== null) {

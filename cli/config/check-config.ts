@@ -23,7 +23,7 @@ import { releaseOf } from '../release.js';
 import type { AnsweredRun, CheckSubject } from '../run-check.js';
 import { usage } from '../usage.js';
 import { assignPayloads } from './assign.js';
-import type { Check, Config, TargetConfig } from './config.js';
+import type { Check, Config, Mode, TargetConfig } from './config.js';
 import { changedSince } from './since.js';
 import { applyWaivers } from './waivers.js';
 
@@ -37,6 +37,7 @@ export interface ConfigRequest {
   readonly since: string | null;
   /** What was typed, which wins; null for what the configuration says. */
   readonly check: Check | null;
+  readonly mode: Mode | null;
   readonly xen: string | null;
   readonly failOn: Severity | null;
   /** YYYY-MM-DD, UTC. */
@@ -77,7 +78,7 @@ export async function checkConfig(config: Config, request: ConfigRequest): Promi
       read.findings.filter(({ file = '' }) => files.has(file)),
       {
         failOn: request.failOn ?? target.failOn,
-        mode: target.mode === 'alternatives' ? 'alternatives' : 'chain',
+        mode: (request.mode ?? target.mode) === 'alternatives' ? 'alternatives' : 'chain',
       },
     );
     subjects.push({ inputs: own, against, image: images.imageOf(target) });

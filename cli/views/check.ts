@@ -96,7 +96,11 @@ function renderCheck(report: CheckReport, style: Style, verbose: boolean): strin
   const inChain = new Set(chain.map(({ file }) => file));
   const outside = (verdicts ?? []).filter(({ file }) => !inChain.has(file));
   if (outside.length > 0) {
-    lines.push(style.bold('Not in the chain'));
+    const title =
+      report.mode === 'alternatives'
+        ? 'Alternatives, of which one is used, with replace'
+        : 'Not in the chain';
+    lines.push(style.bold(title));
     const rows = outside.map((v) => [nameText(v.name), v.file, verdictCell(v, style)]);
     lines.push(renderTable(rows, '  '));
   }
@@ -156,9 +160,10 @@ interface CheckFields extends Fields {
 }
 
 function checkFields(report: CheckReport): CheckFields {
-  const { failOn, buildId, release, chain, verdicts, notVerified, guard, findings } = report;
+  const { failOn, mode, buildId, release, chain, verdicts, notVerified, guard, findings } = report;
   return {
     failOn,
+    mode,
     hypervisor: { buildId, release },
     chain: chain.map(({ file, name, buildId: id, depends, xenDepends, sha256 }) => ({
       file,
@@ -194,7 +199,7 @@ function verdictCell(verdict: FileVerdict | undefined, style: Style): Cell {
   switch (outcome) {
     case 'accepted':
       return {
-        text: operation === 'apply' ? 'accepted' : 'upload accepted',
+        text: operation === 'upload' ? 'upload accepted' : 'accepted',
         paint: style.good,
       };
     case 'refused':
@@ -208,7 +213,7 @@ function verdictCell(verdict: FileVerdict | undefined, style: Style): Cell {
 }
 
 function summary(
-  { ok, failOn, release, chain, verdicts, notVerified, guard, findings }: CheckReport,
+  { ok, failOn, mode, release, chain, verdicts, notVerified, guard, findings }: CheckReport,
   style: Style,
 ): string {
   const note =
@@ -223,7 +228,8 @@ function summary(
     guard?.guard === 'old-code'
       ? `${payloads} made for the code that is there`
       : `one valid chain of ${payloads}`;
-  const good = chain.length > 0 ? whole : 'each valid by itself';
+  const apart = mode === 'alternatives' ? 'each valid when used alone' : 'each valid by itself';
+  const good = chain.length > 0 ? whole : apart;
   const accepted =
     verdicts === null
       ? ''

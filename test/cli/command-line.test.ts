@@ -148,7 +148,7 @@ const TYPOS: readonly (readonly [words: string, proposal: string])[] = [
   ['aply x', 'apply'],
   ['lst', 'list'],
   ['inspct x', 'inspect'],
-  ['help revrt', 'revert'],
+  ['help revrt', 'revert or report'],
   ['apply x --dryrun', '--dry-run'],
   ['apply x --dry-runn', '--dry-run'],
   ['apply x --verbos', '--verbose'],

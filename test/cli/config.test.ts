@@ -254,7 +254,9 @@ test('what was typed wins over the configuration', async (t) => {
     only.document.targets.map(({ target }) => target),
     ['b', 'risky'],
   );
-  assert.equal((await checkRepository(root, '--fail-on', 'note')).code, 3);
+  copyFileSync(demo('data'), join(root, 'risky', 'data.livepatch'));
+  assert.equal((await checkRepository(root)).code, 0);
+  assert.equal((await checkRepository(root, '--fail-on', 'warning')).code, 3);
   assert.equal((await checkRepository(root, '--target', 'c')).code, 64);
   const image = ['--image', DEMO_IMAGE];
   assert.equal((await checkRepository(root, ...image, demo('hello'))).code, 64);

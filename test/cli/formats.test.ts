@@ -97,7 +97,7 @@ test('a hostile name stays a name in every format', async (context) => {
   assert.equal(quality?.location.path, file);
   const annotations = readAnnotations(of['github'] ?? '');
   assert.ok(annotations.length > 0);
-  assert.deepEqual([...new Set(annotations.map(({ level }) => level))], ['error', 'notice']);
+  assert.deepEqual([...new Set(annotations.map(({ level }) => level))], ['error']);
   const [suite] = readJunit(of['junit'] ?? '').children;
   assert.equal(suite?.children.length, 1);
   const table = (of['markdown'] ?? '').split('\n').filter((line) => line.startsWith('|'));
