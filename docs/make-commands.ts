@@ -1,6 +1,12 @@
 import { COMMAND_NAMES, COMMANDS, type CommandEntry } from '../cli/options/commands.js';
 import { DEFINITIONS, type OptionDefinition } from '../cli/options/definitions.js';
+import { EXIT_MEANINGS } from '../cli/options/exit-codes.js';
 import { optionTerm } from '../cli/views/help.js';
+
+/** The README's table of exit codes, in Markdown. */
+export function exitTable(): string {
+  return table(['Exit code', 'Meaning'], Object.entries(EXIT_MEANINGS));
+}
 
 /** The README's tables of commands and options, in Markdown. */
 export function commandTables(): string {

@@ -1,4 +1,4 @@
-import { CHANGE_VERBS, COMMAND_NAMES, type CommandName } from './commands.js';
+import { CHANGE_VERBS, COMMAND_NAMES, type CommandName, type Proposal } from './commands.js';
 
 /** One option, for whatever wants to know about it: the parser, settings, help, README. */
 export interface OptionDefinition {
@@ -10,6 +10,8 @@ export interface OptionDefinition {
   readonly choices?: readonly [string, ...string[]];
   /** It may be given again, a value each time. */
   readonly isMany?: true;
+  /** What a shell can propose for its value, beside its choices; texts are proposed as they are. */
+  readonly proposals?: readonly (Proposal | { readonly text: string })[];
   readonly help: string;
   /** Where the help is another one. */
   readonly helpOf?: Readonly<Partial<Record<CommandName, string>>>;
@@ -25,11 +27,13 @@ const ACTING = ['apply', 'revert', 'replace', 'load'] as const;
 export const OPTIONS = {
   host: {
     value: 'HOST',
+    proposals: [{ text: 'xen' }, { text: 'embedded:' }],
     help: 'xen, or embedded:DIR (default: XSPLICE_HOST, else the Xen of this dom0)',
     commands: HOST,
   },
   image: {
     value: 'FILE',
+    proposals: ['file'],
     help: 'The image that the hypervisor was booted from, to verify a plan with',
     helpOf: {
       check: 'The hypervisor: xen-syms, xen.gz or xen.efi',
@@ -46,6 +50,7 @@ export const OPTIONS = {
   },
   on: {
     value: 'PAYLOAD',
+    proposals: ['file'],
     isMany: true,
     help: 'A payload that is applied on the image; repeated, in the order of application',
     commands: ['which', 'record'],
@@ -72,11 +77,13 @@ export const OPTIONS = {
   },
   to: {
     value: 'TARGET',
+    proposals: [{ text: 'base' }, 'loaded'],
     help: 'What is to be on top: NAME, BUILD-ID, or base for the hypervisor',
     commands: ['plan', 'revert'],
   },
   accept: {
     value: 'CODE[=NAME]',
+    proposals: ['danger'],
     isMany: true,
     help: 'Let a danger pass: CODE, or CODE=NAME where several payloads have it; may be repeated',
     commands: ['plan', ...CHANGE_VERBS],
@@ -116,6 +123,7 @@ export const OPTIONS = {
   output: {
     alias: 'o',
     value: 'FILE',
+    proposals: ['file'],
     help: 'File to write',
     commands: ['record'],
   },

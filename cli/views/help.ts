@@ -3,6 +3,7 @@ import {
   COMMANDS,
   type CommandEntry,
   type CommandName,
+  type Example,
 } from '../options/commands.js';
 import {
   DEFINITIONS,
@@ -11,6 +12,7 @@ import {
   optionsOf,
   valueName,
 } from '../options/definitions.js';
+import { EXIT_MEANINGS, type ExitName } from '../options/exit-codes.js';
 import { commandOf } from '../options/refuse.js';
 import { renderTerms, wrap } from '../terminal/wrap.js';
 
@@ -38,27 +40,37 @@ function programHelp(width: number): string {
       width,
     )}`,
     wrap('xsplice-ts help COMMAND has the rest.', width),
-    wrap(
-      'Exit: 0 done or nothing to do, 1 failed or refused, 2 busy, 3 check found a rejection, 64 wrong usage.',
-      width,
-    ),
+    exitCodes(Object.keys(EXIT_MEANINGS) as ExitName[], width),
     wrap('Environment: XSPLICE_HOST, NO_COLOR, FORCE_COLOR.', width),
   ].join('\n\n');
 }
 
 function commandHelp(name: CommandName, width: number): string {
-  const { about, words }: CommandEntry = COMMANDS[name];
+  const { about, words, examples, exits }: CommandEntry = COMMANDS[name];
   const what: readonly (readonly [string, string])[] =
     words === null ? [] : [[words.name, words.help]];
   const options = optionsOf(name).map(
     ([option, definition]) => [optionTerm(option, definition), helpOf(definition, name)] as const,
   );
   return [
-    usageLines(name).join('\n'),
+    usageLines(name)
+      .map((line) => wrap(line, width - 4).replaceAll('\n', '\n    '))
+      .join('\n'),
     wrap(about, width),
     ...(what.length === 0 ? [] : [renderTerms(what, width)]),
     `Options\n${renderTerms(options, width)}`,
+    `Examples\n${examples.map((example) => exampleLines(example, width)).join('\n')}`,
+    exitCodes(exits, width),
   ].join('\n\n');
+}
+
+function exampleLines([line, purpose]: Example, width: number): string {
+  return `${wrap(`xsplice-ts ${line}`, width, '  ')}\n${wrap(purpose, width, ' '.repeat(6))}`;
+}
+
+function exitCodes(names: readonly ExitName[], width: number): string {
+  const meanings = names.map((name) => [name, EXIT_MEANINGS[name]] as const);
+  return `Exit codes\n${renderTerms(meanings, width)}`;
 }
 
 /** The ways to type a command. */

@@ -14,7 +14,7 @@ import {
   type Plan,
   type PlanOptions,
   planApply,
-  planApplyUploaded,
+  planApplyLoaded,
   planLoad,
   planReplace,
   planRevert,
@@ -62,7 +62,7 @@ export async function planRequest(
     }
     case 'apply-loaded': {
       const guard: Guard = request.nodeps ? 'nodeps' : 'build-id';
-      return unguarded(planApplyUploaded(snapshot, request.names, { host, guard }));
+      return unguarded(planApplyLoaded(snapshot, request.names, { host, guard }));
     }
     case 'upload':
       return unguarded(planUpload(snapshot, plannedOf(request.payloads), { host }));

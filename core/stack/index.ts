@@ -14,7 +14,8 @@ export {
   type Step,
   type StepAction,
 } from './plan.js';
-export { planApply, planApplyUploaded, planLoad } from './plan-apply.js';
+export { planApply, planLoad } from './plan-apply.js';
+export { planApplyLoaded } from './plan-apply-loaded.js';
 export { planReplace } from './plan-replace.js';
 export { BASE, planRevert, planRevertOne, type RevertTarget } from './plan-revert.js';
 export { planUnload, planUpload } from './plan-upload.js';
