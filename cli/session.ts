@@ -1,4 +1,4 @@
-import type { CommandName } from './options/commands.js';
+import { type CommandName, LOADED } from './options/commands.js';
 import type { Line } from './options/parse.js';
 import { refuseForeign } from './options/refuse.js';
 import { type Settings, settingsFrom } from './settings.js';
@@ -7,7 +7,7 @@ import type { Streams } from './terminal/streams.js';
 
 /** One run of a command: what was typed, and where its output goes. */
 export interface Session {
-  readonly command: CommandName;
+  readonly command: CommandName | typeof LOADED;
   readonly settings: Settings;
   readonly output: Output;
   /** For questions, signals and the environment; output goes through `output`. */
@@ -15,8 +15,12 @@ export interface Session {
 }
 
 /** Fails with `usage` where what was typed makes no sense. */
-export function openSession(command: CommandName, line: Line, streams: Streams): Session {
-  refuseForeign(command, line);
+export function openSession(
+  command: CommandName | typeof LOADED,
+  line: Line,
+  streams: Streams,
+): Session {
+  if (command !== LOADED) refuseForeign(command, line);
   const settings = settingsFrom(line);
   return { command, settings, output: new Output(settings, streams), streams };
 }

@@ -1,7 +1,7 @@
 import type { BuildId } from '../abi/ids.js';
 import { formatRelease } from '../abi/release.js';
 import { type Finding, finding, type Severity } from '../findings/index.js';
-import { hazardsOf, strayWritesOf, unusedParts } from '../hazards/index.js';
+import { claimsOf, hazardsOf, strayWritesOf, unusedParts } from '../hazards/index.js';
 import { askGuard, type GuardAnswer, type GuardReport } from '../oldcode/index.js';
 import {
   type ChainMember,
@@ -116,7 +116,9 @@ export async function check(
   }
   for (const { payload, model, uploaded } of trials ?? []) {
     hazards.push(...strayWritesOf(payload, uploaded));
-    if (model !== null) hazards.push(...hazardsOf(payload, model, target.symbols, how));
+    if (model === null) continue;
+    hazards.push(...claimsOf(payload, model, target.symbols));
+    hazards.push(...hazardsOf(payload, model, target.symbols, how));
   }
   const guard = guarded?.report ?? null;
   const unfit = isAlone && trials === null ? unfitAlone(members, target.buildId) : [];

@@ -36,7 +36,7 @@ async function runningModel(
 ): Promise<PreflightModel> {
   const { buildId, version, release } = snapshot.hypervisor;
   if (buildId === null) return { model: null, why: 'the running Xen has no build-id' };
-  if (given !== null) requireImage(given, buildId);
+  if (given !== null) requireImage(given, buildId, version);
   const image = given ?? (await findImage(machine, buildId));
   const judged = judgedRelease(named, release, image?.release ?? null);
   if (image === null) {

@@ -1,4 +1,4 @@
-import type { BuildId } from '../abi/ids.js';
+import { type BuildId, isEfiBuildId } from '../abi/ids.js';
 import { type Code, type Finding, finding } from '../findings/index.js';
 import type { ChainMember } from '../payload/index.js';
 import { functionsLost, functionsText } from './cumulative.js';
@@ -51,10 +51,20 @@ export function wrongHypervisorFinding(
 ): Finding {
   return error('wrong-hypervisor', members, {
     message: `${filesText(members)} ${plural(members, 'was', 'were')} built for the hypervisor ${found}, not for ${expected}`,
-    hint: 'Take the payloads that were built for this hypervisor, or name the image they were built for.',
+    hint: otherBuildHint(found, expected),
     expected,
     actual: found,
   });
+}
+
+/** What to do about a payload for another build: the ids tell an EFI build from the others. */
+function otherBuildHint(found: BuildId, expected: BuildId): string {
+  if (isEfiBuildId(expected) === isEfiBuildId(found)) {
+    return 'Take the payloads that were built for this hypervisor, or name the image they were built for.';
+  }
+  return isEfiBuildId(expected)
+    ? 'This hypervisor has an id of 16 bytes, as the EFI build (xen.efi) has: addresses and names differ from those of xen.gz of the same version. Build the payloads for xen.efi, or boot xen.gz.'
+    : 'The payloads name an id of 16 bytes, as an EFI build (xen.efi) has: addresses and names differ from those of xen.gz of the same version. Build them for this one.';
 }
 
 export function severalRootsFinding(roots: readonly ChainMember[], base: BuildId): Finding {

@@ -17,6 +17,7 @@ import { repositoryRoot } from '../support/repository.js';
 const {
   CHAIN,
   CHANGE,
+  CLAIMS,
   COMMAND,
   ELF,
   HAZARDS,
@@ -33,6 +34,7 @@ const AREAS = [
   ...[
     CHAIN,
     CHANGE,
+    CLAIMS,
     COMMAND,
     ELF,
     HAZARDS,

@@ -49,15 +49,15 @@ export const HAZARDS = {
   'old-size-differs': {
     severity: 'warning',
     title: 'Old size differs',
-    what: "Xen believes old_size. It is not the function's: the payload was made for another build, or the room for the jump is not there.",
+    what: "Xen believes old_size, and compares with it whether there is room for the jump or the NOPs. It is not the function's. A note where a jump is written and there is room for it.",
     where: ['arch_livepatch_verify_func (arch/x86/livepatch.c)'],
     since: ALL,
     mend: 'Take the size from the xen-syms of this very hypervisor (nm -S).',
   },
   'new-size-differs': {
-    severity: 'warning',
+    severity: 'note',
     title: 'New size differs',
-    what: 'The entry states a new_size that is not the size of the new code. Xen uses it only for NOPs and for what it prints.',
+    what: 'The entry states a new_size that is not the size of the new code. Where there is new code, Xen does not use it.',
     where: ['livepatch_insn_len (include/xen/livepatch.h)'],
     since: ALL,
     mend: 'Set it to sizeof of the new function, as the build tools do.',
