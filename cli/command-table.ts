@@ -214,6 +214,26 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/record.js'),
   },
   {
+    usage: 'lockstep [WHAT..]',
+    describe: 'HOST MODULE…: will this QEMU, nbdkit, program or hypervisor take these modules?',
+    options: (parser) =>
+      release(
+        common(
+          texts(parser, 'WHAT', 'A program, a library, pid:N or an image; then files or folders'),
+        ),
+      )
+        .option('running', {
+          type: 'boolean',
+          describe: 'All that runs here, with what is on disk',
+        })
+        .option('root', { type: 'string', describe: 'A whole tree of files; or where WHAT is' })
+        .option('as', {
+          choices: ['qemu', 'nbdkit', 'linked', 'xen'],
+          describe: 'What HOST is, where the file does not tell',
+        }),
+    load: () => import('./commands/lockstep.js'),
+  },
+  {
     usage: 'explain [CODE..]',
     describe: 'What a finding, an error or a stage of Xen means; without CODE: all of them',
     options: (parser) =>

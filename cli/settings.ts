@@ -19,6 +19,12 @@ export interface Settings {
   readonly output: string | null;
   /** `--expect` of record. */
   readonly expect: boolean;
+  /** `--running` of lockstep: all that runs here. */
+  readonly running: boolean;
+  /** `--root` of lockstep: a tree of files. */
+  readonly root: string | null;
+  /** `--as` of lockstep: what the host is. */
+  readonly as: string | null;
   readonly nodeps: boolean;
   readonly dryRun: boolean;
   readonly yes: boolean;
@@ -62,6 +68,9 @@ export function settingsFrom(argv: Readonly<Record<string, unknown>>): Settings 
     on: Array.isArray(argv['on']) ? argv['on'].map(String) : [],
     output: text('output'),
     expect: flag('expect'),
+    running: flag('running'),
+    root: text('root'),
+    as: text('as'),
     nodeps: flag('nodeps'),
     dryRun: flag('dry-run'),
     yes: flag('yes'),

@@ -10,6 +10,7 @@ import {
   HAZARDS,
   HOST,
   IMAGE,
+  LOCKSTEP,
   OLD_CODE,
   PAYLOAD,
   STAGES,
@@ -31,6 +32,7 @@ const AREAS: readonly (readonly [string, Area])[] = [
   ['Hosts and the running Xen', HOST],
   ['Embedded hypervisors', STATE],
   ['Plans and changes', CHANGE],
+  ['Other hosts and their modules', LOCKSTEP],
   ['Commands and their files', COMMAND],
 ];
 

@@ -14,10 +14,11 @@ import {
 import { KNOWN_MINORS, rulesFor } from '../../core/verify/index.js';
 import { repositoryRoot } from '../support/repository.js';
 
-const { CHAIN, CHANGE, COMMAND, ELF, HAZARDS, HOST, IMAGE, OLD_CODE, PAYLOAD, STATE, VERDICT } =
-  catalogue;
+const { CHAIN, CHANGE, COMMAND, ELF, HAZARDS, HOST, IMAGE, LOCKSTEP } = catalogue;
+const { OLD_CODE, PAYLOAD, STATE, VERDICT } = catalogue;
 const AREAS = [
-  ...[CHAIN, CHANGE, COMMAND, ELF, HAZARDS, HOST, IMAGE, OLD_CODE, PAYLOAD, STATE, VERDICT, STAGES],
+  ...[CHAIN, CHANGE, COMMAND, ELF, HAZARDS, HOST, IMAGE, LOCKSTEP],
+  ...[OLD_CODE, PAYLOAD, STATE, VERDICT, STAGES],
 ];
 const ENTRIES: readonly (readonly [string, StageEntry])[] = [
   ...Object.entries(CATALOGUE),

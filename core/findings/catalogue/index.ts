@@ -5,6 +5,7 @@ import { ELF } from './elf.js';
 import { HAZARDS } from './hazards.js';
 import { HOST } from './host.js';
 import { IMAGE } from './image.js';
+import { LOCKSTEP } from './lockstep.js';
 import { OLD_CODE } from './old-code.js';
 import { PAYLOAD } from './payload.js';
 import { STATE } from './state.js';
@@ -22,6 +23,7 @@ export const CATALOGUE = {
   ...HOST,
   ...STATE,
   ...CHANGE,
+  ...LOCKSTEP,
   ...COMMAND,
 };
 
@@ -31,4 +33,17 @@ export type Code = keyof typeof CATALOGUE;
 export type HazardCode = keyof typeof HAZARDS;
 export type { CatalogueEntry, Explanation, Severity, StageEntry } from './entry.js';
 export { STAGES } from './stages.js';
-export { CHAIN, CHANGE, COMMAND, ELF, HAZARDS, HOST, IMAGE, OLD_CODE, PAYLOAD, STATE, VERDICT };
+export {
+  CHAIN,
+  CHANGE,
+  COMMAND,
+  ELF,
+  HAZARDS,
+  HOST,
+  IMAGE,
+  LOCKSTEP,
+  OLD_CODE,
+  PAYLOAD,
+  STATE,
+  VERDICT,
+};

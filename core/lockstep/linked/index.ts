@@ -1,0 +1,2 @@
+export { type LinkedHost, readLinkedHost } from './host.js';
+export { judgeLibrary, type NamedFile, startProgram } from './judge.js';
