@@ -4,7 +4,7 @@ const RETRY = 'Ask again as root, or name the file of the program instead of the
 const REINSTALL = 'Compare its size and checksum with the package, and install it again.';
 const LOAD_DSO = 'module_load_dso (util/module.c)';
 const ALL_QEMU = 'QEMU 5.2 and later.';
-const ALL_NBDKIT = 'nbdkit 1.24 and later.';
+const ALL_NBDKIT = 'Since nbdkit 1.24 at least.';
 const SAME_BUILD =
   'Install the modules of the very package that the program is from. A QEMU that was started before an upgrade has to be started anew, or its guest moved to a new one.';
 
@@ -150,7 +150,7 @@ export const LOCKSTEP = {
     title: 'Filter of another nbdkit',
     what: 'A filter has to be of the very version of the server: what it may touch has no stable form. nbdkit compares two texts and ends.',
     where: ['filter_register (server/filters.c)'],
-    since: 'nbdkit 1.15.1 and later.',
+    since: 'Since nbdkit 1.15.1.',
     mend: 'Install the filters of the package that the server is from.',
   },
   'nbdkit-callback-missing': {

@@ -1,2 +1,3 @@
+export { answerStart, type LinkedSide, type StartFacts } from './answer.js';
 export { type LinkedHost, readLinkedHost } from './host.js';
-export { judgeLibrary, type NamedFile, startProgram } from './judge.js';
+export { judgeLibrary, type NamedFile, startFacts, startProgram } from './judge.js';

@@ -1,8 +1,14 @@
-import { type Loaded, type ObjectFile, type Process, startProcess } from '../../link/index.js';
-import { olderOf } from '../age.js';
+import {
+  type LinkFailure,
+  type Loaded,
+  type ObjectFile,
+  type Process,
+  startProcess,
+} from '../../link/index.js';
 import { verdictOfFailure } from '../linker.js';
 import type { System } from '../system.js';
-import { ACCEPTED, type LockstepVerdict, undecided, verdict } from '../verdict.js';
+import { ACCEPTED, type LockstepVerdict } from '../verdict.js';
+import { answerStart, type LinkedSide, type StartFacts, stemOf } from './answer.js';
 import { asksForShortExtents } from './libnbd.js';
 
 /** A file, and the path that it is named by. */
@@ -21,85 +27,56 @@ export function startProgram(
   return { process: null, verdict: verdictOfFailure(started.failure) };
 }
 
-/**
- * Whether a program starts with that library: as if the library's folder stood in LD_LIBRARY_PATH. `host`
- * says which of the two is the host, for the question which side is the older.
- */
+/** Whether a program starts with that library; `host` says which of the two the question is about. */
 export function judgeLibrary(
   system: System,
   program: NamedFile,
   library: NamedFile,
-  host: 'program' | 'library',
+  host: LinkedSide,
 ): LockstepVerdict {
-  const folder = library.path.slice(0, library.path.lastIndexOf('/'));
+  return answerStart(startFacts(system, program, library), host);
+}
+
+/** What happens as if the library's folder stood in LD_LIBRARY_PATH. */
+export function startFacts(
+  system: System,
+  program: NamedFile,
+  { file, path }: NamedFile,
+): StartFacts {
+  const folder = path.slice(0, path.lastIndexOf('/'));
   const paths = { ...system.paths, libraryPath: [folder] };
-  if (library.file.kind !== 'object') return fileVerdict(library.file, library.path);
-  const { soname } = library.file.object;
+  if (file.kind !== 'object') return { kind: 'bad-library', failure: failureOf(file, path) };
+  const { soname } = file.object;
   const started = startProcess(system.files, paths, program.file, program.path);
-  const lacking = host === 'program' ? 'module' : 'host';
-  if (started.kind === 'failed') {
-    const { failure } = started;
-    const failed = verdictOfFailure(failure, lacking);
-    if (failure.kind !== 'missing' || soname === null) return failed;
-    if (stemOf(failure.name) !== stemOf(soname)) return failed;
-    return { ...failed, ...otherName(failure.name, soname, host) };
-  }
+  if (started.kind === 'failed') return { kind: 'failed', failure: started.failure, soname };
   const { global, names } = started.process;
-  const loaded = global.find(({ real }) => real === library.file.real);
-  if (loaded === undefined) return notLoaded(global, soname, host);
+  const loaded = global.find(({ real }) => real === file.real);
+  if (loaded === undefined) return { kind: 'other', wanted: likeIt(global, soname), soname };
   const asked = [...names].filter(([, one]) => one === loaded).map(([name]) => name);
   const askers = global.filter(({ object }) => object.needed.some((name) => asked.includes(name)));
-  const why = notProven(loaded, askers);
-  if (why !== null) return verdict('not-proven', 'link-not-proven', why);
-  return asksForShortExtents(program.file, library.file)
-    ? verdict('accepted', 'libnbd-extents-32-bit', {
-        expected: 'nbd_block_status_64',
-        actual: 'nbd_block_status',
-      })
-    : ACCEPTED;
+  const asksShort = asksForShortExtents(program.file, file);
+  return { kind: 'loaded', notProven: notProven(loaded, askers), asksShort };
 }
 
-/** A file that cannot be a library at all. */
-function fileVerdict(file: ObjectFile, path: string): LockstepVerdict {
-  switch (file.kind) {
-    case 'object':
-      return ACCEPTED;
-    case 'kills':
-      return verdictOfFailure({ kind: 'kills', name: path, text: file.reason });
-    case 'damaged':
-      return verdictOfFailure({ kind: 'damaged', name: path, text: file.reason });
-    case 'foreign':
-    case 'refused':
-      return verdictOfFailure({ kind: 'file', name: path, text: `${path}: ${file.reason}` });
-  }
+/** Of a file that cannot be a library at all. */
+function failureOf(file: Exclude<ObjectFile, { kind: 'object' }>, path: string): LinkFailure {
+  const { kind, reason } = file;
+  if (kind === 'kills' || kind === 'damaged') return { kind, name: path, text: reason };
+  return { kind: 'file', name: path, text: `${path}: ${reason}` };
 }
 
-/** The program starts, with another file: the one that it asks for by name, or none of the kind. */
-function notLoaded(
-  global: readonly Loaded[],
-  soname: string | null,
-  host: 'program' | 'library',
-): LockstepVerdict {
-  const stem = stemOf(soname ?? '');
-  const wanted = global
-    .flatMap(({ object }) => object.needed)
-    .find((name) => soname !== null && stemOf(name) === stem);
-  if (wanted === undefined) return undecided('the program asks for no library of that name');
-  const name = otherName(wanted, soname ?? '', host);
-  return verdict('refused', 'link-other-name', { by: 'linker', ...name });
-}
-
-function otherName(wanted: string, soname: string, host: 'program' | 'library') {
-  const [ofWanted, ofFound] = [releaseOf(wanted), releaseOf(soname)];
-  const older = host === 'program' ? olderOf(ofWanted, ofFound) : olderOf(ofFound, ofWanted);
-  return { expected: wanted, actual: soname, older };
+/** The name of a library that is asked for, of the same stem. */
+function likeIt(global: readonly Loaded[], soname: string | null): string | null {
+  if (soname === null) return null;
+  const needed = global.flatMap(({ object }) => object.needed);
+  return needed.find((name) => stemOf(name) === stemOf(soname)) ?? null;
 }
 
 /** Both values where only the names of symbols say that the library fits; null where its versions do. */
 function notProven(
   library: Loaded,
   askers: readonly Loaded[],
-): Pick<LockstepVerdict, 'expected' | 'actual'> | null {
+): { readonly expected: string; readonly actual: string } | null {
   const { soname, versions, definitions } = library.object;
   for (const { path, object } of askers) {
     const name = object.needed.find((one) => one === soname);
@@ -113,14 +90,4 @@ function notProven(
     if (!isVersioned) return { expected: 'versions', actual: `${path} asks for none of ${name}` };
   }
   return null;
-}
-
-/** `libxenlight.so.4.17` without what follows its `.so`. */
-function stemOf(name: string): string {
-  const file = name.slice(name.lastIndexOf('/') + 1);
-  return file.replace(/\.so(?:\..*)?$/, '');
-}
-
-function releaseOf(name: string): string | null {
-  return /\.so\.(.+)$/.exec(name)?.[1] ?? null;
 }

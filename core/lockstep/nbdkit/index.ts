@@ -1,2 +1,9 @@
 export { type NbdkitHost, readNbdkitHost } from './host.js';
-export { judgeNbdkitModule, nbdkitFolders } from './judge.js';
+export {
+  answerNbdkit,
+  judgeNbdkitModule,
+  type NbdkitFacts,
+  nbdkitFacts,
+  nbdkitFolders,
+} from './judge.js';
+export type { Role } from './module.js';

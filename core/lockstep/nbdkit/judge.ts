@@ -1,5 +1,5 @@
 import { ElfError, readProgram } from '../../elf/index.js';
-import { type FileTree, openLibrary, type Process } from '../../link/index.js';
+import { type FileTree, type LinkFailure, openLibrary, type Process } from '../../link/index.js';
 import { olderOf } from '../age.js';
 import { verdictOfFailure } from '../linker.js';
 import { ACCEPTED, type LockstepVerdict, undecided, verdict } from '../verdict.js';
@@ -20,33 +20,63 @@ import {
   structSize,
 } from './rules.js';
 
-/**
- * What nbdkit does when it is started with that filter or plugin: the dynamic linker first, then the checks
- * of filter_register (server/filters.c) or plugin_register (server/plugins.c) in their order. What a
- * module's own `load` does then is not foretold.
- */
+/** What the dynamic linker does with a module, and what its entry function gives. */
+export type NbdkitFacts =
+  | { readonly kind: 'not-opened'; readonly failure: LinkFailure }
+  | EntryFacts;
+
+/** What nbdkit does when it is started with that filter or plugin. */
 export function judgeNbdkitModule(
   { host, process }: { readonly host: NbdkitHost; readonly process: Process },
   path: string,
   tree: FileTree,
 ): LockstepVerdict {
+  const { role, facts } = nbdkitFacts(process, path, tree);
+  return answerNbdkit(host, path, role, facts);
+}
+
+export function nbdkitFacts(
+  process: Process,
+  path: string,
+  tree: FileTree,
+): { readonly role: Role; readonly facts: NbdkitFacts } {
   const file = process.files.at(path);
-  if (file === null) return undecided(`${path} is not there`);
   const named = roleByName(path);
+  if (file === null) {
+    return { role: named ?? 'plugin', facts: { kind: 'lost', why: `${path} is not there` } };
+  }
   const opened = openLibrary(process, file, path);
   if (opened.kind === 'failed') {
-    const failed = verdictOfFailure(opened.failure);
-    if (failed.says === null) return failed;
-    return { ...failed, says: notOpened(host, named ?? 'plugin', path, failed.says) };
+    return { role: named ?? 'plugin', facts: { kind: 'not-opened', failure: opened.failure } };
   }
-  const [module] = opened.scope;
-  const has = (role: Role) => module?.object.definitions.has(`${role}_init`) === true;
-  const role = named ?? (has('filter') ? 'filter' : 'plugin');
-  const facts = entryOf(tree, file.real, role);
+  const isFilter = opened.scope[0]?.object.definitions.has('filter_init') === true;
+  const role = named ?? (isFilter ? 'filter' : 'plugin');
+  return { role, facts: entryOf(tree, file.real, role) };
+}
+
+/**
+ * The dynamic linker first, then the checks of filter_register (server/filters.c) or plugin_register
+ * (server/plugins.c) in their order. What a module's own `load` does then is not foretold.
+ */
+export function answerNbdkit(
+  host: NbdkitHost,
+  path: string,
+  role: Role,
+  facts: NbdkitFacts,
+): LockstepVerdict {
+  if (facts.kind === 'not-opened') {
+    const failed = verdictOfFailure(facts.failure);
+    const says = failed.says === null ? null : notOpened(host, role, path, failed.says);
+    return { ...failed, says };
+  }
   const answer = judgeEntry(host, facts, role);
-  const says = answer.says === null ? null : `nbdkit: ${path}: ${answer.says}`;
-  if (answer.reason !== 'nbdkit-no-entry') return { ...answer, says };
-  return { ...answer, says: `nbdkit: ${path}: ${path}: undefined symbol: ${role}_init` };
+  const says = answer.reason === 'nbdkit-no-entry' ? noEntry(path, role) : answer.says;
+  return { ...answer, says: says === null ? null : `nbdkit: ${path}: ${says}` };
+}
+
+/** dlsym's own words. */
+function noEntry(path: string, role: Role): string {
+  return `${path}: undefined symbol: ${role}_init`;
 }
 
 /** Folders of filters and of plugins, as far as they are there. */
