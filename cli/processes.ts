@@ -13,6 +13,8 @@ export interface RunningProcess {
   readonly isReplaced: boolean;
   /** Its root, with the files in it that it has mapped and that are gone from disk. */
   readonly tree: FileTree;
+  /** Its environment, as it was started. */
+  readonly env: ReadonlyMap<string, string>;
   /** Files that it has mapped, that are gone from disk, and that this user may not read. */
   readonly unreadable: readonly string[];
 }
@@ -20,6 +22,7 @@ export interface RunningProcess {
 const DELETED = ' (deleted)';
 /** Ours: lines of a map that are looked at; a QEMU has some thousand. */
 const MAX_MAPPINGS = 1 << 16;
+const MAX_SETTINGS = 1 << 16;
 
 /** Numbers of the processes whose program has such a name, in their order. */
 export function processesCalled(name: RegExp, proc = '/proc'): readonly number[] {
@@ -53,13 +56,29 @@ function programOf(
   proc: string,
 ): { readonly path: string; readonly isReplaced: boolean } {
   try {
-    const link = readlinkSync(`${proc}/${pid}/exe`);
+    const link = inItsRoot(readlinkSync(`${proc}/${pid}/exe`), pid, proc);
     const isReplaced = link.endsWith(DELETED);
     const path = isReplaced ? link.slice(0, -DELETED.length) : link;
     return { path: path.replace(/\.dpkg-(?:tmp|old)$/, ''), isReplaced };
   } catch (cause) {
     throw processError(pid, cause);
   }
+}
+
+/** A path as the kernel tells it to us, without the root of a process that was put into a folder. */
+function inItsRoot(path: string, pid: number, proc: string): string {
+  const root = readlinkSync(`${proc}/${pid}/root`);
+  return root !== '/' && path.startsWith(`${root}/`) ? path.slice(root.length) : path;
+}
+
+function environmentOf(pid: number, proc: string): ReadonlyMap<string, string> {
+  const entries = readFileSync(`${proc}/${pid}/environ`, 'latin1').split('\0', MAX_SETTINGS);
+  return new Map(
+    entries.flatMap((entry) => {
+      const at = entry.indexOf('=');
+      return at > 0 ? [[entry.slice(0, at), entry.slice(at + 1)] as const] : [];
+    }),
+  );
 }
 
 /**
@@ -81,7 +100,7 @@ export function openProcess(pid: number, proc = '/proc'): RunningProcess {
       const place = `${proc}/${pid}/map_files/${range}`;
       if (!tree.keep(file, place)) unreadable.push(file);
     }
-    return { pid, path, isReplaced, tree, unreadable };
+    return { pid, path, isReplaced, tree, env: environmentOf(pid, proc), unreadable };
   } catch (cause) {
     throw processError(pid, cause);
   }
@@ -97,7 +116,7 @@ function goneMappings(
   for (const line of lines) {
     const [, range = '', file] = /^(\S+) \S+ \S+ \S+ \d+\s+(\/.*)$/.exec(line) ?? [];
     if (file === undefined || !file.endsWith(DELETED) || !/\.so[.\d]*/.test(file)) continue;
-    const name = file.slice(0, -DELETED.length);
+    const name = inItsRoot(file.slice(0, -DELETED.length), pid, proc);
     if (!found.has(name)) found.set(name, range);
   }
   return [...found].map(([file, range]) => ({ file, range }));

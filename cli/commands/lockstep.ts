@@ -177,7 +177,7 @@ function judgeProcess(pid: number, modules: readonly string[], kind: HostKind | 
   const name = `pid:${pid}`;
   const running = openProcess(pid);
   try {
-    const host = openLockstepHost(systemOf(running.tree), running.path, kind);
+    const host = openLockstepHost(systemOf(running.tree, running.env), running.path, kind);
     if (host === null) throw new XspliceError('lockstep-host-unknown', `${name} is no host`);
     return processReport(
       running,

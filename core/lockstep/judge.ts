@@ -42,7 +42,7 @@ export function openLockstepHost(
 export function ownFolders({ facts, system }: OpenHost): readonly string[] {
   switch (facts.kind) {
     case 'qemu':
-      return moduleFolders(facts, system.tree);
+      return moduleFolders(facts, system);
     case 'nbdkit':
       return nbdkitFolders(facts, system.tree);
     case 'linked':
@@ -69,7 +69,7 @@ function judgeModule(
   if (process === null) return undecided('the host itself does not start');
   if (facts.kind === 'nbdkit')
     return judgeNbdkitModule({ host: facts, process }, path, system.tree);
-  return judgeQemuModule({ host: facts, process }, path, moduleFolders(facts, system.tree));
+  return judgeQemuModule({ host: facts, process }, path, moduleFolders(facts, system));
 }
 
 /** A library with a program, or a program with a library: which of the two is the host is told by the files. */

@@ -1,7 +1,13 @@
 import { looksLikeElf } from '../elf/index.js';
 import { type Finding, finding, XspliceError } from '../findings/index.js';
 import type { FileTree } from '../link/index.js';
-import { judgeModules, type OpenHost, openLockstepHost, ownFolders } from './judge.js';
+import {
+  judgeModules,
+  type ModuleVerdict,
+  type OpenHost,
+  openLockstepHost,
+  ownFolders,
+} from './judge.js';
 import type { HostReport } from './report.js';
 import { type System, systemOf } from './system.js';
 
@@ -38,7 +44,7 @@ export function judgeTree(tree: FileTree): TreeReport {
 
 /** A host with the modules of its own folders. */
 export function reportOf(host: OpenHost, name: string): HostReport {
-  const modules = judgeModules(host, ownModules(host));
+  const modules = decisive(host, judgeModules(host, ownModules(host)));
   return {
     host: name,
     facts: host.facts,
@@ -47,6 +53,25 @@ export function reportOf(host: OpenHost, name: string): HostReport {
     isNamed: false,
     findings: [],
   };
+}
+
+/**
+ * Of modules that are in several folders the one that counts: since QEMU 7.2 the first, before the first
+ * that is accepted. Nothing of nbdkit is in two of its folders.
+ */
+function decisive(
+  { facts }: OpenHost,
+  modules: readonly ModuleVerdict[],
+): readonly ModuleVerdict[] {
+  if (facts.kind !== 'qemu') return modules;
+  const byName = new Map<string, ModuleVerdict>();
+  for (const module of modules) {
+    const name = module.file.slice(module.file.lastIndexOf('/') + 1);
+    const before = byName.get(name);
+    const isBetter = before?.outcome !== 'accepted' && module.outcome === 'accepted';
+    if (before === undefined || (!facts.hasModuleLoad && isBetter)) byName.set(name, module);
+  }
+  return [...byName.values()];
 }
 
 /** Files in the folders that the host takes its modules from. */

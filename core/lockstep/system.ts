@@ -5,8 +5,17 @@ export interface System {
   readonly tree: FileTree;
   readonly files: ObjectFiles;
   readonly paths: SearchPaths;
+  /** QEMU_MODULE_DIR of a process; null where it is not set. */
+  readonly moduleFolder: string | null;
 }
 
-export function systemOf(tree: FileTree): System {
-  return { tree, files: new ObjectFiles(tree), paths: searchPaths(tree) };
+/** `env` is the environment of a process that runs there; only what changes where files are found counts. */
+export function systemOf(tree: FileTree, env: ReadonlyMap<string, string> = new Map()): System {
+  const libraryPath = (env.get('LD_LIBRARY_PATH') ?? '').split(/[:;]/).filter((one) => one !== '');
+  return {
+    tree,
+    files: new ObjectFiles(tree),
+    paths: searchPaths(tree, libraryPath),
+    moduleFolder: env.get('QEMU_MODULE_DIR') ?? null,
+  };
 }

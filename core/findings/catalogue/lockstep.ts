@@ -124,7 +124,7 @@ export const LOCKSTEP = {
   'nbdkit-no-entry': {
     severity: 'error',
     title: 'No entry for nbdkit',
-    what: 'nbdkit calls filter_init in a filter and plugin_init in a plugin. The file has no such function.',
+    what: 'In a filter, nbdkit calls filter_init, in a plugin plugin_init. The file has no such function.',
     where: ['open_plugin_so (server/main.c)'],
     since: ALL_NBDKIT,
     mend: 'Name a filter as a filter and a plugin as a plugin; else it is no module of nbdkit.',

@@ -1,19 +1,20 @@
-import type { FileTree } from '../../link/index.js';
+import type { System } from '../system.js';
 import type { QemuHost } from './host.js';
 
 /**
- * Where this QEMU looks for modules, as far as there are such folders in the tree: the configured one, then
- * where packages keep those of the version before. QEMU_MODULE_DIR, which comes first, is the caller's.
+ * Where this QEMU looks for modules, as far as there are such folders: QEMU_MODULE_DIR, the configured one,
+ * then where packages keep those of the version before.
  */
 export function moduleFolders(
   { folders, packageVersion }: QemuHost,
-  tree: FileTree,
+  { tree, moduleFolder }: System,
 ): readonly string[] {
   const kept =
     packageVersion === null
       ? []
       : [`/var/run/qemu/${packageVersion.replaceAll(/[^A-Za-z0-9+.~-]/g, '_')}`];
-  return [...folders, ...kept].filter((folder) =>
+  const first = moduleFolder === null ? [] : [moduleFolder];
+  return [...first, ...folders, ...kept].filter((folder) =>
     tree.list(folder).some((name) => name.endsWith('.so')),
   );
 }

@@ -19,12 +19,16 @@ export function judgeQemuModule(
   path: string,
   folders: readonly string[],
 ): LockstepVerdict {
-  const own = path.slice(0, path.lastIndexOf('/'));
-  return loadModule(host, path, openerIn(process, [own, ...folders], host.stamp));
+  return loadModule(host, path, moduleOpener({ host, process }, path, folders));
 }
 
-/** Opens the files of a process; what is opened for all stays in it. */
-function openerIn(process: Process, folders: readonly string[], stamp: string): ModuleOpener {
+/** Opens the files of a process; what is opened for all stays in it. See judgeQemuModule. */
+export function moduleOpener(
+  { host, process }: QemuProcess,
+  path: string,
+  others: readonly string[],
+): ModuleOpener {
+  const folders = [path.slice(0, path.lastIndexOf('/')), ...others];
   let here = process;
   return {
     find: (name) =>
@@ -40,7 +44,7 @@ function openerIn(process: Process, folders: readonly string[], stamp: string): 
       }
       const opened = openLibrary(here, file, path);
       if (opened.kind === 'failed') {
-        const isOfBuild = file.kind === 'object' && file.object.definitions.has(stamp);
+        const isOfBuild = file.kind === 'object' && file.object.definitions.has(host.stamp);
         return { kind: 'failed', failure: opened.failure, isOfBuild };
       }
       if (isGlobal) here = withGlobal(here, opened);
