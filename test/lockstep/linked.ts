@@ -63,7 +63,7 @@ export function familyPairs(suites: readonly Suite[]): readonly Planned[] {
   return FAMILIES.flatMap((family) =>
     suites.flatMap((from) =>
       callersOf(from, family.library).flatMap((caller) =>
-        suites.flatMap((other) => libraryPairs(system, home, { family, from, caller, other })),
+        suites.map((other) => () => libraryPairs(system, home, { family, from, caller, other })),
       ),
     ),
   );

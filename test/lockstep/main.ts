@@ -2,7 +2,7 @@
  * Foretells what real programs do with real modules of other releases, asks them, and compares:
  * `npm run test:lockstep -- [--suites a,b] [--share I/N] [--keep FILE]`. Needs root, gcc and a Debian mirror.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -89,16 +89,16 @@ try {
   let failures = 0;
   await askAll(pairs, availableParallelism(), (one) => {
     asked.push(one);
+    if (values.keep !== undefined) {
+      const { pair, answer, disagreement } = one;
+      const line = JSON.stringify({ ...pair, facts: undefined, answer, disagreement });
+      appendFileSync(values.keep, `${line}\n`);
+    }
+    if (asked.length % 250 === 0) console.log(`${asked.length} of ${pairs.length} asked`);
     if (one.disagreement !== null) failures++;
     // An error of the test itself is not worth a thousand repetitions.
     if (failures > MAX_FAILURES) throw new Error(`${failures} disagreements: ${one.disagreement}`);
   });
-  if (values.keep !== undefined) {
-    const lines = asked.map(({ pair, answer, disagreement }) =>
-      JSON.stringify({ ...pair, facts: undefined, answer, disagreement }),
-    );
-    writeFileSync(values.keep, `${lines.join('\n')}\n`);
-  }
   if (values.goldens) {
     const keys = new Map([...suites, ...older].map(({ key, name }) => [key, name]));
     console.log(`${writeGoldens(asked, keys)} goldens`);
