@@ -74,7 +74,7 @@ function allCommands(args: readonly string[], choose: (entry: CommandEntry) => H
     .demandCommand(1, 'Say what to do: the command is missing')
     .recommendCommands()
     .epilogue(
-      'Exit: 0 done or nothing to do, 1 failed or refused, 2 busy, 3 check found a rejection, 64 wrong usage.\nEnvironment: XSPLICE_HOST, NO_COLOR, FORCE_COLOR.',
+      'Exit: 0 done or nothing to do, 1 failed or refused, 2 busy, 3 check or lockstep found a rejection, 64 wrong usage.\nEnvironment: XSPLICE_HOST, NO_COLOR, FORCE_COLOR.',
     );
   for (const entry of COMMANDS) {
     parser.command(entry.usage, entry.describe, entry.options, choose(entry));
