@@ -1,6 +1,6 @@
 import type { ObjectFile, Process } from '../link/index.js';
 import { type HostFacts, type HostKind, readHost } from './host.js';
-import { judgeLibrary, type NamedFile, startProgram } from './linked/index.js';
+import { judgeLibrary, type NamedFile, startProgram, stemOf } from './linked/index.js';
 import { judgeNbdkitModule, nbdkitFolders } from './nbdkit/index.js';
 import { judgeQemuModule, moduleFolders } from './qemu/index.js';
 import type { System } from './system.js';
@@ -72,11 +72,17 @@ function judgeModule(
   return judgeQemuModule({ host: facts, process }, path, moduleFolders(facts, system));
 }
 
-/** A library with a program, or a program with a library: which of the two is the host is told by the files. */
+/** Which of the two asks for the other is told by the files: a program, or a library that needs the module. */
 function judgeLinked(host: OpenHost, module: NamedFile): LockstepVerdict {
   const { facts, system, file, path } = host;
   if (facts.kind !== 'linked') return ACCEPTED;
-  return facts.isProgram
+  return facts.isProgram || needsIt(file, module)
     ? judgeLibrary(system, { file, path }, module, 'program')
     : judgeLibrary(system, module, { file, path }, 'library');
+}
+
+function needsIt(host: ObjectFile, { file, path }: NamedFile): boolean {
+  if (host.kind !== 'object') return false;
+  const soname = file.kind === 'object' ? file.object.soname : null;
+  return host.object.needed.some((name) => stemOf(name) === stemOf(soname ?? path));
 }

@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { repositoryRoot } from '../support/repository.js';
 import { cacheFolder } from '../xen/cache.js';
@@ -18,8 +19,11 @@ const TIMEOUT_MS = 60_000;
 /** Compiles a C file that stands beside this one. */
 export function compile(source: string, to: string, options: readonly string[] = []): string {
   const file = join(repositoryRoot(), 'test', 'lockstep', source);
-  const { status, stderr } = spawnSync('gcc', ['-O1', ...options, '-o', to, file]);
+  // Another run may be using the one that is there.
+  const draft = `${to}.${process.pid}`;
+  const { status, stderr } = spawnSync('gcc', ['-O1', ...options, '-o', draft, file]);
   if (status !== 0) throw new RigUnavailable(`gcc could not build ${source}: ${stderr}`);
+  renameSync(draft, to);
   return to;
 }
 

@@ -26,21 +26,35 @@ export interface Asked {
   readonly disagreement: string | null;
 }
 
-/** Asks about all pairs, so many at once; `seen` hears of each. */
+/**
+ * Foretells and asks, so many pairs at once, until all are done or `isOver`; `seen` hears of each. Plans
+ * are taken from all over the list, so that a part of it has some of every kind.
+ */
 export async function askAll(
-  pairs: readonly Pair[],
+  plans: readonly Planned[],
   atOnce: number,
+  isOver: () => boolean,
   seen: (asked: Asked) => void,
 ): Promise<void> {
-  const waiting = [...pairs];
+  const waiting = spread(plans);
   const worker = async () => {
-    for (let pair = waiting.shift(); pair !== undefined; pair = waiting.shift()) {
-      const answer = await pair.ask();
-      const isDecided = pair.verdict.outcome !== 'undecided';
-      seen({ pair, answer, disagreement: isDecided ? pair.compare(answer) : null });
+    while (waiting.length > 0 && !isOver()) {
+      for (const pair of waiting.shift()?.() ?? []) {
+        const answer = await pair.ask();
+        const isDecided = pair.verdict.outcome !== 'undecided';
+        seen({ pair, answer, disagreement: isDecided ? pair.compare(answer) : null });
+      }
     }
   };
   await Promise.all(Array.from({ length: atOnce }, worker));
+}
+
+const STRIDE = 61;
+
+function spread<T>(all: readonly T[]): T[] {
+  return Array.from({ length: STRIDE }, (_, first) =>
+    all.filter((_one, index) => index % STRIDE === first),
+  ).flat();
 }
 
 /** Whether all that was foretold to be printed is printed; null where it is. */

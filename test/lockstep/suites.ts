@@ -42,7 +42,7 @@ export async function openSuites(
   return suites;
 }
 
-const OF_QEMU = ['qemu-system-x86', 'qemu-system-gui', 'qemu-block-extra'];
+const OF_QEMU = ['qemu-system-common', 'qemu-system-x86', 'qemu-system-gui', 'qemu-block-extra'];
 
 /** An older build of a suite's QEMU, without its libraries; null where the mirror has one version only. */
 export async function openOlderQemu(suite: Suite): Promise<Suite | null> {

@@ -86,7 +86,7 @@ function install(from: Suite, root: string): void {
 }
 
 function blockdev(driver: string): object {
-  const server = { type: 'inet', host: 'localhost', port: '1' };
+  const server = { host: 'localhost', port: '1' };
   const file =
     driver === 'ssh' ? { driver, path: '/x', server } : { driver, url: 'http://localhost:1/x' };
   return { execute: 'blockdev-add', arguments: { 'node-name': driver, ...file } };
