@@ -1,6 +1,6 @@
 import type { BuildId } from '../abi/ids.js';
 import { formatRelease } from '../abi/release.js';
-import { type Finding, finding, type Severity } from '../findings/index.js';
+import { type Code, type Finding, finding, type Severity } from '../findings/index.js';
 import { claimsOf, hazardsOf, strayWritesOf, unusedParts } from '../hazards/index.js';
 import { askGuard, type GuardAnswer, type GuardReport } from '../oldcode/index.js';
 import {
@@ -36,7 +36,7 @@ export interface FileVerdict extends XenAnswer {
   readonly inChain: XenAnswer | null;
 }
 
-/** How strict the answer is. */
+/** How strict the answer is, and what it is asked of. */
 export interface CheckOptions {
   /** The least severe finding that is a rejection; `error` by default. */
   readonly failOn?: Severity;
@@ -44,11 +44,26 @@ export interface CheckOptions {
   readonly mode?: SetMode;
 }
 
+/** Codes that say that nothing is known of a file or a hypervisor: they reject nothing. */
+const UNKNOWN: ReadonlySet<Code> = new Set<Code>([
+  'not-verified',
+  'file-not-found',
+  'file-not-readable',
+  'not-a-file',
+  'file-changed',
+  'no-payloads',
+]);
+
+/** True of a finding that says that nothing is known. */
+export function isUnknown({ code }: Finding): boolean {
+  return UNKNOWN.has(code);
+}
+
 const SEVERITIES: readonly Severity[] = ['error', 'warning', 'note'];
 
-/** True where a finding is severe enough to be a rejection. */
-export function isRejection({ severity }: Finding, failOn: Severity): boolean {
-  return SEVERITIES.indexOf(severity) <= SEVERITIES.indexOf(failOn);
+/** True where a finding is severe enough to be a rejection, and nobody lets it pass. */
+export function isRejection({ severity, waiver }: Finding, failOn: Severity): boolean {
+  return waiver === undefined && SEVERITIES.indexOf(severity) <= SEVERITIES.indexOf(failOn);
 }
 
 /** The answer to: do these payloads form one valid chain on that hypervisor? */
@@ -69,6 +84,10 @@ export interface CheckReport {
   readonly guard: GuardReport | null;
   /** Of the readers, of the chain, and of Xen's checks for each payload that they would not accept. */
   readonly findings: readonly Finding[];
+  /** Every file that was asked about, as it was named, in that order; those that could not be read too. */
+  readonly files: readonly string[];
+  /** The findings on files of which nothing is known, because they could not be read from disk. */
+  readonly unreadable: readonly Finding[];
 }
 
 /**
@@ -140,6 +159,8 @@ export async function check(
     notVerified: target.notVerified,
     guard,
     findings,
+    files: [...inputs.map(({ file }) => file), ...new Set(more.flatMap(({ file }) => file ?? []))],
+    unreadable: more.filter(isUnknown),
   };
 }
 

@@ -112,15 +112,22 @@ for (const [name, operation, errno, stage] of REFUSED) {
   });
 }
 
-test('a directory stands for its payloads, in any depth of one', async (t) => {
+test('a directory stands for its payloads and those of all below it', async (t) => {
   const folder = temporaryFolder(t);
-  for (const file of CHAIN) copyFileSync(file, join(folder, file.split('/').at(-1) ?? ''));
+  mkdirSync(join(folder, 'a', 'b'), { recursive: true });
+  for (const [index, file] of CHAIN.entries()) {
+    copyFileSync(file, join(folder, index < 2 ? 'a/b' : '.', file.split('/').at(-1) ?? ''));
+  }
   writeFileSync(join(folder, 'README'), 'not a payload');
-  mkdirSync(join(folder, 'below'));
-  copyFileSync(demo('hello'), join(folder, 'below', 'hello.livepatch'));
+  mkdirSync(join(folder, '.git'));
+  copyFileSync(demo('hello'), join(folder, '.git', 'hello.livepatch'));
   const result = await runCli(['check', folder, '--image', DEMO_IMAGE, '--json']);
   assert.equal(result.code, 0, result.stderr);
   assert.equal(chainOf(documentOf(result)).length, 5);
+  const some = ['check', join(folder, '**', 'chain-0[12].livepatch'), '--image', DEMO_IMAGE];
+  assert.equal(chainOf(documentOf(await runCli([...some, '--json']))).length, 2);
+  const none = await runCli(['check', join(folder, '*.none'), '--image', DEMO_IMAGE]);
+  assert.equal(none.code, 1);
 });
 
 test('bad files are rejections, each with its finding', async (t) => {
