@@ -1,6 +1,6 @@
 import { CATALOGUE, errorFrom, explainedError, XspliceError } from '../core/findings/index.js';
 import { COMMAND_NAMES } from './options/commands.js';
-import type { OptionName } from './options/definitions.js';
+import { OPTIONS, type OptionName } from './options/definitions.js';
 import type { Line } from './options/parse.js';
 import { Output } from './terminal/output.js';
 import type { Streams } from './terminal/streams.js';
@@ -21,12 +21,20 @@ export function reportFailure(thrown: unknown, line: Line, streams: Streams): nu
     },
     streams,
   );
-  output.document({ ok: false, ...failureFields(error) });
-  output.notes.line(renderFailure(error, output.notes.style));
+  const host = hostMeant(line, streams);
+  output.document({ ok: false, ...(host === null ? {} : { host }), ...failureFields(error) });
+  output.notes.line(renderFailure(error, output.notes.style, host));
   if (error.code === 'internal-error' && output.verbose && thrown instanceof Error) {
     output.notes.line(thrown.stack ?? thrown.message);
   }
   return error.exitCode;
+}
+
+/** The host that was named, where the command is about one; null where none was. */
+function hostMeant({ command, options }: Line, { env }: Streams): string | null {
+  if (!OPTIONS.host.commands.some((name) => name === command)) return null;
+  const { host } = options;
+  return (typeof host === 'string' ? host : env['XSPLICE_HOST']) || null;
 }
 
 /** Of wrong usage that nothing better is known about: the help of the command, where there is one. */

@@ -10,10 +10,16 @@ import { usage } from './usage.js';
 export function requestOf(
   verb: ChangeVerb,
   words: readonly string[],
-  { check, nodeps, to }: Settings,
+  { check, nodeps, to, mode }: Settings,
 ): ChangeRequest {
   if (check !== 'build-id' && nodeps) {
     throw usage('--nodeps compares nothing, and --check says what to compare', 'Use one of them.');
+  }
+  if (mode === 'alternatives' && nodeps) {
+    throw usage(
+      '--mode alternatives uses REPLACE, which always compares the parent',
+      'Leave --nodeps out.',
+    );
   }
   if (verb !== 'revert' && words.length === 0) throw usage(`${verb} needs something to work on`);
   switch (verb) {
@@ -36,7 +42,9 @@ export function requestOf(
     case 'unload':
       return { verb, names: words };
     case 'apply': {
-      if (!words.every(isName)) return { verb, payloads: readAll(words), check, nodeps };
+      const set = mode === 'alternatives' ? mode : 'chain';
+      if (!words.every(isName)) return { verb, payloads: readAll(words), check, nodeps, mode: set };
+      if (set === 'alternatives') throw usage('--mode alternatives takes files', 'Give the file.');
       if (check === 'build-id') return { verb: 'apply-loaded', names: words, nodeps };
       throw new XspliceError(
         'needs-file',

@@ -106,7 +106,7 @@ function showReport({ settings, output }: Session, dryRun: boolean, report: Chan
   if (report.failure !== null) {
     const failure = settings.explain ? explainedError(report.failure) : report.failure;
     output.document({ ok: false, ...fields, ...failureFields(failure, findings) });
-    output.notes.line(renderFailure(failure, output.notes.style));
+    output.notes.line(renderFailure(failure, output.notes.style, report.host.spec));
     return failure.exitCode;
   }
   if (plan !== null && verification === null) output.info('There is nothing to do.');

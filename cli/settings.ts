@@ -13,7 +13,15 @@ const MAX_TIMEOUT_MS = 4294;
 
 /** Reads what the parser made of the command line. Fails with `usage` (exit code 64). */
 export function settingsFrom(line: Line): Settings {
-  return { ...optionValues(line), words: line.words };
+  const values = optionValues(line);
+  return { ...values, check: checkOf(values), words: line.words };
+}
+
+/** What is compared: of payloads that are independent, the old code. Fails with `usage`. */
+function checkOf({ check, mode }: Pick<OptionValues, 'check' | 'mode'>): OptionValues['check'] {
+  if (mode !== 'independent') return check;
+  if (check !== 'both') return 'old-code';
+  throw usage('--mode independent compares old code alone, and --check both the parents too');
 }
 
 /** What --timeout says, for Xen; 0 without it, which is Xen's own default of 30 ms. Fails with `usage`. */

@@ -1,6 +1,7 @@
 import {
   CHAIN,
   CHANGE,
+  CLAIMS,
   COMMAND,
   ELF,
   HAZARDS,
@@ -26,6 +27,7 @@ const AREAS: readonly (readonly [string, Area])[] = [
   ['What Xen will answer', VERDICT],
   ['Accepted and dangerous', HAZARDS],
   ['In the payload and passed over by Xen', UNUSED],
+  ['Said of the hypervisor, and not so', CLAIMS],
   ['Not known, and dangerous if it is not as hoped', UNKNOWN],
   ['Old code and its record', OLD_CODE],
   ['Hosts and the running Xen', HOST],

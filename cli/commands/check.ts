@@ -18,7 +18,10 @@ import { checkFields, renderCheck } from '../views/check.js';
 export async function run({ settings, output }: Session): Promise<number> {
   const target = targetOf(settings);
   const { inputs, findings } = readPayloadFiles(settings.words);
-  const checked = await check(inputs, target, findings, { failOn: settings.failOn });
+  const checked = await check(inputs, target, findings, {
+    failOn: settings.failOn,
+    mode: settings.mode === 'alternatives' ? 'alternatives' : 'chain',
+  });
   const report = { ...checked, findings: withExplanations(settings, checked.findings) };
   output.document(checkFields(report));
   if (output.quiet) {

@@ -66,6 +66,11 @@ export const OPTIONS = {
     helpOf: { revert: 'With NAME: old-code or both; what those above have to be independent in' },
     commands: ['check', 'plan', 'apply', 'revert', 'replace', 'load'],
   },
+  mode: {
+    choices: ['chain', 'alternatives', 'independent'],
+    help: 'What several payloads are: layers (the default), alternatives of which one is used alone with replace, or independent (--check old-code)',
+    commands: ['check', 'plan', 'apply'],
+  },
   nodeps: {
     help: 'Have Xen not compare parents (NODEPS)',
     commands: ['plan', 'apply', 'load'],

@@ -38,7 +38,11 @@ export function renderCheck(report: CheckReport, style: Style, verbose: boolean)
   const inChain = new Set(chain.map(({ file }) => file));
   const outside = (verdicts ?? []).filter(({ file }) => !inChain.has(file));
   if (outside.length > 0) {
-    lines.push(style.bold('Not in the chain'));
+    const title =
+      report.mode === 'alternatives'
+        ? 'Alternatives, of which one is used, with replace'
+        : 'Not in the chain';
+    lines.push(style.bold(title));
     const rows = outside.map((v) => [nameText(v.name), v.file, verdictCell(v, style)]);
     lines.push(renderTable(rows, '  '));
   }
@@ -58,10 +62,12 @@ export function renderCheck(report: CheckReport, style: Style, verbose: boolean)
 
 /** The report for programs: the fields that the CLI contract names, and more. */
 export function checkFields(report: CheckReport): Fields {
-  const { ok, failOn, buildId, release, chain, verdicts, notVerified, guard, findings } = report;
+  const { ok, failOn, mode, buildId, release, chain, verdicts, notVerified, guard, findings } =
+    report;
   return {
     ok,
     failOn,
+    mode,
     hypervisor: { buildId, release },
     chain: chain.map(({ file, name, buildId: id, depends, xenDepends, sha256 }) => ({
       file,
@@ -96,7 +102,7 @@ function verdictCell(verdict: FileVerdict | undefined, style: Style): Cell {
   switch (outcome) {
     case 'accepted':
       return {
-        text: operation === 'apply' ? 'accepted' : 'upload accepted',
+        text: operation === 'upload' ? 'upload accepted' : 'accepted',
         paint: style.good,
       };
     case 'refused':
@@ -110,7 +116,7 @@ function verdictCell(verdict: FileVerdict | undefined, style: Style): Cell {
 }
 
 function summary(
-  { ok, failOn, release, chain, verdicts, notVerified, guard, findings }: CheckReport,
+  { ok, failOn, mode, release, chain, verdicts, notVerified, guard, findings }: CheckReport,
   style: Style,
 ): string {
   const note =
@@ -124,7 +130,8 @@ function summary(
     guard?.guard === 'old-code'
       ? `${payloads} made for the code that is there`
       : `one valid chain of ${payloads}`;
-  const what = chain.length > 0 ? whole : 'each valid by itself';
+  const apart = mode === 'alternatives' ? 'each valid when used alone' : 'each valid by itself';
+  const what = chain.length > 0 ? whole : apart;
   const accepted =
     verdicts === null
       ? ''

@@ -1,5 +1,11 @@
 import type { Finding } from '../findings/index.js';
-import { checkHazards, checkUnload, strayWritesOf, unusedParts } from '../hazards/index.js';
+import {
+  checkHazards,
+  checkUnload,
+  claimsOf,
+  strayWritesOf,
+  unusedParts,
+} from '../hazards/index.js';
 import type { PreflightModel } from '../host/index.js';
 import type { PayloadInput } from '../payload/index.js';
 import type { Plan, Step } from '../stack/index.js';
@@ -36,6 +42,8 @@ export function hazardsOfPlan(
     if (step.action === 'upload' && input !== undefined) {
       const { verdict } = upload(current, step.name, input.input.bytes);
       findings.push(...unusedParts(input.payload, model.rules), ...strayWritesOf(input, verdict));
+      const named = { ...input, planned: { ...input.planned, name: step.name } };
+      findings.push(...claimsOf(named, next, symbols));
     }
     if (step.action === 'unload') findings.push(...checkUnload(current, step.name, staying));
     // What is uploaded and applied is looked at when it is applied: all that matters is there then.

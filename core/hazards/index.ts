@@ -1,4 +1,5 @@
 export { checkHazards } from './check-hazards.js';
+export { claimsOf } from './claims.js';
 export { hazardsOf } from './of-payload.js';
 export { strayWritesOf } from './stray-writes.js';
 export type { HazardContext } from './subject.js';

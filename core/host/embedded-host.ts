@@ -68,7 +68,7 @@ export async function openEmbedded(
     symbols = readXensyms(text);
     return symbols;
   });
-  if (given !== null) requireImage(given, (await store.read()).buildId);
+  if (given !== null) requireImage(given, (await store.read()).buildId, store.version);
   const spec = `embedded:${directory}`;
   const port = new ModelPort({ spec, tellsReverted: true, tellsPlaces: true }, store);
   const preflightModel = async (): Promise<PreflightModel> => {

@@ -63,6 +63,8 @@ export interface HypervisorImage {
   readonly release: XenRelease | null;
   /** As XENVER_version and extraversion print it, e.g. `4.17.7`; null where it is not known. */
   readonly version: string | null;
+  /** When it was compiled, as it says itself; null where it is not known. */
+  readonly compiled: string | null;
   /** Null where the image has neither a .symtab nor, to be found, Xen's own table. */
   readonly symbols: SymbolTable | null;
   /** Where the symbols come from; null where there are none. Only `symtab` has sizes of data. */

@@ -3,7 +3,7 @@ import { alike, didYouMean, XspliceError } from '../findings/index.js';
 import type { LoadedPayload, Snapshot } from '../hypervisor/index.js';
 
 /** Fewest hex digits that stand for the build-id that starts with them. */
-const MIN_ID_DIGITS = 8;
+export const MIN_ID_DIGITS = 8;
 
 /**
  * The loaded payload that a person means by a name, a build-id, or the first eight or more digits of

@@ -186,8 +186,8 @@ export function startLoading(model: Model, name: string, memory: AddressSpace, r
 }
 
 /**
- * Prints an error line and refuses: the pair that ends most of the loader's checks. Null for those that
- * refuse in silence. Up to 4.12 these lines are dprintk's, which a release build leaves out.
+ * Prints an error line and refuses, as most of the loader's checks end. A check that prints nothing passes null.
+ * Up to 4.12 these lines are dprintk's, which a release build leaves out.
  */
 export function refuse(
   loading: Loading,

@@ -17,6 +17,7 @@ import { repositoryRoot } from '../support/repository.js';
 const {
   CHAIN,
   CHANGE,
+  CLAIMS,
   COMMAND,
   ELF,
   HAZARDS,
@@ -33,6 +34,7 @@ const AREAS = [
   ...[
     CHAIN,
     CHANGE,
+    CLAIMS,
     COMMAND,
     ELF,
     HAZARDS,
@@ -145,7 +147,7 @@ describe('explain', () => {
       { ...base, code: 'several-cumulative' },
     ]);
     assert.deepEqual(byStage?.explanation, explain('metadata'));
-    assert.match(byCode?.explanation?.what ?? '', /holds all fixes/);
+    assert.match(byCode?.explanation?.what ?? '', /one holds the fixes of the other/);
   });
 });
 

@@ -7,9 +7,9 @@ import { perform } from './hazards.js';
 import { imageOf } from './old-code.js';
 import { moveDom0 } from './pin.js';
 import { runTo } from './program.js';
+import { DEATH_MARK } from './report.js';
 import type { Dom0, Family, Scenario } from './scenario.js';
 
-/** Between two steps: CPUs leave what they were in, and Xen's last words arrive. */
 const PAUSE_MS = 300;
 
 /** The proof of each hazard whose severity is error, and of some that are warnings. */
@@ -53,13 +53,20 @@ function scenarioOf(name: string, caseName: string): Scenario {
       assert.ok(!('why' in found));
       const { code, reported, steps } = found;
       assert.ok(reported.includes(code), `only ${reported.join(', ')} reported`);
-      for (const step of steps) {
+      for (const [index, step] of steps.entries()) {
         say(JSON.stringify(step));
+        if (index === steps.length - 1) say(DEATH_MARK);
+        await pause();
         await take(dom0, step);
-        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
       }
+      await pause();
     },
   };
+}
+
+/** CPUs leave what they were in, and what was said arrives. */
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
 }
 
 async function take(dom0: Dom0, step: DeadlyStep): Promise<void> {

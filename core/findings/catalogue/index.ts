@@ -1,5 +1,6 @@
 import { CHAIN } from './chain.js';
 import { CHANGE } from './change.js';
+import { CLAIMS } from './claims.js';
 import { COMMAND } from './command.js';
 import { ELF } from './elf.js';
 import { HAZARDS } from './hazards.js';
@@ -21,6 +22,7 @@ export const CATALOGUE = {
   ...VERDICT,
   ...HAZARDS,
   ...UNUSED,
+  ...CLAIMS,
   ...OLD_CODE,
   ...HOST,
   ...STATE,
@@ -33,11 +35,15 @@ export const CATALOGUE = {
 export type Code = keyof typeof CATALOGUE;
 /** What Xen accepts and what is dangerous all the same. */
 export type HazardCode = keyof typeof HAZARDS;
-/** What an administrator may let pass: a hazard, what Xen passes over, or what is not known of a host. */
-export type DangerCode = HazardCode | keyof typeof UNUSED | keyof typeof UNKNOWN;
+/** What an administrator may let pass: a hazard, what Xen passes over, a wrong claim, or what is not known. */
+export type DangerCode =
+  | HazardCode
+  | keyof typeof UNUSED
+  | keyof typeof CLAIMS
+  | keyof typeof UNKNOWN;
 
 export function isDanger(code: string): code is DangerCode {
-  return [HAZARDS, UNUSED, UNKNOWN].some((area) => Object.hasOwn(area, code));
+  return [HAZARDS, UNUSED, CLAIMS, UNKNOWN].some((area) => Object.hasOwn(area, code));
 }
 
 export type { CatalogueEntry, Explanation, Severity, StageEntry } from './entry.js';
@@ -45,6 +51,7 @@ export { STAGES } from './stages.js';
 export {
   CHAIN,
   CHANGE,
+  CLAIMS,
   COMMAND,
   ELF,
   HAZARDS,
