@@ -1,15 +1,7 @@
 import { constants } from 'node:fs';
-import {
-  access,
-  chmod,
-  chown,
-  readlink,
-  realpath,
-  rename,
-  unlink,
-  writeFile,
-} from 'node:fs/promises';
+import { access, readlink, realpath } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { NotFlushed, reasonOf, writeDurably } from '../core/files/index.js';
 import { XspliceError } from '../core/findings/index.js';
 import { kindOf, statOf, statOrNull } from '../core/inputs/index.js';
 
@@ -29,23 +21,18 @@ export async function writeFileAs(path: string, bytes: Uint8Array, like: string)
     });
   }
   const { mode } = present ?? statOf(like);
-  let draft: string | null = null;
   try {
     const target = present === null ? await newTarget(path) : await realpath(path);
     // It would be replaced all the same: what counts is the permission to write into its directory.
     if (present !== null) await access(target, constants.W_OK);
-    const beside = `${target}.${process.pid}.new`;
-    await writeFile(beside, bytes, { flag: 'wx', flush: true });
-    draft = beside;
-    if (present !== null) await chown(draft, present.uid, present.gid).catch(() => undefined);
-    await chmod(draft, mode & 0o777);
-    await rename(draft, target);
+    const owner = present === null ? {} : { owner: { uid: present.uid, gid: present.gid } };
+    await writeDurably(target, bytes, { mode: mode & 0o777, ...owner });
   } catch (cause) {
-    if (draft !== null) await unlink(draft).catch(() => undefined);
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
-    throw new XspliceError('file-not-writable', `${path} cannot be written: ${code}`, {
-      cause,
-    });
+    const what =
+      cause instanceof NotFlushed
+        ? 'is written, but whether a loss of power undoes it is not known'
+        : 'cannot be written';
+    throw new XspliceError('file-not-writable', `${path} ${what}: ${reasonOf(cause)}`, { cause });
   }
 }
 

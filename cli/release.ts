@@ -1,6 +1,6 @@
 import { parseRelease, type XenRelease } from '../core/abi/release.js';
 import { KNOWN_MINORS } from '../core/verify/index.js';
-import { usage } from './settings.js';
+import { usage } from './usage.js';
 
 /** The release that --xen names, or null without it. Fails with `usage` on what is no release. */
 export function releaseOf(text: string | null): XenRelease | null {

@@ -5,12 +5,12 @@ import {
   change,
   parseAcceptance,
 } from '../core/change/index.js';
-import { EXIT, explained, explainedError, type Finding } from '../core/findings/index.js';
+import { EXIT, explainedError } from '../core/findings/index.js';
 import { openHost } from '../core/host/index.js';
-import { openImage } from '../core/inputs/index.js';
-import { hostOf } from './host.js';
-import { releaseOf } from './release.js';
+import { withExplanations } from './explanations.js';
+import { hostKnowledge, hostOf } from './host.js';
 import type { Session } from './session.js';
+import { timeoutNs } from './settings.js';
 import { confirm } from './terminal/confirm.js';
 import { Progress } from './terminal/progress.js';
 import { exitCodeOf } from './terminal/signals.js';
@@ -31,11 +31,9 @@ export async function runChange(
 ): Promise<number> {
   const { settings, output, streams } = session;
   const accept = settings.accept.map(parseAcceptance);
-  const image = settings.image === null ? null : openImage(settings.image);
-  const host = await openHost(await hostOf(settings, streams), {
-    image,
-    release: releaseOf(settings.xen),
-  });
+  const waitNs = timeoutNs(settings);
+  const spec = await hostOf(settings, streams);
+  const host = await openHost(spec, hostKnowledge(settings, spec));
   // Signals arrive between two steps, and what was done is then taken back.
   const stop = new AbortController();
   let endSignals = () => {};
@@ -50,7 +48,7 @@ export async function runChange(
       accept,
       dryRun,
       keepGoing: settings.keepGoing,
-      timeoutNs: Math.round((settings.timeoutMs ?? 0) * 1_000_000),
+      timeoutNs: waitNs,
       confirm: async (proposal) => {
         show(proposal);
         await confirm(session, 'Do this?');
@@ -87,16 +85,15 @@ function showProposal({ settings, output }: Session, proposal: ChangeProposal): 
   if (guard !== null && (verbose || plan === null)) {
     output.info(renderGuard(guard, style, verbose));
   }
-  const findings = settings.explain ? explained(proposal.findings) : proposal.findings;
-  output.findings(findings);
+  output.findings(withExplanations(settings, proposal.findings));
 }
 
 /** What became of it; returns the exit code. */
 function showReport({ settings, output }: Session, dryRun: boolean, report: ChangeReport): number {
   const { style, verbose } = output;
   const { plan, verification, execution, elapsedMs, divergences } = report;
-  const explain = (found: readonly Finding[]) => (settings.explain ? explained(found) : found);
-  const findings = [...explain(report.findings), ...explain(divergences)];
+  const diverged = withExplanations(settings, divergences);
+  const findings = [...withExplanations(settings, report.findings), ...diverged];
   const fields = {
     ...documentFields(report),
     executed: execution !== null,
@@ -104,12 +101,12 @@ function showReport({ settings, output }: Session, dryRun: boolean, report: Chan
   };
   if (execution !== null) {
     output.info(renderExecution(execution, elapsedMs ?? 0, style, verbose));
-    output.findings(explain(divergences));
+    output.findings(diverged);
   }
   if (report.failure !== null) {
     const failure = settings.explain ? explainedError(report.failure) : report.failure;
     output.document({ ok: false, ...fields, ...failureFields(failure, findings) });
-    output.notes.line(renderFailure(failure, output.notes.style));
+    output.notes.line(renderFailure(failure, output.notes.style, report.host.spec));
     return failure.exitCode;
   }
   if (plan !== null && verification === null) output.info('There is nothing to do.');

@@ -1,7 +1,3 @@
-/** Writes docs/findings.md from the catalogue of codes: npm run docs. */
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import {
   CHAIN,
   CHANGE,
@@ -52,7 +48,7 @@ stage is the place in Xen's loader or in its actions that decides, and \`stage\`
 
 const STAGES_HEAD = `## Stages
 
-In the order of the loader, then those of the actions. What a release does otherwise is in \`core/verify/rules.ts\`.
+In the order of the loader, then those of the actions. What a release does otherwise is in \`core/verify/changes.ts\`.
 `;
 
 /** The whole document, as docs/findings.md has it. */
@@ -86,9 +82,4 @@ function weightOf({ severity, exitCode }: CatalogueEntry): string {
   return severity === 'error' && exitCode !== undefined && exitCode !== EXIT.failed
     ? `${severity} (exit code ${exitCode})`
     : severity;
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const root = fileURLToPath(new URL('../..', import.meta.url));
-  writeFileSync(join(root, 'docs', 'findings.md'), findingsDocument());
 }

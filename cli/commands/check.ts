@@ -5,19 +5,24 @@ import {
   targetOfBuildId,
   targetOfImage,
 } from '../../core/check/index.js';
-import { EXIT, explained } from '../../core/findings/index.js';
+import { EXIT } from '../../core/findings/index.js';
 import { openImage, readPayloadFiles } from '../../core/inputs/index.js';
+import { withExplanations } from '../explanations.js';
 import { releaseOf } from '../release.js';
 import type { Session } from '../session.js';
-import { type Settings, usage } from '../settings.js';
+import type { Settings } from '../settings.js';
+import { usage } from '../usage.js';
 import { checkFields, renderCheck } from '../views/check.js';
 
 /** Checks payloads against an image or an id: their chain, and with an image what Xen will answer. */
 export async function run({ settings, output }: Session): Promise<number> {
   const target = targetOf(settings);
   const { inputs, findings } = readPayloadFiles(settings.words);
-  const checked = await check(inputs, target, findings, { failOn: settings.failOn });
-  const report = settings.explain ? { ...checked, findings: explained(checked.findings) } : checked;
+  const checked = await check(inputs, target, findings, {
+    failOn: settings.failOn,
+    mode: settings.mode === 'alternatives' ? 'alternatives' : 'chain',
+  });
+  const report = { ...checked, findings: withExplanations(settings, checked.findings) };
   output.document(checkFields(report));
   if (output.quiet) {
     output.findings(report.findings);
@@ -33,6 +38,13 @@ export async function run({ settings, output }: Session): Promise<number> {
 function targetOf({ image: file, buildId, xen, check }: Settings): CheckTarget {
   const release = releaseOf(xen);
   if (buildId !== null) {
+    if (file !== null) throw usage('--image and --build-id both name the hypervisor', 'Use one.');
+    if (release !== null) {
+      throw usage(
+        '--xen would have no effect: with --build-id no rules of Xen are asked',
+        'Use --image.',
+      );
+    }
     if (check !== 'build-id') {
       throw usage(`--check ${check} compares code, which needs an image`, 'Name it with --image.');
     }

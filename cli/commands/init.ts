@@ -2,12 +2,13 @@ import { shortId } from '../../core/abi/ids.js';
 import { EXIT } from '../../core/findings/index.js';
 import { createEmbedded, embeddedDirectory, hostText } from '../../core/host/index.js';
 import { readImageFile } from '../../core/inputs/index.js';
+import { withExplanations } from '../explanations.js';
 import { hostOf } from '../host.js';
 import { releaseOf } from '../release.js';
 import type { Session } from '../session.js';
-import { usage } from '../settings.js';
 import { confirm } from '../terminal/confirm.js';
 import { escapeText } from '../terminal/escape.js';
+import { usage } from '../usage.js';
 
 /** Creates an embedded hypervisor from an image. */
 export async function run(session: Session): Promise<number> {
@@ -44,7 +45,7 @@ export async function run(session: Session): Promise<number> {
     host: hostText(spec),
     hypervisor: { buildId, version },
     image: { file, kind: image.kind },
-    findings: image.findings,
+    findings: withExplanations(settings, image.findings),
   });
   return EXIT.done;
 }

@@ -1,4 +1,4 @@
-import { EXIT } from '../../core/findings/index.js';
+import { counted, EXIT } from '../../core/findings/index.js';
 import { modelFromImage, modelWithApplied } from '../../core/host/index.js';
 import {
   exists,
@@ -8,12 +8,13 @@ import {
 } from '../../core/inputs/index.js';
 import { type CodeRecord, codeContext, recordPayload } from '../../core/oldcode/index.js';
 import { readPayload, readPayloadInputs } from '../../core/payload/index.js';
+import { withExplanations } from '../explanations.js';
 import { writeFileAs } from '../files.js';
 import { releaseOf } from '../release.js';
 import type { Session } from '../session.js';
-import { usage } from '../settings.js';
 import { escapeText } from '../terminal/escape.js';
 import { renderTable } from '../terminal/table.js';
+import { usage } from '../usage.js';
 
 /** Writes into a payload what it is made against: the image with the payloads of --on applied. */
 export async function run({ settings, output }: Session): Promise<number> {
@@ -38,7 +39,8 @@ export async function run({ settings, output }: Session): Promise<number> {
   const booted = modelFromImage(image, releaseOf(settings.xen)).model;
   const model = modelWithApplied(booted, below);
   const result = recordPayload(codeContext(image, model), payload, { expect: settings.expect });
-  const { record, expectationLengths, findings, bytes } = result;
+  const { record, expectationLengths, bytes } = result;
+  const findings = withExplanations(settings, result.findings);
   const target = settings.output ?? file;
   await writeFileAs(target, bytes, file);
   const rows = record.functions.map(({ name }, index) => {
@@ -53,8 +55,8 @@ export async function run({ settings, output }: Session): Promise<number> {
   if (rows.length > 0) {
     const cells = rows.map(({ name, functions, unknownEdges, expectedBytes }) => [
       { text: name, paint: style.bold },
-      `${functions} ${functions === 1 ? 'function' : 'functions'}`,
-      `${unknownEdges} ${unknownEdges === 1 ? 'call' : 'calls'} cannot be followed`,
+      counted(functions, 'function'),
+      `${counted(unknownEdges, 'call')} cannot be followed`,
       expectedBytes === null ? '' : `Xen compares ${expectedBytes} bytes itself`,
     ]);
     output.info(renderTable(cells, '  '));
@@ -73,8 +75,7 @@ export async function run({ settings, output }: Session): Promise<number> {
 }
 
 function belowText(count: number): string {
-  if (count === 0) return '';
-  return count === 1 ? ' with 1 payload' : ` with ${count} payloads`;
+  return count === 0 ? '' : ` with ${counted(count, 'payload')}`;
 }
 
 function onePayload(file: string): Uint8Array {

@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import { XspliceError } from '../../core/findings/index.js';
 import type { Session } from '../session.js';
-import { usage } from '../settings.js';
+import { usage } from '../usage.js';
 import { safeText } from './screen.js';
 
 /**

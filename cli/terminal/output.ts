@@ -19,14 +19,14 @@ export class Output {
   readonly #data: Screen;
 
   constructor(
-    settings: Pick<Settings, 'json' | 'quiet' | 'verbose' | 'color'>,
+    settings: Pick<Settings, 'json' | 'quiet' | 'verbose' | 'noColor'>,
     { stdout, stderr, env }: Pick<Streams, 'stdout' | 'stderr' | 'env'>,
   ) {
     this.json = settings.json;
     this.quiet = settings.quiet;
     this.verbose = settings.verbose;
-    this.notes = new Screen(stderr, createStyle(stderr, settings.color, env));
-    this.#data = new Screen(stdout, createStyle(stdout, settings.color, env));
+    this.notes = new Screen(stderr, createStyle(stderr, !settings.noColor, env));
+    this.#data = new Screen(stdout, createStyle(stdout, !settings.noColor, env));
   }
 
   /** For standard output. */

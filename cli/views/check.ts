@@ -2,7 +2,7 @@ import { errnoName } from '../../core/abi/errno.js';
 import { shortId } from '../../core/abi/ids.js';
 import { nameText } from '../../core/abi/payload-name.js';
 import { type CheckReport, type FileVerdict, isRejection } from '../../core/check/index.js';
-import type { Finding } from '../../core/findings/index.js';
+import { counted, type Finding } from '../../core/findings/index.js';
 import type { XenAnswer } from '../../core/verify/index.js';
 import { escapeText } from '../terminal/escape.js';
 import type { Style } from '../terminal/style.js';
@@ -38,7 +38,11 @@ export function renderCheck(report: CheckReport, style: Style, verbose: boolean)
   const inChain = new Set(chain.map(({ file }) => file));
   const outside = (verdicts ?? []).filter(({ file }) => !inChain.has(file));
   if (outside.length > 0) {
-    lines.push(style.bold('Not in the chain'));
+    const title =
+      report.mode === 'alternatives'
+        ? 'Alternatives, of which one is used, with replace'
+        : 'Not in the chain';
+    lines.push(style.bold(title));
     const rows = outside.map((v) => [nameText(v.name), v.file, verdictCell(v, style)]);
     lines.push(renderTable(rows, '  '));
   }
@@ -58,10 +62,12 @@ export function renderCheck(report: CheckReport, style: Style, verbose: boolean)
 
 /** The report for programs: the fields that the CLI contract names, and more. */
 export function checkFields(report: CheckReport): Fields {
-  const { ok, failOn, buildId, release, chain, verdicts, notVerified, guard, findings } = report;
+  const { ok, failOn, mode, buildId, release, chain, verdicts, notVerified, guard, findings } =
+    report;
   return {
     ok,
     failOn,
+    mode,
     hypervisor: { buildId, release },
     chain: chain.map(({ file, name, buildId: id, depends, xenDepends, sha256 }) => ({
       file,
@@ -96,7 +102,7 @@ function verdictCell(verdict: FileVerdict | undefined, style: Style): Cell {
   switch (outcome) {
     case 'accepted':
       return {
-        text: operation === 'apply' ? 'accepted' : 'upload accepted',
+        text: operation === 'upload' ? 'upload accepted' : 'accepted',
         paint: style.good,
       };
     case 'refused':
@@ -110,7 +116,7 @@ function verdictCell(verdict: FileVerdict | undefined, style: Style): Cell {
 }
 
 function summary(
-  { ok, failOn, release, chain, verdicts, notVerified, guard, findings }: CheckReport,
+  { ok, failOn, mode, release, chain, verdicts, notVerified, guard, findings }: CheckReport,
   style: Style,
 ): string {
   const note =
@@ -119,12 +125,13 @@ function summary(
     const rejections = findings.filter((found) => isRejection(found, failOn));
     return `${style.bad('Rejected')}: ${countText(rejections)}.${note}`;
   }
-  const payloads = chain.length === 1 ? '1 payload' : `${chain.length} payloads`;
+  const payloads = counted(chain.length, 'payload');
   const whole =
     guard?.guard === 'old-code'
       ? `${payloads} made for the code that is there`
       : `one valid chain of ${payloads}`;
-  const what = chain.length > 0 ? whole : 'each valid by itself';
+  const apart = mode === 'alternatives' ? 'each valid when used alone' : 'each valid by itself';
+  const what = chain.length > 0 ? whole : apart;
   const accepted =
     verdicts === null
       ? ''
@@ -136,7 +143,7 @@ function summary(
 function countText(findings: readonly Finding[]): string {
   const parts = (['error', 'warning', 'note'] as const).flatMap((severity) => {
     const count = findings.filter((found) => found.severity === severity).length;
-    return count === 0 ? [] : [`${count} ${severity}${count === 1 ? '' : 's'}`];
+    return count === 0 ? [] : [counted(count, severity)];
   });
   return parts.join(', ');
 }

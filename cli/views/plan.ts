@@ -54,7 +54,7 @@ export function renderPlan(
 }
 
 function renderSteps(steps: readonly Step[], style: Style, verbose: boolean): string {
-  // Who takes payloads off to put them back reads in which order.
+  // Reverts are shown one by one: their order says what to put back.
   const isTakenOff = steps.some(({ action }) => action === 'revert');
   const rows = verbose
     ? steps.map((step, index) => stepRow([step], `${index + 1}`, style))

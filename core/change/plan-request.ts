@@ -1,3 +1,4 @@
+import { XspliceError } from '../findings/index.js';
 import type { PreflightModel } from '../host/index.js';
 import type { HostDescription, Snapshot } from '../hypervisor/index.js';
 import {
@@ -13,7 +14,7 @@ import {
   type Plan,
   type PlanOptions,
   planApply,
-  planApplyUploaded,
+  planApplyLoaded,
   planLoad,
   planReplace,
   planRevert,
@@ -47,6 +48,11 @@ export async function planRequest(
   const { host, snapshot } = observed;
   switch (request.verb) {
     case 'apply':
+      if (request.mode === 'alternatives') {
+        const payload = onlyAlternative(request.payloads);
+        const { check = 'build-id' } = request;
+        return planRequest({ verb: 'replace', payload, check }, observed);
+      }
       return planFiles(request, request.payloads, observed, planApply);
     case 'load': {
       const { planned } = request.payload;
@@ -56,7 +62,7 @@ export async function planRequest(
     }
     case 'apply-loaded': {
       const guard: Guard = request.nodeps ? 'nodeps' : 'build-id';
-      return unguarded(planApplyUploaded(snapshot, request.name, { host, guard }));
+      return unguarded(planApplyLoaded(snapshot, request.names, { host, guard }));
     }
     case 'upload':
       return unguarded(planUpload(snapshot, plannedOf(request.payloads), { host }));
@@ -98,6 +104,19 @@ async function planFiles(
   const context = await knownContext(observed);
   const { order, terms, report } = admit(check, context, snapshot, payloads);
   return { plan: plan(snapshot, plannedOf(order), { ...options, terms }), guard: report };
+}
+
+/** Fails with `several-cumulative` where there is a choice to be made. */
+function onlyAlternative(payloads: readonly PayloadInput[]): PayloadInput {
+  const [only, ...others] = payloads;
+  if (only === undefined)
+    throw new XspliceError('no-payloads', 'No payload file was given or found');
+  if (others.length === 0) return only;
+  const files = payloads.map(({ planned }) => planned.file);
+  throw new XspliceError(
+    'several-cumulative',
+    `${files.join(', ')} are alternatives: only one of them is to be used`,
+  );
 }
 
 async function knownContext({ snapshot, copy }: ObservedHost): Promise<CodeContext> {

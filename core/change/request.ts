@@ -1,5 +1,6 @@
 import type { CodeGuard } from '../oldcode/index.js';
 import type { PayloadInput } from '../payload/index.js';
+import type { SetMode } from '../stack/index.js';
 
 /** What has to fit before a payload is applied: see Guard in core/stack. */
 export type Check = 'build-id' | CodeGuard;
@@ -14,9 +15,14 @@ export type ChangeRequest =
       readonly check?: Check;
       /** Have Xen not compare parents. Only with `build-id`; default false. */
       readonly nodeps?: boolean;
+      /**
+       * `chain`, the default: one on the other. `alternatives`: each is used alone, so that one is planned as a
+       * replace, and several are refused.
+       */
+      readonly mode?: SetMode;
     }
   /** Apply what is loaded already. */
-  | { readonly verb: 'apply-loaded'; readonly name: string; readonly nodeps?: boolean }
+  | { readonly verb: 'apply-loaded'; readonly names: readonly string[]; readonly nodeps?: boolean }
   /** Upload and apply one file on top. */
   | {
       readonly verb: 'load';

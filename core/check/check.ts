@@ -8,15 +8,19 @@ import {
   type ChainMember,
   type InputFile,
   type PayloadInput,
+  type PlanPayload,
   type ReadInputs,
   readInputs,
 } from '../payload/index.js';
-import { type ChainReport, checkChain } from '../stack/index.js';
+import { type ChainReport, checkChain, type SetMode } from '../stack/index.js';
 import {
+  type Answer,
   answerOf,
   apply,
   findingsOfFaults,
   type Model,
+  type Operation,
+  replace,
   upload,
   type Verdict,
   type XenAnswer,
@@ -30,7 +34,7 @@ export interface FileVerdict extends XenAnswer {
   readonly name: string;
   /**
    * What it answers to upload and apply with just the payload's parents applied; null where one of them
-   * is not among the files or not accepted itself.
+   * is not among the files or not accepted itself. Of an alternative: to upload and REPLACE.
    */
   readonly inChain: XenAnswer | null;
 }
@@ -39,6 +43,8 @@ export interface FileVerdict extends XenAnswer {
 export interface CheckOptions {
   /** The least severe finding that is a rejection; `error` by default. */
   readonly failOn?: Severity;
+  /** What the payloads are to each other; `chain` by default. A guard `old-code` asks about independent ones. */
+  readonly mode?: SetMode;
 }
 
 const SEVERITIES: readonly Severity[] = ['error', 'warning', 'note'];
@@ -54,6 +60,7 @@ export interface CheckReport {
   readonly ok: boolean;
   /** The least severe finding that is one. */
   readonly failOn: Severity;
+  readonly mode: SetMode | 'independent';
   readonly buildId: BuildId;
   /** The release whose rules gave the verdicts; null where there are none. */
   readonly release: string | null;
@@ -75,29 +82,36 @@ export async function check(
   inputs: readonly InputFile[],
   target: CheckTarget,
   more: readonly Finding[] = [],
-  { failOn = 'error' }: CheckOptions = {},
+  { failOn = 'error', mode = 'chain' }: CheckOptions = {},
 ): Promise<CheckReport> {
   const read = readInputs(inputs);
   const unread = [...more, ...read.findings];
   const members = read.payloads.map(({ planned }) => planned);
   const hasMembers = members.length > 0;
-  // Without a single payload there is something worse to say than that there is nothing to chain.
+  // Where no file is a payload, that is the finding. An empty chain would only repeat it.
   const linked = hasMembers || unread.length === 0 ? checkChain(members, target.buildId) : null;
   const { oldCode } = target;
   const guarded = oldCode && askGuard(oldCode.guard, oldCode.context, read.payloads);
   const isFree = oldCode?.guard === 'old-code';
-  const chain = isFree && linked !== null ? freeOrder(linked, guarded?.order ?? []) : linked;
-  const trials =
-    target.model === null
-      ? null
-      : tryAll(read.payloads, target.model, isFree ? (guarded?.order ?? []) : null);
+  const isAlone = mode === 'alternatives';
+  const chain =
+    linked !== null && (isFree || isAlone)
+      ? withoutLinks(linked, isAlone ? [] : (guarded?.order ?? []))
+      : linked;
+  const asUsed = (base: Model) => {
+    if (isAlone) return tryAlone(read.payloads, base);
+    return isFree ? tryOrder(guarded?.order ?? [], base) : tryChains(read.payloads, base);
+  };
   const { model: base } = target;
+  const trials = base === null ? null : tryAll(read.payloads, base, asUsed(base));
   const answers =
     base === null ? [] : read.others.map(({ input }) => [input, answerTo(input, base)] as const);
   const verdicts = trials === null ? null : inOrder(inputs, trials, answers);
   const { findings: ofFiles, refusals } = ofEachFile(read, trials ?? [], new Map(answers));
   const { rules } = target.model ?? { rules: null };
   const hazards: Finding[] = [];
+  const intent = isAlone ? 'replace' : 'apply';
+  const how = { intent, isCodeCompared: oldCode !== undefined } as const;
   if (rules !== null) {
     // Of all payloads: what is lost can be the very reason why Xen does not accept one.
     const fatal = refusals.filter(({ code }) => code === 'would-be-fatal');
@@ -111,17 +125,18 @@ export async function check(
     hazards.push(...strayWritesOf(payload, uploaded));
     if (model === null) continue;
     hazards.push(...claimsOf(payload, model, target.symbols));
-    hazards.push(...hazardsOf(payload, model, target.symbols));
+    hazards.push(...hazardsOf(payload, model, target.symbols, how));
   }
   const guard = guarded?.report ?? null;
+  const unfit = isAlone && trials === null ? unfitAlone(members, target.buildId) : [];
   const others = [
     ...[...ofTarget(target), ...more, ...ofFiles],
-    ...[...(chain?.findings ?? []), ...refusals],
+    ...[...(chain?.findings ?? []), ...unfit, ...refusals],
   ];
   const findings = [...others, ...guardFindings(guard, others), ...hazards];
   return {
     ok: !findings.some((found) => isRejection(found, failOn)),
-    failOn,
+    ...{ failOn, mode: isFree ? ('independent' as const) : mode },
     buildId: target.buildId,
     release: target.model === null ? null : formatRelease(target.model.rules.release),
     chain: chain?.chain ?? [],
@@ -183,6 +198,28 @@ function ofEachFile(
   return { findings, refusals };
 }
 
+/** Payloads that cannot take the place of all others, where Xen's rules are not there to say so. */
+function unfitAlone(members: readonly PlanPayload[], hypervisor: BuildId): readonly Finding[] {
+  return members.flatMap(({ file, depends, vetoingHooks }) => [
+    ...(depends === hypervisor
+      ? []
+      : [
+          finding('not-on-hypervisor', {
+            file,
+            message: `${file} builds on ${depends ?? 'nothing that can be read'}, but replace needs a payload that builds on the hypervisor ${hypervisor}`,
+          }),
+        ]),
+    ...(vetoingHooks.length === 0
+      ? []
+      : [
+          finding('replace-vetoed', {
+            file,
+            message: `${file} has hooks with which Xen refuses REPLACE: ${vetoingHooks.join(', ')}`,
+          }),
+        ]),
+  ]);
+}
+
 /** What is to be said of the verdicts as a whole: that there are none though an image was given, or by whose rules. */
 function ofTarget({
   model,
@@ -208,17 +245,17 @@ interface PayloadTrial {
   readonly uploaded: Verdict;
 }
 
-/** Chain findings that count where the order is free: they are about a file, not about links. */
-const FREE_ORDER_FINDINGS: ReadonlySet<string> = new Set([
+/** Chain findings that count where no link does: they are about a file. */
+const FILE_FINDINGS: ReadonlySet<string> = new Set([
   'no-payloads',
   'duplicate-content',
   'duplicate-build-id',
   'wrong-hypervisor',
 ]);
 
-/** The order that the guard found, in place of the chain. */
-function freeOrder(linked: ChainReport, order: readonly GuardAnswer[]): ChainReport {
-  const findings = linked.findings.filter(({ code }) => FREE_ORDER_FINDINGS.has(code));
+/** The order that a guard found, or none, in place of the chain. */
+function withoutLinks(linked: ChainReport, order: readonly GuardAnswer[]): ChainReport {
+  const findings = linked.findings.filter(({ code }) => FILE_FINDINGS.has(code));
   return { chain: order.map(({ input }) => input.planned), cumulative: [], findings };
 }
 
@@ -234,16 +271,12 @@ function guardFindings(report: GuardReport | null, others: readonly Finding[]): 
   );
 }
 
-/**
- * Each payload by itself, and on a hypervisor with just its parents applied; or, where there is an
- * `order`, with those before it.
- */
+/** Each payload by itself, and as it is used. */
 function tryAll(
   payloads: readonly PayloadInput[],
   base: Model,
-  order: readonly GuardAnswer[] | null,
+  chains: ReadonlyMap<PayloadInput, ChainTrial>,
 ): readonly PayloadTrial[] {
-  const chains = order === null ? tryChains(payloads, base) : tryOrder(order, base);
   return payloads.map((payload) => {
     const { file, name } = payload.planned;
     const alone = upload(base, name, payload.input.bytes);
@@ -268,6 +301,14 @@ function tryAll(
 interface ChainTrial {
   readonly answer: XenAnswer;
   readonly model: Model;
+}
+
+/** Upload and REPLACE of each, on the hypervisor as it was booted. */
+function tryAlone(
+  payloads: readonly PayloadInput[],
+  base: Model,
+): ReadonlyMap<PayloadInput, ChainTrial> {
+  return new Map(payloads.map((payload) => [payload, tryOn(base, payload, 'replace', replace)]));
 }
 
 /** Upload and apply, each on top of those before it. */
@@ -313,17 +354,26 @@ function tryChains(
   return trials;
 }
 
-function tryInChain({ input, planned }: PayloadInput, below: Model, nodeps: boolean): ChainTrial {
-  const { name } = planned;
+function tryInChain(payload: PayloadInput, below: Model, nodeps: boolean): ChainTrial {
+  return tryOn(below, payload, 'apply', (model, name) => apply(model, name, { nodeps }));
+}
+
+/** Upload and then one action, and the hypervisor then. */
+function tryOn(
+  below: Model,
+  { input, planned: { name } }: PayloadInput,
+  operation: Operation,
+  act: (model: Model, name: string) => Answer,
+): ChainTrial {
   const uploaded = upload(below, name, input.bytes);
   if (uploaded.verdict.outcome.outcome !== 'accepted') {
     return { answer: answerOf('upload', uploaded.verdict), model: below };
   }
-  const applied = apply(uploaded.model, name, { nodeps });
+  const acted = act(uploaded.model, name);
   const both: Verdict = {
-    ...applied.verdict,
-    log: [...uploaded.verdict.log, ...applied.verdict.log],
-    assumptions: [...uploaded.verdict.assumptions, ...applied.verdict.assumptions],
+    ...acted.verdict,
+    log: [...uploaded.verdict.log, ...acted.verdict.log],
+    assumptions: [...uploaded.verdict.assumptions, ...acted.verdict.assumptions],
   };
-  return { answer: answerOf('apply', both), model: applied.model };
+  return { answer: answerOf(operation, both), model: acted.model };
 }

@@ -8,7 +8,7 @@ import {
   mayJumpInto,
 } from '../x86/index.js';
 import { type OriginalCode, originalCode } from './original-code.js';
-import { type Extent, extentAt, hazard, type PatchSite, type Subject } from './subject.js';
+import { type Extent, hazard, originalExtentAt, type PatchSite, type Subject } from './subject.js';
 
 const MAX_NOP_BYTES = 8n;
 
@@ -46,7 +46,7 @@ function decodedCode(
   original: OriginalCode,
   { start, end, func }: PatchSite,
 ): DecodedCode | null {
-  const extent = extentAt(subject, func.oldAddress);
+  const extent = originalExtentAt(subject, func.oldAddress);
   if (!extent?.isCode || end <= start || extent.start !== func.oldAddress) return null;
   const to = end <= extent.end ? extent.end : end;
   const bytes = original.bytes(extent.start, to);

@@ -1,6 +1,6 @@
 import { hex } from '../abi/address.js';
 import type { Finding } from '../findings/index.js';
-import { extentAt, hazard, type PatchSite, type Subject } from './subject.js';
+import { hazard, originalExtentAt, type PatchSite, type Subject } from './subject.js';
 
 /**
  * Xen takes sizes and addresses as the payload states them (arch_livepatch_verify_func,
@@ -17,7 +17,7 @@ function checkOldSize(
   subject: Subject,
   { func, name, end: patchEnd }: PatchSite,
 ): readonly Finding[] {
-  const extent = extentAt(subject, func.oldAddress);
+  const extent = originalExtentAt(subject, func.oldAddress);
   const symbol = name;
   if (!extent) {
     if (!subject.context.symbols || !subject.model.memory.isMapped(func.oldAddress)) return [];

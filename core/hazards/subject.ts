@@ -85,7 +85,7 @@ export interface Extent {
 const CODE_TYPES = 'TtWw';
 
 /** The function that an address belongs to, in Xen or in a loaded payload; null where none is known. */
-export function extentAt({ model, context }: Subject, address: bigint): Extent | null {
+export function originalExtentAt({ model, context }: Subject, address: bigint): Extent | null {
   for (const { text, symbols } of model.payloads) {
     if (address < text.address || address >= text.address + text.sizeBytes) continue;
     const own = symbols.findLast((s) => s.value <= address && address < s.value + s.size);

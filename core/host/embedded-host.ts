@@ -1,7 +1,8 @@
-import { stat } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildId } from '../abi/ids.js';
 import type { XenRelease } from '../abi/release.js';
+import { codeOf, reasonOf } from '../files/index.js';
 import { XspliceError } from '../findings/index.js';
 import { createDiskStore, DiskStore, ModelPort } from '../hypervisor/embedded/index.js';
 import { type HypervisorImage, MAX_IMAGE_SIZE, readImage, readXensyms } from '../image/index.js';
@@ -43,16 +44,21 @@ export async function createEmbedded(
 
 async function holdsHypervisor(directory: string): Promise<boolean> {
   try {
-    await stat(join(directory, 'hypervisor.json'));
+    await lstat(join(directory, 'hypervisor.json'));
     return true;
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
-    if (code === 'ENOENT') return false;
-    throw new XspliceError('state-not-writable', `${directory} cannot be used: ${code}`, { cause });
+    const code = codeOf(cause);
+    // What is wrong with a path below a file is said when it is created.
+    if (code === 'ENOENT' || code === 'ENOTDIR') return false;
+    const message = `${directory} cannot be used: ${reasonOf(cause)}`;
+    throw new XspliceError('state-not-writable', message, { cause });
   }
 }
 
-/** Opens the hypervisor whose state lies in this directory. `given` is the image that it was created from. */
+/**
+ * Opens the hypervisor whose state lies in this directory. `given` is the image that it was created from; fails
+ * with `wrong-image` where it is another.
+ */
 export async function openEmbedded(
   directory: string,
   given: HypervisorImage | null,
@@ -62,6 +68,7 @@ export async function openEmbedded(
     symbols = readXensyms(text);
     return symbols;
   });
+  if (given !== null) requireImage(given, (await store.read()).buildId, store.version);
   const spec = `embedded:${directory}`;
   const port = new ModelPort({ spec, tellsReverted: true, tellsPlaces: true }, store);
   const preflightModel = async (): Promise<PreflightModel> => {
@@ -72,22 +79,15 @@ export async function openEmbedded(
       unknown: [],
       opaque: [],
       symbols,
-      image: () => imageOf(store, model.buildId, given),
+      image: () => imageOf(store, given),
     };
   };
   return { port, preflightModel };
 }
 
 /** The image of an embedded hypervisor: the one given, or else the one kept with its state. */
-async function imageOf(
-  store: DiskStore,
-  buildId: BuildId | null,
-  given: HypervisorImage | null,
-): Promise<HypervisorImage> {
-  if (given !== null) {
-    requireImage(given, buildId, store.version);
-    return given;
-  }
+async function imageOf(store: DiskStore, given: HypervisorImage | null): Promise<HypervisorImage> {
+  if (given !== null) return given;
   const kept = await store.image(MAX_IMAGE_SIZE);
   if (kept !== null) return readImage(kept.bytes, kept.file);
   throw new XspliceError(

@@ -4,6 +4,7 @@ import { EM, machineName } from '../elf/index.js';
 import { XspliceError } from '../findings/index.js';
 import { formatXensyms, type HypervisorImage, type MemoryRange } from '../image/index.js';
 import { createModel, judgedAs, type Model, type Region, rulesFor } from '../verify/index.js';
+import { MAX_MEMORY_SIZE } from './limits.js';
 import { requireContents } from './require-image.js';
 
 /** A hypervisor that was just booted from an image. */
@@ -16,9 +17,6 @@ export interface BootedImage {
   /** The symbol table as text, for `readXensyms`; made when it is asked for. */
   readonly symbols: string;
 }
-
-/** Ours: the image and its .bss; Xen's own address range for both is 1 GiB, and it uses some 10 MiB. */
-const MAX_MEMORY_SIZE = 256 * 1024 * 1024;
 
 /**
  * The model of a hypervisor booted from this image, without payloads. `release` is what the user says it
@@ -102,7 +100,7 @@ function regionsOf(memory: readonly MemoryRange[], file: string): readonly Regio
     const end = next !== undefined && next >= base && next < whole ? next : whole;
     // What is claimed counts: where parts overlap, it is more than what is mapped.
     total += whole - base;
-    if (total > BigInt(MAX_MEMORY_SIZE)) {
+    if (total > MAX_MEMORY_SIZE) {
       throw new XspliceError(
         'image-too-large',
         `${file} would take ${total} bytes or more of memory; Xen takes at most ${MAX_MEMORY_SIZE}`,

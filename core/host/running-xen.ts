@@ -13,6 +13,7 @@ import { modelFromImage } from './image-model.js';
 import { modelForSnapshot } from './observed-model.js';
 import { requireImage } from './require-image.js';
 import { modelFromSymbols, UNKNOWN_BYTES } from './symbols-model.js';
+import { vendorAssumption } from './vendor.js';
 
 /** Opens the Xen under this machine. */
 export async function openRunningXen(knowledge: HostKnowledge): Promise<OpenHost> {
@@ -45,7 +46,11 @@ async function runningModel(
   const booted = modelFromImage(image, judged.release).model;
   const observed = withLoaded({ ...booted, buildId }, snapshot, payloads);
   const isDebug = image.findings.some(({ code }) => code === 'image-debug-build');
-  const unknown = [...assumed(judged), ...(isDebug ? [DEBUG_LINES] : []), ...observed.unknown];
+  const unknown = [
+    ...assumed(judged, snapshot),
+    ...(isDebug ? [DEBUG_LINES] : []),
+    ...observed.unknown,
+  ];
   return { ...observed, unknown, version, symbols: image.symbols, image: async () => image };
 }
 
@@ -94,13 +99,13 @@ export function modelWithoutImage(
     );
   return {
     ...{ model, opaque, version, symbols },
-    unknown: [...assumed(judged), UNKNOWN_BYTES, ...unknown],
+    unknown: [...assumed(judged, snapshot), UNKNOWN_BYTES, ...unknown],
     image: noImage,
   };
 }
 
-function assumed({ assumption }: JudgedRelease): readonly string[] {
-  return assumption === null ? [] : [assumption];
+function assumed({ assumption }: JudgedRelease, snapshot: Snapshot): readonly string[] {
+  return [assumption, vendorAssumption(snapshot)].filter((text) => text !== null);
 }
 
 /** The model with what is loaded, as far as it is known, and what is not, in words. */

@@ -56,6 +56,11 @@ export interface HypervisorPort {
   upload(name: string, bytes: Uint8Array): Promise<OperationResult>;
   /** Runs an action to completion. */
   act(name: string, action: Action, options: ActionOptions): Promise<OperationResult>;
+  /**
+   * Runs something, calls of this port included, while no other run of this program changes the hypervisor. Fails
+   * with `state-locked` where another one does not end in time; what `run` throws is thrown.
+   */
+  exclusive<T>(run: () => Promise<T>): Promise<T>;
   /** Releases handles and locks. Safe to call twice. */
   close(): Promise<void>;
 }

@@ -1,5 +1,9 @@
-import { type Stats, statSync } from 'node:fs';
-import { XspliceError } from '../findings/index.js';
+import { readdirSync, type Stats, statSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { alike, didYouMean, XspliceError } from '../findings/index.js';
+
+/** Ours: names in a folder that one which is not there is compared with. */
+const MAX_COMPARED_NAMES = 10_000;
 
 /** True where there is something of this name, whatever it is. */
 export function exists(path: string): boolean {
@@ -18,7 +22,20 @@ export function kindOf(stats: Stats): string {
 export function statOf(path: string): Stats {
   const stats = statOrNull(path);
   if (stats !== null) return stats;
-  throw new XspliceError('file-not-found', `${path} does not exist`);
+  throw new XspliceError('file-not-found', `${path} does not exist`, hintOf(path));
+}
+
+/** Which file may be meant, where one beside it has nearly that name. */
+function hintOf(path: string): { readonly hint?: string } {
+  let names: readonly string[] = [];
+  try {
+    names = readdirSync(dirname(path)).slice(0, MAX_COMPARED_NAMES);
+  } catch {
+    // There is no such folder either, or none that may be read.
+  }
+  const folder = path.slice(0, path.length - basename(path).length);
+  const proposals = alike(basename(path), names).map((name) => `${folder}${name}`);
+  return proposals.length === 0 ? {} : { hint: didYouMean(proposals).trim() };
 }
 
 /** The same; null where there is nothing. */

@@ -43,8 +43,8 @@ export function readPayloadFiles(paths: readonly string[]): PayloadFiles {
 }
 
 /**
- * The payloads where none may be passed over. Fails as readPayloadFiles does, and with what that finds out
- * about a file that was not read.
+ * Reads payloads of which each is needed. Fails as readPayloadFiles does. A file that it would report as a finding
+ * is an error here.
  */
 export function readEveryPayloadFile(paths: readonly string[]): readonly InputFile[] {
   const { inputs, findings } = readPayloadFiles(paths);

@@ -39,6 +39,7 @@ export {
   guardPayload,
   type OldCodeReport,
 } from './guard.js';
+export { type HiddenPayload, type Hiding, hiddenPayloads, hidingOf } from './hidden.js';
 export { type BaseCode, type CodeExtent, readBaseCode } from './image-code.js';
 export { loadedContents, RECORD_SECTION } from './loaded-contents.js';
 export { makeRecord } from './make-record.js';

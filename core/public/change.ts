@@ -17,6 +17,7 @@
  * @packageDocumentation
  */
 export {
+  type Acceptance,
   type ChangeOptions,
   type ChangeProposal,
   type ChangeReport,
@@ -24,5 +25,6 @@ export {
   change,
   type ExecutionReport,
   type ProgressEvent,
+  parseAcceptance,
 } from '../change/index.js';
 export type { Plan, Step } from '../stack/index.js';

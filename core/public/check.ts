@@ -17,6 +17,7 @@
  * @packageDocumentation
  */
 export {
+  type CheckOptions,
   type CheckReport,
   type CheckTarget,
   check,

@@ -1,6 +1,7 @@
 import { type BuildId, isEfiBuildId } from '../abi/ids.js';
 import { type Code, type Finding, finding } from '../findings/index.js';
 import type { ChainMember } from '../payload/index.js';
+import { functionsLost, functionsText } from './cumulative.js';
 
 /** Most files that one sentence names; `otherFiles` has them all. */
 const NAMED_FILES = 6;
@@ -67,8 +68,19 @@ function otherBuildHint(found: BuildId, expected: BuildId): string {
 }
 
 export function severalRootsFinding(roots: readonly ChainMember[], base: BuildId): Finding {
+  const losses = roots.slice(0, NAMED_FILES).flatMap((root) => {
+    const lost = functionsLost(
+      roots.filter((other) => other !== root),
+      root,
+    );
+    return lost.length === 0
+      ? []
+      : [`with ${root.file} the fix of ${functionsText(lost)} would go`];
+  });
+  const loss = losses.length === 0 ? '' : `; ${losses.join('; ')}`;
   return error('several-roots', roots, {
     message: `${filesText(roots)} all build directly on ${base}, but only one payload can be the first`,
+    hint: `Fixes that do not depend on each other: --mode independent. Payloads of which one is used, alone and with replace: --mode alternatives${loss}.`,
     actual: base,
   });
 }
@@ -81,6 +93,7 @@ export function forkFinding(
   const on = parent === null ? parentId : `${parent.file} (build-id ${parentId})`;
   return error('fork', children, {
     message: `${filesText(children)} all build on ${on}, but only one payload can come next`,
+    hint: 'Leave out all but one, or rebuild the others on top of it. Fixes that do not depend on each other: --mode independent.',
     actual: parentId,
   });
 }
@@ -136,7 +149,7 @@ export function alternativesFinding(members: readonly ChainMember[]): Finding {
 export function cumulativeFinding(member: ChainMember): Finding {
   return finding('cumulative', {
     file: member.file,
-    message: `${member.file} builds on the hypervisor alone: it can be applied on an empty stack, or take the place of a stack with replace`,
+    message: `${member.file} is cumulative by its name: it can be applied on an empty stack, or take the place of a stack with replace`,
   });
 }
 
@@ -155,7 +168,7 @@ function filesOf(members: readonly ChainMember[]): Pick<Finding, 'file' | 'other
 }
 
 /** `a, b and c`; long lists are cut and counted. */
-function filesText(members: readonly ChainMember[], joiner = 'and'): string {
+export function filesText(members: readonly ChainMember[], joiner = 'and'): string {
   const files = members.map((m) => m.file);
   const last = files.at(-1) ?? '';
   if (files.length === 1) return last;

@@ -204,8 +204,8 @@ export function doing<T>(loading: Loading, grounds: Grounds, act: () => T): T {
 }
 
 /**
- * Prints an error line and refuses: the pair that ends most of the loader's checks. Null for those that
- * refuse in silence. Up to 4.12 these lines are dprintk's, which a release build leaves out.
+ * Prints an error line and refuses, as most of the loader's checks end. A check that prints nothing passes null.
+ * Up to 4.12 these lines are dprintk's, which a release build leaves out.
  */
 export function refuse(
   loading: Loading,
@@ -237,7 +237,7 @@ function recordFault(loading: Loading, found: Omit<Fault, 'assumptions'>): Fault
 }
 
 /** livepatch_elf_sec_by_name: the first section with this name, from index 1. */
-export function sectionByName(loading: Loading, name: string): LoadingSection | null {
+export function loadingSectionByName(loading: Loading, name: string): LoadingSection | null {
   for (let i = 1; i < loading.sections.length; i++) {
     const section = loading.sections[i];
     if (section && loading.memory.isString(section.nameAddress, name)) return section;

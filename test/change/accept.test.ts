@@ -88,7 +88,7 @@ describe('dangers that are let pass', () => {
     const confirm = async () => true;
     await change(uploaded, { verb: 'upload', payloads }, { confirm, accept });
     assert.deepEqual(await uploaded.loaded(), ['nop-misaligned CHECKED']);
-    const byName = { verb: 'apply-loaded', name: 'nop-misaligned', nodeps: false } as const;
+    const byName = { verb: 'apply-loaded', names: ['nop-misaligned'], nodeps: false } as const;
     assert.equal((await change(uploaded, byName, { confirm })).failure?.code, 'not-accepted');
 
     const two = inputsOf(demo('hello'), demo('cumulative-1'));

@@ -124,7 +124,7 @@ describe('change', () => {
   it('applies what is loaded, and unloads what is not applied', async () => {
     const host = demoHost();
     await change(host, { verb: 'upload', payloads: several('hello', 'independent-a') }, yes);
-    await change(host, { verb: 'apply-loaded', name: 'hello', nodeps: false }, yes);
+    await change(host, { verb: 'apply-loaded', names: ['hello'], nodeps: false }, yes);
     assert.deepEqual(await host.loaded(), ['hello APPLIED', 'independent-a CHECKED']);
     await change(host, { verb: 'unload', names: ['independent-a'] }, yes);
     assert.deepEqual(await host.loaded(), ['hello APPLIED']);

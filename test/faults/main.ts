@@ -6,6 +6,7 @@ import { fail, kill, read, signal } from './calls.js';
 import { codeCache } from './code-cache.js';
 import { crowd } from './crowd.js';
 import { damage } from './damage.js';
+import { output } from './output.js';
 import { ports } from './ports.js';
 import { power } from './power.js';
 import { faultsText, type Part, type Setting, type Trial, tableOf } from './trial.js';
@@ -28,6 +29,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   fail,
   read,
   signal,
+  output,
   power,
   crowd,
 };

@@ -156,8 +156,10 @@ async function stopInside(
   const injection = { at: call.at, how: 'stop', lasting: false, reads: false } as const;
   let pid = 0;
   const log = join(disk.mounted, '..', 'calls');
-  const ended = runProgram(scenario.command, state, injecting(state, log, injection), (started) => {
-    pid = started;
+  const ended = runProgram(scenario.command, state, injecting(state, log, injection), {
+    onStart: (started) => {
+      pid = started;
+    },
   });
   try {
     await stopped(pid);

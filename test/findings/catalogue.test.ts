@@ -147,7 +147,7 @@ describe('explain', () => {
       { ...base, code: 'several-cumulative' },
     ]);
     assert.deepEqual(byStage?.explanation, explain('metadata'));
-    assert.match(byCode?.explanation?.what ?? '', /holds all fixes/);
+    assert.match(byCode?.explanation?.what ?? '', /one holds the fixes of the other/);
   });
 });
 

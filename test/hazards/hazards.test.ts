@@ -494,7 +494,7 @@ describe('an unload', () => {
     const [found, ...more] = checkUnload(model, 'p1', new Set(['p2']));
     assert.deepEqual(
       [found?.code, found?.severity, found?.payload],
-      ['unload-leaves-links', 'warning', 'p1'],
+      ['unload-leaves-links', 'error', 'p1'],
     );
     assert.match(found?.message ?? '', /^p2, which is applied, uses code or data of p1/);
     assert.deepEqual(more, []);

@@ -43,6 +43,7 @@ function hurried(port: HypervisorPort, hurriedAction: Action) {
     observe: () => port.observe(),
     upload: (name, bytes) => port.upload(name, bytes),
     act,
+    exclusive: (run) => port.exclusive(run),
     close: () => port.close(),
   };
   return { port: hurriedPort, times: () => asked.filter((a) => a === hurriedAction).length };
@@ -91,17 +92,29 @@ async function throwAtEach(dom0: Dom0, way: Way): Promise<number> {
 /** What is said after a step that failed is what is true. */
 export const AFTERMATH_SCENARIOS: readonly Scenario[] = [
   {
-    name: 'aftermath: a REPLACE that reverted everything and failed is told as a loss',
+    name: 'aftermath: what a REPLACE reverted before it failed is applied again',
     notFor: needs('noapply'),
     run: async (dom0) => {
       await dom0.load('hello');
+      await dom0.load('bye');
       const { error, outcome, lost } = await failing('replace', dom0.family.path('noapply'));
-      assert.deepEqual([error.code, outcome, lost], ['payload-lost', 'lost', ['hello']]);
-      assert.match(error.message, /lost: hello is no longer applied, the host runs without it/);
+      assert.deepEqual([error.code, outcome, lost], ['refused', 'taken-back', []]);
+      assert.deepEqual(await dom0.stack(), ['hello', 'bye']);
+      assert.equal(dom0.extraVersion(), '-bye');
+    },
+  },
+  {
+    name: 'aftermath: what a REPLACE reverted and Xen does not apply again is told as a loss',
+    notFor: needs('noapply', 'data'),
+    run: async (dom0) => {
+      await dom0.load('data');
+      const { error, outcome, lost } = await failing('replace', dom0.family.path('noapply'));
+      assert.deepEqual([error.code, outcome, lost], ['payload-lost', 'lost', ['data']]);
+      assert.match(error.message, /lost: data is no longer applied, the host runs without it/);
       assert.deepEqual(await dom0.stack(), []);
-      assert.doesNotMatch(dom0.extraVersion(), /hello/);
-      await runTo(0, 'apply', 'hello', ...PATIENT);
-      assert.equal(dom0.extraVersion(), '-hello', 'as the hint says');
+      assert.doesNotMatch(dom0.extraVersion(), /data/);
+      await runTo(0, 'apply', dom0.family.path('data'), ...PATIENT);
+      assert.deepEqual(await dom0.stack(), ['data'], 'as the hint says');
     },
   },
   {
@@ -109,12 +122,12 @@ export const AFTERMATH_SCENARIOS: readonly Scenario[] = [
     notFor: needs('norevert'),
     run: async (dom0) => {
       await dom0.load('norevert');
-      const { error, outcome, asItWas, lost } = await failing('revert', 'norevert');
+      const { error, outcome, asItWas, lost } = await failing('revert');
       assert.deepEqual([outcome, asItWas, lost], ['taken-back', true, []]);
       assert.match(error.message, /EINVAL/);
       assert.deepEqual(await dom0.stack(), ['norevert']);
       assert.equal(dom0.extraVersion(), '-norevert');
-      await runTo(0, 'revert', 'norevert', ...PATIENT);
+      await runTo(0, 'revert', ...PATIENT);
       assert.deepEqual(await dom0.stack(), []);
     },
   },
@@ -123,7 +136,7 @@ export const AFTERMATH_SCENARIOS: readonly Scenario[] = [
     notFor: needs('veto-prerevert'),
     run: async (dom0) => {
       await dom0.load('veto-prerevert');
-      const { error, outcome } = await failing('revert', 'veto-prerevert');
+      const { error, outcome } = await failing('revert');
       assert.equal(outcome, 'taken-back');
       assert.match(error.message, /EINVAL/);
       // It says no only once: had it been asked again, the payload were gone.

@@ -87,7 +87,7 @@ export const CLI_SCENARIOS: readonly Scenario[] = [
       const refused = await runTo(1, 'apply', replace, '--json', ...PATIENT);
       const { ok, error } = JSON.parse(refused.stdout);
       assert.deepEqual([ok, error.code], [false, 'does-not-attach']);
-      const { stderr } = await runTo(1, 'unload', 'hello', ...PATIENT);
+      const { stderr } = await runTo(1, 'unload', 'hello', '--yes');
       assert.match(stderr, /applied/);
       assert.deepEqual(await dom0.port.observe(), before);
     },

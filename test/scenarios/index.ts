@@ -15,9 +15,10 @@ import { STACK_SCENARIOS } from './stack.js';
 import { STOCK_SCENARIOS } from './stock.js';
 import { UNKNOWN_CODE_SCENARIOS } from './unknown-code.js';
 
-/** Those whose names hold a text, in the order in which they run. */
+/** Those whose names hold one of these texts, which commas separate, in the order in which they run. */
 export function scenariosOf(only: string): readonly Scenario[] {
-  return SCENARIOS.filter(({ name }) => name.includes(only));
+  const texts = only.split(',');
+  return SCENARIOS.filter(({ name }) => texts.some((text) => name.includes(text)));
 }
 
 const SCENARIOS: readonly Scenario[] = [

@@ -104,7 +104,7 @@ export const INTERRUPTION_SCENARIOS: readonly Scenario[] = [
             left.map((name, index) => [name, index + 1]),
           );
           await runTo(0, 'revert', '--to', 'base', ...PATIENT);
-          await runTo(0, 'unload', ...MEMBERS, ...PATIENT);
+          await runTo(0, 'unload', ...MEMBERS, '--yes');
           assert.deepEqual((await dom0.port.observe()).payloads, []);
           assert.equal(dom0.extraVersion(), original);
         }

@@ -1,6 +1,9 @@
 /** What the agent in dom0 says of a scenario: one JSON document behind this mark. */
 const REPORT_MARK = '@@report ';
 
+/** What the agent says right before Xen is to die. */
+export const DEATH_MARK = '@@dies now';
+
 /** What came of a scenario. */
 export interface Report {
   readonly ms: number;

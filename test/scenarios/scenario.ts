@@ -17,7 +17,7 @@ export interface Scenario {
   readonly name: string;
   /** Why it cannot run on this release, or null where it can. */
   readonly notFor?: (release: RigRelease, family: Family) => string | null;
-  /** Xen is to die while it runs. */
+  /** Xen is to die of it, after DEATH_MARK (report.ts). */
   readonly dies?: true;
   /** It measures: no other machine may run meanwhile. */
   readonly measures?: true;

@@ -56,7 +56,9 @@ export const STOCK_SCENARIOS: readonly Scenario[] = [
       assert.deepEqual((await dom0.port.observe()).payloads, []);
       const byOurs: unknown[] = [];
       for (const { stock, ours } of steps) {
-        await runTo(0, ...ours, ...PATIENT);
+        // An upload and an unload stop no CPU, so they take no timeout.
+        const isShort = ['upload', 'unload'].includes(ours[0] ?? '');
+        await runTo(0, ...ours, ...(isShort ? ['--yes'] : PATIENT));
         byOurs.push([stock.join(' '), await stateOf(dom0)]);
       }
       assert.deepEqual(byOurs, byStock);
@@ -80,7 +82,7 @@ export const STOCK_SCENARIOS: readonly Scenario[] = [
       assert.match(listed, /^hello\s+\| APPLIED/m);
       assert.match(listed, /^bye\s+\| APPLIED/m);
       await runTo(0, 'revert', '--to', 'base', ...PATIENT);
-      await runTo(0, 'unload', 'bye', 'hello', ...PATIENT);
+      await runTo(0, 'unload', 'bye', 'hello', '--yes');
       assert.deepEqual((await dom0.port.observe()).payloads, []);
       assert.equal(dom0.extraVersion(), original);
     },

@@ -36,6 +36,10 @@ export class ThrowingPort implements HypervisorPort {
     return this.#call(words[1], () => this.#port.act(...words));
   }
 
+  exclusive<T>(run: () => Promise<T>): Promise<T> {
+    return this.#port.exclusive(run);
+  }
+
   close(): Promise<void> {
     return this.#port.close();
   }

@@ -21,6 +21,13 @@ export const CHANGE = {
     where: [],
     mend: 'Give the name, or more digits of the build-id.',
   },
+  'ambiguous-target': {
+    severity: 'error',
+    title: 'Target not unique',
+    what: 'The word base stands for the hypervisor, and a loaded payload has it as its name.',
+    where: [],
+    mend: 'Give the build-id of what is meant.',
+  },
   'name-taken': {
     severity: 'error',
     title: 'Name taken',
@@ -84,6 +91,14 @@ export const CHANGE = {
     where: [ACTION],
     since: ALL,
     mend: 'Xen cannot replace with a payload that is applied: revert --to base first.',
+  },
+  'replace-drops-fixes': {
+    severity: 'warning',
+    title: 'REPLACE takes fixes off',
+    what: 'What is applied replaces functions that the new payload does not. After REPLACE the unpatched code runs there.',
+    where: [ACTION],
+    since: ALL,
+    mend: 'Use a payload that holds these fixes too, or apply it beside the others: --mode independent.',
   },
   'stay-loaded': {
     severity: 'note',

@@ -23,7 +23,7 @@ export const HAZARDS = {
     mend: 'Choose new_size as the sum of whole instructions: objdump -d shows them.',
   },
   'nop-falls-through': {
-    severity: 'warning',
+    severity: 'error',
     title: 'NOPs cover the return',
     what: 'The NOPs cover the whole function, its return too: execution runs into the next function.',
     where: [APPLY],
@@ -95,7 +95,7 @@ export const HAZARDS = {
     mend: 'Build on the other payload, so that its fix is part of the new code, or replace both by one.',
   },
   'unload-leaves-links': {
-    severity: 'warning',
+    severity: 'error',
     title: 'Unload leaves links behind',
     what: 'Another loaded payload uses code or data of this one. Xen does not count who uses whom: after the UNLOAD its links lead to memory that is gone.',
     where: ['livepatch_symbols_lookup_by_name, free_payload (common/livepatch.c)'],
@@ -119,7 +119,7 @@ export const HAZARDS = {
     mend: 'Such a fix needs a reboot into a new hypervisor.',
   },
   'init-code': {
-    severity: 'warning',
+    severity: 'error',
     title: 'Init code',
     what: 'Code of init sections is unmapped when Xen has booted. Since 4.17 (4.14.5, 4.15.3, 4.16.1) reading it for ENDBR64 kills the host at upload, NOPs and earlier releases at APPLY.',
     where: ['init_done (arch/x86/setup.c)', 'arch_livepatch_verify_func (arch/x86/livepatch.c)'],
@@ -143,7 +143,7 @@ export const HAZARDS = {
     mend: 'Build on the payload that has the symbol, or unload it before the upload.',
   },
   'kept-in-freed-memory': {
-    severity: 'warning',
+    severity: 'error',
     title: 'Kept in memory that is freed',
     what: 'A section that is not allocated keeps its address in the uploaded file, and Xen goes on using it after the file is freed.',
     where: ['livepatch_upload, move_payload (common/livepatch.c)'],

@@ -76,7 +76,7 @@ export class XenHandle {
     if (rc < 0 && rc !== -XEN_ERRNO.ENODATA) {
       throw new XspliceError(
         'xen-version-failed',
-        `Xen did not tell its version (xen_version ${operation}): ${errnoName(rc)}.`,
+        `Xen did not tell its version (xen_version ${operation}): ${errnoName(rc)}`,
       );
     }
     return rc;

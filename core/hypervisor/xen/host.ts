@@ -61,11 +61,11 @@ export async function requireDom0(paths: HostPaths = HOST_PATHS): Promise<void> 
   } catch (cause) {
     const code = codeOf(cause);
     if (code === 'EACCES' || code === 'EPERM') {
-      throw new XspliceError('xen-not-root', `${device} may not be opened: ${code}.`, {
+      throw new XspliceError('xen-not-root', `${device} may not be opened: ${code}`, {
         cause,
       });
     }
-    const what = code === 'ENOENT' ? `There is no ${device}.` : `${device} is no device: ${code}.`;
+    const what = code === 'ENOENT' ? `There is no ${device}` : `${device} is no device: ${code}`;
     throw new XspliceError('xen-no-device', what, {
       cause,
     });

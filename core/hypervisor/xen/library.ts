@@ -40,7 +40,7 @@ function loadFfi(): Ffi {
   } catch (cause) {
     throw new XspliceError(
       'xen-no-koffi',
-      'The package koffi, which calls libxencall, could not be loaded.',
+      'The package koffi, which calls libxencall, could not be loaded',
       { cause },
     );
   }
@@ -80,7 +80,7 @@ export function openXenCall(library = LIBRARY): XenCall {
   if (handle === null) {
     throw new XspliceError(
       'xen-open-failed',
-      `The hypercall interface could not be opened: ${errnoName(ffi.errno())}.`,
+      `The hypercall interface could not be opened: ${errnoName(ffi.errno())}`,
     );
   }
   const result = (value: unknown): number => {
@@ -101,7 +101,7 @@ export function openXenCall(library = LIBRARY): XenCall {
       if (pointer === null) {
         throw new XspliceError(
           'xen-no-memory',
-          `No memory for a hypercall buffer of ${size} bytes.`,
+          `No memory for a hypercall buffer of ${size} bytes`,
         );
       }
       const bytes = new Uint8Array(ffi.view(pointer, size));

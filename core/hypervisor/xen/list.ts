@@ -44,7 +44,7 @@ export const SIZES_ONLY: ListRequest = {
 };
 
 function failed(rc: number): XspliceError {
-  return new XspliceError('xen-list-failed', `Xen did not list its payloads: ${formatRc(rc)}.`);
+  return new XspliceError('xen-list-failed', `Xen did not list its payloads: ${formatRc(rc)}`);
 }
 
 async function readSizes({ handle, version }: XenConnection): Promise<ListAnswer> {
@@ -119,7 +119,7 @@ async function tryRead(connection: XenConnection): Promise<PayloadList | typeof 
   if (sizes.remaining > MAX_PAYLOADS) {
     throw new XspliceError(
       'xen-bad-answer',
-      `Xen says that it holds ${sizes.remaining} payloads; ${MAX_PAYLOADS} is the most that is read.`,
+      `Xen says that it holds ${sizes.remaining} payloads; ${MAX_PAYLOADS} is the most that is read`,
     );
   }
   const entries: ListEntry[] = [];
@@ -146,6 +146,6 @@ export async function readPayloadList(connection: XenConnection): Promise<Payloa
   }
   throw new XspliceError(
     'xen-list-changing',
-    `The list of payloads changed during each of ${MAX_TRIES} attempts to read it (${errnoName(XEN_ERRNO.EBUSY)}).`,
+    `The list of payloads changed during each of ${MAX_TRIES} attempts to read it (${errnoName(XEN_ERRNO.EBUSY)})`,
   );
 }

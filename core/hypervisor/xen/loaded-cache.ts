@@ -23,7 +23,7 @@ export class LoadedRecord {
 
   /** Null where there is none, where it is damaged, or of another hypervisor. */
   async read(hypervisor: BuildId | null): Promise<Known | null> {
-    const bytes = await this.#machine.read(this.#path);
+    const bytes = await this.#machine.noted(this.#path);
     if (bytes === null) return null;
     try {
       return parse(JSON.parse(Buffer.from(bytes).toString()), hypervisor);

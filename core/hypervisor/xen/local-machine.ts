@@ -1,16 +1,21 @@
-import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import {
+  makeTrusted,
+  readOwn,
+  readRegular,
+  reasonOf,
+  requireTrusted,
+  withLock,
+  writeDurably,
+} from '../../files/index.js';
+import { XspliceError } from '../../findings/index.js';
 import type { HostMachine } from '../machine.js';
 
 /** The machine that this program runs on. */
 export const localMachine: HostMachine = {
-  async read(path, maxBytes) {
-    try {
-      if (maxBytes !== undefined && (await stat(path)).size > maxBytes) return null;
-      return await readFile(path);
-    } catch {
-      return null;
-    }
+  read(path, maxBytes = Number.POSITIVE_INFINITY) {
+    return readRegular(path, maxBytes).catch(() => null);
   },
 
   async list(folder) {
@@ -18,13 +23,29 @@ export const localMachine: HostMachine = {
   },
 
   async note(path, text) {
-    const draft = `${path}.${process.pid}`;
     try {
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-      await writeFile(draft, text, { mode: 0o600 });
-      await rename(draft, path);
+      await makeTrusted(dirname(path));
+      await writeDurably(path, text);
     } catch {
       // It is only a note.
     }
+  },
+
+  async noted(path) {
+    try {
+      await requireTrusted(dirname(path));
+      return await readOwn(path);
+    } catch {
+      return null;
+    }
+  },
+
+  async exclusive(folder, what, run) {
+    await makeTrusted(folder).catch((cause: unknown) => {
+      if (cause instanceof XspliceError) throw cause;
+      const message = `${folder}, where the lock belongs, cannot be made: ${reasonOf(cause)}`;
+      throw new XspliceError('state-not-writable', message, { cause });
+    });
+    return withLock(folder, { what }, run);
   },
 };

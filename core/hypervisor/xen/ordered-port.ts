@@ -76,13 +76,17 @@ export class OrderedPort implements HypervisorPort {
     return result;
   }
 
+  exclusive<T>(run: () => Promise<T>): Promise<T> {
+    return this.#port.exclusive(run);
+  }
+
   close(): Promise<void> {
     return this.#port.close();
   }
 
   /** Null where there is none, where it is damaged, of another format or of another hypervisor. */
   async #read(): Promise<readonly string[] | null> {
-    const bytes = await this.#machine.read(this.#path);
+    const bytes = await this.#machine.noted(this.#path);
     if (bytes === null) return null;
     try {
       const value: unknown = JSON.parse(Buffer.from(bytes).toString());

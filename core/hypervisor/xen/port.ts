@@ -55,6 +55,9 @@ function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
+/** Runs something while no other run of this program changes the same Xen. */
+export type Exclusively = <T>(run: () => Promise<T>) => Promise<T>;
+
 /** The hypervisor under this dom0. */
 export class XenPort implements HypervisorPort {
   readonly host: HostDescription = {
@@ -65,12 +68,18 @@ export class XenPort implements HypervisorPort {
   readonly #connection: XenConnection;
   readonly #ring: ConsoleRing;
   readonly #record: LoadedRecord | null;
+  readonly #exclusively: Exclusively;
   /** Null until the payloads were looked at, and where not all of them are known. */
   #known: Known | null = null;
 
-  /** Without a record, ids are always read back from Xen. */
-  constructor(connection: XenConnection, record: LoadedRecord | null = null) {
+  /** Without a record, ids are always read back from Xen; `exclusively` is the lock against other runs. */
+  constructor(
+    connection: XenConnection,
+    record: LoadedRecord | null = null,
+    exclusively: Exclusively = (run) => run(),
+  ) {
     this.#record = record;
+    this.#exclusively = exclusively;
     this.#connection = connection;
     this.#ring = new ConsoleRing(connection);
   }
@@ -136,7 +145,7 @@ export class XenPort implements HypervisorPort {
     }
     throw new XspliceError(
       'xen-list-changing',
-      `The payloads changed during each of ${MAX_OBSERVATIONS} attempts to look at them.`,
+      `The payloads changed during each of ${MAX_OBSERVATIONS} attempts to look at them`,
     );
   }
 
@@ -171,7 +180,7 @@ export class XenPort implements HypervisorPort {
     if (bytes.length > LIVEPATCH_MAX_SIZE) {
       throw new XspliceError(
         'payload-too-large',
-        `The payload has ${bytes.length} bytes; Xen takes ${LIVEPATCH_MAX_SIZE} at most.`,
+        `The payload has ${bytes.length} bytes; Xen takes ${LIVEPATCH_MAX_SIZE} at most`,
         { hint: 'Strip its debug sections: strip --strip-debug' },
       );
     }
@@ -216,6 +225,10 @@ export class XenPort implements HypervisorPort {
     });
   }
 
+  exclusive<T>(run: () => Promise<T>): Promise<T> {
+    return this.#exclusively(run);
+  }
+
   async close(): Promise<void> {
     this.#connection.handle.close();
   }
@@ -228,7 +241,7 @@ export class XenPort implements HypervisorPort {
     if (rc < 0) {
       throw new XspliceError(
         'xen-get-failed',
-        `Xen did not tell a payload's state: ${formatRc(rc)}.`,
+        `Xen did not tell a payload's state: ${formatRc(rc)}`,
       );
     }
     return decodeGet(bytes);

@@ -42,7 +42,7 @@ export class ConsoleRing {
       if (rc < 0) {
         throw new XspliceError(
           'xen-console-failed',
-          `Xen's console could not be read: ${formatRc(rc)}.`,
+          `Xen's console could not be read: ${formatRc(rc)}`,
         );
       }
       const answer = decodeReadConsole(bytes);

@@ -6,10 +6,10 @@ import {
   doing,
   type Loading,
   type LoadingSection,
+  loadingSectionByName,
   refuse,
   type Stage,
   type StageResult,
-  sectionByName,
 } from '../loading.js';
 import { formatAddress, wrap64 } from '../memory.js';
 import { XenPanic } from '../verdict.js';
@@ -51,7 +51,7 @@ interface Alternative {
  */
 export const alternatives: Stage = (loading) => {
   const { rules, draft } = loading;
-  const section = sectionByName(loading, SECTION.altInstructions);
+  const section = loadingSectionByName(loading, SECTION.altInstructions);
   if (!section) return 0;
   const fault = checkWholeEntries(loading, section, ALT_INSTR_BYTES);
   if (fault) return fault;
@@ -74,7 +74,7 @@ export const alternatives: Stage = (loading) => {
         section: SECTION.altInstructions,
       });
     }
-    const replacements = sectionByName(loading, SECTION.altReplacement);
+    const replacements = loadingSectionByName(loading, SECTION.altReplacement);
     if (!replacements) {
       return refuse(
         loading,

@@ -15,11 +15,11 @@ import {
   type Grounds,
   hasMaxFaults,
   type Loading,
+  loadingSectionByName,
   named,
   refuse,
   type Stage,
   type StageResult,
-  sectionByName,
 } from '../loading.js';
 import { formatAddress, signed64, wrap32, wrap64 } from '../memory.js';
 import { type FunctionState, lookupInPayloads } from '../model.js';
@@ -38,7 +38,7 @@ const SHT_CREL = 0x40000014;
  */
 export const functions: Stage = (loading) => {
   const { memory, rules, draft } = loading;
-  const section = sectionByName(loading, SECTION.funcs);
+  const section = loadingSectionByName(loading, SECTION.funcs);
   if (!section) return 0;
   const entryBytes = LIVEPATCH_FUNC.sizeBytes[rules.payloadVersion];
   const notWhole = checkWholeEntries(loading, section, entryBytes);
@@ -170,7 +170,7 @@ function resolveOldAddress(loading: Loading, entry: Entry): StageResult {
 
 /** Why a name may lead nowhere: relocations of the section that Xen does not perform, or anything else. */
 function namelessGrounds(loading: Loading, { offset }: Entry): Grounds {
-  const funcs = sectionByName(loading, SECTION.funcs);
+  const funcs = loadingSectionByName(loading, SECTION.funcs);
   const index = funcs === null ? -1 : loading.sections.indexOf(funcs);
   const skipped = loading.sections
     .slice(1)

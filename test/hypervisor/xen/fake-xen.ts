@@ -11,7 +11,7 @@ export interface FakePayload {
   rc: number;
 }
 
-export type Sysctl = 'console' | 'key' | 'upload' | 'get' | 'list' | 'action';
+export type Sysctl = 'console' | 'key' | 'physinfo' | 'upload' | 'get' | 'list' | 'action';
 
 /** What one test wants the imitation to do. */
 export interface FakeSettings {
@@ -52,6 +52,8 @@ function sysctlOf(op: Buffer): Sysctl {
   switch (op.readUInt32LE(0)) {
     case 1:
       return 'console';
+    case 3:
+      return 'physinfo';
     case 7:
       return 'key';
     default:
@@ -156,6 +158,8 @@ export class FakeXen implements XenCall {
     switch (what) {
       case 'console':
         return this.#readConsole(op);
+      case 'physinfo':
+        return 0;
       case 'key':
         return this.#debugKey();
       case 'list':

@@ -22,6 +22,7 @@ async function forgetful(): Promise<HypervisorPort> {
     host: port.host,
     upload: (name, bytes) => port.upload(name, bytes),
     act: (name, action, options) => port.act(name, action, options),
+    exclusive: (run) => port.exclusive(run),
     close: () => port.close(),
     observe: async () => {
       const snapshot = await port.observe();

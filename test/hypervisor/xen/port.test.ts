@@ -40,6 +40,23 @@ describe('negotiation', () => {
       hasCode('xen-unknown-interface', 'Xen 4.17.7', '0x16 (Xen 4.21 and 4.22)', '0x12'),
     );
   });
+  it('says both causes and the way out where everything is answered with EACCES', async () => {
+    const xen = new FakeXen({ interfaceVersion: 0x17 });
+    await assert.rejects(
+      () => negotiate(new XenHandle(xen)),
+      (error: unknown) =>
+        error instanceof XspliceError &&
+        /a newer one, or its XSM policy/.test(error.message) &&
+        /xen-livepatch revert NAME/.test(error.hint),
+    );
+  });
+  it('tells a policy of XSM by a sysctl that is no live patching', async () => {
+    const xen = new FakeXen({ errnoOf: (what) => (what === 'physinfo' ? 0 : 13) });
+    await assert.rejects(
+      () => negotiate(new XenHandle(xen)),
+      hasCode('xen-not-permitted', '4.17.7', 'XSM policy does not allow'),
+    );
+  });
   const refusals: readonly (readonly [errno: number, code: string])[] = [
     [38, 'xen-no-livepatch'],
     [95, 'xen-no-livepatch'],

@@ -55,6 +55,7 @@ describe('two managers on one hypervisor', () => {
         }
         return ours.act(name, action, options);
       },
+      exclusive: (run) => ours.exclusive(run),
       close: () => ours.close(),
     };
 

@@ -1,4 +1,4 @@
-import { LIVEPATCH_FUNC } from '../../../core/abi/livepatch.js';
+import { LIVEPATCH_FUNC, SECTION } from '../../../core/abi/livepatch.js';
 import { R_X86_64 } from '../../../core/elf/constants.js';
 import type { HazardCode } from '../../../core/findings/index.js';
 import type { Operation } from '../../differential/sequences.js';
@@ -6,13 +6,14 @@ import { copyOf } from './copy.js';
 import {
   applied,
   apply,
+  codeOf,
   find,
   functionOf,
   type Ingredient,
   type Kitchen,
   life,
+  MOST_NOP_BYTES,
   made,
-  REBOOT_MACHINE,
   revert,
   SHOW_HANDLERS,
   TOGGLE_ALT_KEY,
@@ -26,250 +27,162 @@ export type DeadlyStep =
   | Operation
   /** A debug key: its handler runs. */
   | { readonly verb: 'press'; readonly key: string }
-  | { readonly verb: 'wait'; readonly ms: number };
+  /** dom0's CPU becomes this one, and the other one idle. */
+  | { readonly verb: 'move'; readonly cpu: number };
 
-/** Payloads that Xen accepts, and a way to die of them. */
+/** Payloads, and what is done with them. */
 export interface DeadlyRecipe {
-  readonly code: HazardCode;
   readonly payloads: Readonly<Record<string, Ingredient>>;
   readonly steps: readonly DeadlyStep[];
 }
 
+/** What Xen accepts and dies of: each step but the last is survived. */
+export interface Death {
+  /** What it is told as: of the payload that is uploaded last, or of the plan. */
+  readonly code: HazardCode;
+  /** The way to it on a hypervisor, or why there is none. */
+  readonly recipe: (kitchen: Kitchen) => DeadlyRecipe | string;
+}
+
 const press = (key: string): DeadlyStep => ({ verb: 'press', key });
-const wait = (ms: number): DeadlyStep => ({ verb: 'wait', ms });
+const move = (cpu: number): DeadlyStep => ({ verb: 'move', cpu });
 
-function pressed(
-  kitchen: Kitchen,
-  code: HazardCode,
-  name: string,
-  newSize: number,
-  key: string,
-): DeadlyRecipe {
-  const { payloads } = applied(kitchen, { name, newAddress: null, newSize });
-  return {
-    code,
-    payloads,
-    steps: [upload('payload'), apply('payload'), wait(100), press(key), wait(500)],
-  };
-}
+/** Debug keys of the functions that recipes patch: their handlers run when they are pressed. */
+const KEY = { showHandlers: 'h', toggleAltKey: 'A', rebootMachine: 'R', list: 'x' } as const;
 
-function copied(kitchen: Kitchen, name: string): DeadlyRecipe | string {
-  let copy: Ingredient;
-  try {
-    copy = made(kitchen, 9, copyOf(kitchen, name));
-  } catch (e) {
-    return String(e);
-  }
-  return {
-    code: 'critical-code',
-    payloads: {
-      copy,
-      other: made(kitchen, 8, { functions: [functionOf(kitchen, {})], stringsSymbol: 'ostr' }),
-      hello: { member: 'hello' },
-    },
-    steps: [
-      upload('copy'),
-      apply('copy'),
-      wait(300),
-      upload('other'),
-      apply('other', true),
-      wait(100),
-      revert('other'),
-      unload('other'),
-      wait(100),
-      revert('copy'),
-      wait(300),
-      unload('copy'),
-      wait(300),
-      upload('hello'),
-      apply('hello'),
-      wait(100),
-      revert('hello'),
-      unload('hello'),
-      wait(300),
-    ],
-  };
-}
+const PRESSED = [
+  [SHOW_HANDLERS, KEY.showHandlers],
+  [TOGGLE_ALT_KEY, KEY.toggleAltKey],
+] as const;
 
-const COPIES = [
-  'arch/x86/domain.c#idle_loop',
-  'idle_loop',
-  'check_for_livepatch_work',
-  'common/livepatch.c#check_for_livepatch_work',
-  'common/livepatch.c#livepatch_do_action',
-  'common/livepatch.c#do_livepatch_work',
-  'common/livepatch.c#livepatch_spin',
-  'common/livepatch.c#apply_payload',
-  'common/livepatch.c#revert_payload',
-  'revert_payload',
-  'common/livepatch.c#apply_payload_tail',
-  'common/livepatch.c#revert_payload_tail',
-  'arch_livepatch_apply',
-  'arch_livepatch_revert',
-  'arch_livepatch_quiesce',
-  'arch_livepatch_revive',
-  'arch_livepatch_mask',
-  'arch_livepatch_unmask',
-  'arch_livepatch_post_action',
-  'memcpy',
-  '__memcpy',
-  'add_nops',
-  'arch/x86/livepatch.c#add_nops',
-  'relax_virtual_region_perms',
-  'tighten_virtual_region_perms',
-  'reset_virtual_region_perms',
-  'modify_xen_mappings_lite',
-  'flush_area_local',
-  'do_nmi',
-  'set_nmi_callback',
-  'do_machine_check',
-  'common/livepatch.c#livepatch_action',
-  'livepatch_op',
-  'common/livepatch.c#livepatch_check_expectations',
-  'common/livepatch.c#livepatch_display_metadata',
-  'common/livepatch.c#was_action_consistent',
-  'common/livepatch.c#schedule_work',
-  'common/livepatch.c#find_payload',
-  'common/livepatch.c#free_payload',
-  'common/livepatch.c#build_id_dep',
-  'is_patch',
-  'find_text_region',
-  'search_exception_table',
-  'NOW',
-  'get_s_time',
-  'process_pending_softirqs',
-  'do_softirq',
-  'process_softirqs',
-  'show_handlers',
-  'common/keyhandler.c#show_handlers',
+const BOUND_AND_UNLOADED: readonly DeadlyStep[] = [
+  upload('stranger'),
+  upload('bound'),
+  apply('bound', true),
+  press(KEY.toggleAltKey),
+  unload('stranger'),
+  press(KEY.toggleAltKey),
 ];
 
-/** By name. */
-export const DEADLY: Readonly<Record<string, (kitchen: Kitchen) => DeadlyRecipe | string>> = {
-  ...Object.fromEntries(
-    [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20].map((n) => [
-      `nop h ${n}`,
-      (kitchen: Kitchen) => pressed(kitchen, 'nop-splits-instruction', SHOW_HANDLERS, n, 'h'),
-    ]),
-  ),
-  'fall R': (kitchen) =>
-    pressed(
-      kitchen,
-      'nop-falls-through',
-      REBOOT_MACHINE,
-      Number(find(kitchen, REBOOT_MACHINE).size),
-      'R',
-    ),
-  'fall A': (kitchen) =>
-    pressed(
-      kitchen,
-      'nop-falls-through',
-      TOGGLE_ALT_KEY,
-      Math.min(31, Number(find(kitchen, TOGGLE_ALT_KEY).size)),
-      'A',
-    ),
-  twice: (kitchen) => {
-    const recipe = RECIPES['function-patched-twice'](kitchen);
-    if (typeof recipe === 'string') return recipe;
-    return {
-      code: 'function-patched-twice',
-      payloads: recipe.payloads,
-      steps: [...life('twice'), wait(100), press('A'), wait(500)],
-    };
+/** Deaths by what an administrator would have done. */
+export const DEADLY: Readonly<Record<string, Death>> = {
+  'NOPs that end inside an instruction': {
+    code: 'nop-splits-instruction',
+    recipe: (kitchen) => {
+      for (const [name, key] of PRESSED) {
+        const newSize = invalidCut(kitchen, name);
+        if (newSize === null) continue;
+        const { payloads } = applied(kitchen, { name, newAddress: null, newSize });
+        return { payloads, steps: [upload('payload'), apply('payload'), press(key)] };
+      }
+      return 'no cut leaves what no CPU runs';
+    },
   },
-  bound: (kitchen) => {
-    const recipe = RECIPES['bound-to-stranger'](kitchen);
-    if (typeof recipe === 'string') return recipe;
-    return {
-      code: 'bound-to-stranger',
-      payloads: recipe.payloads,
-      steps: [
-        ...recipe.before,
-        apply('bound', true),
-        wait(100),
-        press('A'),
-        wait(200),
-        unload('stranger'),
-        wait(100),
-        press('A'),
-        wait(500),
-      ],
-    };
+  'NOPs over a whole function': {
+    code: 'nop-falls-through',
+    recipe: (kitchen) =>
+      kitchen.model.rules.has('buildIdFirst')
+        ? 'what lies behind the function here does no harm: it prints'
+        : withPayloadsOf('nop-falls-through', [
+            upload('payload'),
+            apply('payload'),
+            press(KEY.rebootMachine),
+          ])(kitchen),
   },
-  kept: (kitchen) => {
-    const recipe = RECIPES['kept-in-freed-memory'](kitchen);
-    if (typeof recipe === 'string') return recipe;
-    return {
-      code: 'kept-in-freed-memory',
-      payloads: recipe.payloads,
-      steps: [upload('payload'), apply('payload'), wait(500)],
-    };
+  'code of an init section': {
+    code: 'init-code',
+    recipe: withPayloadsOf('init-code', [upload('payload'), apply('payload')]),
   },
-  init: (kitchen) => {
-    const recipe = RECIPES['init-code'](kitchen);
-    if (typeof recipe === 'string') return recipe;
-    return {
-      code: 'init-code',
-      payloads: recipe.payloads,
-      steps: [upload('payload'), apply('payload'), wait(500)],
-    };
+  'a function patched twice, reverted and unloaded': {
+    code: 'function-patched-twice',
+    recipe: withPayloadsOf('function-patched-twice', [...life('twice'), press(KEY.toggleAltKey)]),
   },
-  name: (kitchen) => {
-    const { address } = find(kitchen, SHOW_HANDLERS);
-    return {
-      code: 'function-name-unmapped',
-      payloads: {
-        payload: made(kitchen, 1, {
-          functions: [
-            functionOf(kitchen, { name: SHOW_HANDLERS }),
-            functionOf(kitchen, { name: null, oldAddress: address }),
-          ].slice(1) as never,
-          extraRelocations: [
-            {
-              section: '.livepatch.funcs',
-              offset: BigInt(LIVEPATCH_FUNC.name),
-              type: R_X86_64[64],
-              symbol: 'strings',
-              addend: 0x1000_0000_0000n,
-            },
-          ],
-        }),
-      },
-      steps: [upload('payload'), wait(100), press('x'), wait(500)],
-    };
+  'a payload unloaded to which another is bound': {
+    code: 'bound-to-stranger',
+    recipe: withPayloadsOf('bound-to-stranger', BOUND_AND_UNLOADED),
   },
-  unnamed: (kitchen) => {
-    const { address } = find(kitchen, SHOW_HANDLERS);
-    return {
-      code: 'function-name-unmapped',
-      payloads: {
-        payload: made(kitchen, 1, {
-          functions: [functionOf(kitchen, { name: null, oldAddress: address })],
-        }),
-      },
-      steps: [
-        upload('payload'),
-        wait(100),
-        press('x'),
-        wait(500),
-        apply('payload'),
-        press('x'),
-        wait(200),
-        press('h'),
-        wait(200),
-        revert('payload'),
-        unload('payload'),
-        wait(100),
-      ],
-    };
+  'a hook in memory that was freed': {
+    code: 'kept-in-freed-memory',
+    recipe: withPayloadsOf('kept-in-freed-memory', [upload('payload'), apply('payload')]),
   },
-  ...Object.fromEntries(
-    COPIES.map((name) => [
-      `copy ${name}`,
-      (kitchen: Kitchen) =>
-        kitchen.symbols.entries.some((e) => e.name === name)
-          ? copied(kitchen, name)
-          : 'it has none',
-    ]),
-  ),
+  'a function name that leads nowhere, listed': {
+    code: 'function-name-unmapped',
+    recipe: (kitchen) => ({
+      payloads: { payload: nameless(kitchen) },
+      steps: [upload('payload'), press(KEY.list)],
+    }),
+  },
 };
+
+/** Code that patching itself needs. */
+const CRITICAL = [
+  ['idle', 'arch/x86/domain.c#idle_loop'],
+  ['check', 'check_for_livepatch_work'],
+  ['write', 'arch_livepatch_apply'],
+] as const;
+
+/** What core/hazards warns of, and what is survived: the reason why it is no error. */
+export const SURVIVED: Readonly<Record<string, Death>> = {
+  'code that patching needs, replaced by the very same': {
+    code: 'critical-code',
+    recipe: (kitchen) => ({
+      payloads: Object.fromEntries(
+        CRITICAL.map(([payload, name], id) => [payload, made(kitchen, id, copyOf(kitchen, name))]),
+      ),
+      steps: CRITICAL.flatMap(([payload]) => [
+        upload(payload),
+        apply(payload),
+        // The CPU that dom0 leaves idles in the new code.
+        move(1),
+        move(0),
+        revert(payload),
+        unload(payload),
+      ]),
+    }),
+  },
+};
+
+/** A new_size whose NOPs leave the rest of an instruction that is none by itself; null where none do. */
+function invalidCut(kitchen: Kitchen, name: string): number | null {
+  const code = codeOf(kitchen, name);
+  const [first] = code;
+  if (first === undefined) return null;
+  const { address, size } = find(kitchen, name);
+  const starts = new Set(code.map((instruction) => Number(instruction.address - address)));
+  // NOPs go behind an ENDBR64, and new_size counts from the start all the same.
+  for (let end = first.length + 1; end < Number(size) && end <= MOST_NOP_BYTES; end++) {
+    if (starts.has(end)) continue;
+    const at = address + BigInt(end);
+    const rest = kitchen.model.memory.read(at, Number(size) - end);
+    if (kitchen.disassembler.decodeFunction(rest, at)[0]?.flow === 'invalid') return end;
+  }
+  return null;
+}
+
+/** The payloads of a hazard that is shown without harm elsewhere, and another thing done with them. */
+function withPayloadsOf(code: HazardCode, steps: readonly DeadlyStep[]): Death['recipe'] {
+  return (kitchen) => {
+    const recipe = RECIPES[code](kitchen);
+    return typeof recipe === 'string' ? recipe : { payloads: recipe.payloads, steps };
+  };
+}
+
+/** Farther from any payload than Xen's memory reaches. */
+const NOWHERE = 1n << 44n;
+
+/** A payload that gives the address of its function, and a name where nothing is mapped. */
+function nameless(kitchen: Kitchen): Ingredient {
+  const { address } = find(kitchen, SHOW_HANDLERS);
+  return made(kitchen, 1, {
+    functions: [functionOf(kitchen, { name: null, oldAddress: address })],
+    extraRelocations: [
+      {
+        section: SECTION.funcs,
+        offset: BigInt(LIVEPATCH_FUNC.name),
+        type: R_X86_64[64],
+        symbol: 'strings',
+        addend: NOWHERE,
+      },
+    ],
+  });
+}

@@ -21,7 +21,7 @@ import {
   type PredictedStep,
   payloadPath,
 } from './case.js';
-import { DEADLY, type DeadlyStep } from './deadly.js';
+import { DEADLY, type DeadlyStep, type Death, SURVIVED } from './deadly.js';
 import type { Ingredient, Kitchen, Recipe } from './kitchen.js';
 import { RECIPES } from './recipes.js';
 
@@ -42,16 +42,19 @@ export async function prepareHazards(hypervisor: RigHypervisor, family: string):
   }
   writeFileSync(casesPath(family), `${JSON.stringify(cases, null, 2)}\n`);
   const deadly: (DeadlyCase | NotDeadly)[] = [];
-  for (const name of Object.keys(DEADLY)) deadly.push(await prepareDeadly(name, kitchen, family));
+  for (const [name, death] of Object.entries({ ...DEADLY, ...SURVIVED })) {
+    deadly.push(await prepareDeadly(name, death, kitchen, family));
+  }
   writeFileSync(deadlyPath(family), `${JSON.stringify(deadly, null, 2)}\n`);
 }
 
 async function prepareDeadly(
   name: string,
+  death: Death,
   kitchen: Kitchen,
   family: string,
 ): Promise<DeadlyCase | NotDeadly> {
-  const recipe = DEADLY[name]?.(kitchen) ?? 'there is no such recipe';
+  const recipe = death.recipe(kitchen);
   if (typeof recipe === 'string') return { name, why: recipe };
   const contents = new Map<string, Uint8Array>();
   const fileOf = (payload: string): string => `deadly-${name.replace(/\W/g, '-')}-${payload}`;
@@ -62,7 +65,7 @@ async function prepareDeadly(
     writeFileSync(payloadPath(family, fileOf(payload)), bytes);
   }
   const isOperation = (step: DeadlyStep): step is Operation =>
-    step.verb !== 'press' && step.verb !== 'wait';
+    step.verb !== 'press' && step.verb !== 'move';
   const operations = recipe.steps.filter(isOperation);
   const last = operations.findLastIndex(({ verb }) => verb === 'upload');
   const before = operations.slice(0, last + 1);
@@ -74,7 +77,7 @@ async function prepareDeadly(
   const steps = recipe.steps.map((step) =>
     step.verb === 'upload' ? { ...step, payload: fileOf(step.payload) } : step,
   );
-  return { name, code: recipe.code, reported, steps };
+  return { name, code: death.code, reported, steps };
 }
 
 async function prepareCase(
