@@ -168,28 +168,6 @@ export async function check(
   };
 }
 
-/** Payloads that cannot take the place of all others, where Xen's rules are not there to say so. */
-function unfitAlone(members: readonly PlanPayload[], hypervisor: BuildId): readonly Finding[] {
-  return members.flatMap(({ file, depends, vetoingHooks }) => [
-    ...(depends === hypervisor
-      ? []
-      : [
-          finding('not-on-hypervisor', {
-            file,
-            message: `${file} builds on ${depends ?? 'nothing that can be read'}, but replace needs a payload that builds on the hypervisor ${hypervisor}`,
-          }),
-        ]),
-    ...(vetoingHooks.length === 0
-      ? []
-      : [
-          finding('replace-vetoed', {
-            file,
-            message: `${file} has hooks with which Xen refuses REPLACE: ${vetoingHooks.join(', ')}`,
-          }),
-        ]),
-  ]);
-}
-
 /** What Xen answers to a file that is no payload to us. */
 function answerTo({ file, bytes }: InputFile, base: Model): FileVerdict {
   const name = uncheckedNameFor(file);
@@ -239,6 +217,28 @@ function ofEachFile(
     findings.push(...withAnswer(own, refusalsOf(answers.get(input))));
   }
   return { findings, refusals };
+}
+
+/** Payloads that cannot take the place of all others, where Xen's rules are not there to say so. */
+function unfitAlone(members: readonly PlanPayload[], hypervisor: BuildId): readonly Finding[] {
+  return members.flatMap(({ file, depends, vetoingHooks }) => [
+    ...(depends === hypervisor
+      ? []
+      : [
+          finding('not-on-hypervisor', {
+            file,
+            message: `${file} builds on ${depends ?? 'nothing that can be read'}, but replace needs a payload that builds on the hypervisor ${hypervisor}`,
+          }),
+        ]),
+    ...(vetoingHooks.length === 0
+      ? []
+      : [
+          finding('replace-vetoed', {
+            file,
+            message: `${file} has hooks with which Xen refuses REPLACE: ${vetoingHooks.join(', ')}`,
+          }),
+        ]),
+  ]);
 }
 
 /** What is to be said of the verdicts as a whole: that there are none though an image was given, or by whose rules. */
