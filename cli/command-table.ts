@@ -1,4 +1,4 @@
-import type { CommandName } from './options/commands.js';
+import type { CommandName, LOADED } from './options/commands.js';
 import type { Session } from './session.js';
 
 /** A command's code, which is loaded only when it is the one that was typed. */
@@ -8,7 +8,7 @@ export interface CommandModule {
 }
 
 /** Where the code of each command is. What it takes is in options/commands.ts. */
-export const LOAD: Readonly<Record<CommandName, () => Promise<CommandModule>>> = {
+export const LOAD: Readonly<Record<CommandName | typeof LOADED, () => Promise<CommandModule>>> = {
   inspect: () => import('./commands/inspect.js'),
   check: () => import('./commands/check.js'),
   report: () => import('./commands/report.js'),
@@ -25,4 +25,5 @@ export const LOAD: Readonly<Record<CommandName, () => Promise<CommandModule>>> =
   which: () => import('./commands/which.js'),
   record: () => import('./commands/record.js'),
   explain: () => import('./commands/explain.js'),
+  __loaded: () => import('./commands/loaded.js'),
 };

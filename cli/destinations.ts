@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { CommandName } from './options/commands.js';
+import type { CommandName, LOADED } from './options/commands.js';
 import type { OPTIONS } from './options/definitions.js';
 import type { Settings } from './settings.js';
 import { usage } from './usage.js';
@@ -8,12 +8,12 @@ export type Format = (typeof OPTIONS)['format']['choices'][number];
 
 /** What every command can write, but those below; the first one is what it writes unasked. */
 export const COMMON_FORMATS: readonly Format[] = ['human', 'json'];
-const FORMATS_OF: Readonly<Partial<Record<CommandName, readonly Format[]>>> = {
+const FORMATS_OF: Readonly<Record<string, readonly Format[] | undefined>> = {
   check: ['human', 'json', 'sarif', 'junit', 'gitlab', 'github', 'markdown'],
   graph: ['svg', 'dot'],
 };
 /** Commands that make a file of their own: --output without FORMAT says where. */
-const MAKERS: readonly CommandName[] = ['record', 'report'];
+const MAKERS: readonly string[] = ['record', 'report'];
 
 /** A file that something is written to, and in which format. */
 export interface Destination {
@@ -35,7 +35,7 @@ export interface Destinations {
  * output to people. Fails with `usage`.
  */
 export function destinationsOf(
-  command: CommandName,
+  command: CommandName | typeof LOADED,
   { format: named, json, output, given }: Pick<Settings, 'format' | 'json' | 'output' | 'given'>,
 ): Destinations {
   if (json && given.includes('format') && named !== 'json') {
@@ -83,6 +83,6 @@ function parseDestination(
   );
 }
 
-function foreignFormat(command: CommandName, format: Format, formats: readonly Format[]) {
+function foreignFormat(command: string, format: Format, formats: readonly Format[]) {
   return usage(`${command} writes no ${format}`, `It writes ${formats.join(' and ')}.`);
 }

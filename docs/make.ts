@@ -3,7 +3,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { commandTables, exitTable } from './make-commands.js';
+import { bashCompletion, zshCompletion } from './make-completions.js';
 import { findingsDocument } from './make-findings.js';
+import { manualPage } from './make-man.js';
 
 /** A file by its path in the repository, with the content that it is to have. */
 export interface MadeFile {
@@ -16,6 +18,9 @@ export function madeFiles(root: string): readonly MadeFile[] {
   const readme = readFileSync(join(root, 'README.md'), 'utf8');
   const withTables = between(readme, 'commands', commandTables());
   return [
+    { path: 'completions/xsplice-ts.bash', text: bashCompletion(root) },
+    { path: 'completions/_xsplice-ts', text: zshCompletion(root) },
+    { path: 'docs/man/xsplice-ts.8', text: manualPage() },
     { path: 'docs/findings.md', text: findingsDocument() },
     { path: 'README.md', text: between(withTables, 'exit codes', exitTable()) },
   ];

@@ -255,6 +255,9 @@ export type CommandName = keyof typeof COMMANDS;
 /** All names, in the order of the help. */
 export const COMMAND_NAMES = Object.keys(COMMANDS) as readonly CommandName[];
 
+/** Not for people, and in no help: what shells ask for payloads that are loaded. */
+export const LOADED = '__loaded';
+
 /** The verbs that change a hypervisor, as `plan` names them too. */
 export const CHANGE_VERBS = ['apply', 'revert', 'replace', 'upload', 'unload', 'load'] as const;
 export type ChangeVerb = (typeof CHANGE_VERBS)[number];

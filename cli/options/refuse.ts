@@ -42,7 +42,7 @@ export function refuseForeign(name: CommandName, { words, options }: Line): void
 }
 
 /** The options that have an effect. `plan` takes those of its own that the planned verb has too. */
-function takenBy(
+export function takenBy(
   name: CommandName,
   [first]: readonly string[],
 ): { readonly title: string; readonly taken: readonly OptionName[] } {
