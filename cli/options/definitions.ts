@@ -19,7 +19,7 @@ export interface OptionDefinition {
   readonly commands: readonly CommandName[];
 }
 
-const HOST = [...CHANGE_VERBS, 'init', 'list', 'plan', 'which'] as const;
+const HOST = [...CHANGE_VERBS, 'diff', 'init', 'list', 'plan', 'which'] as const;
 /** Those that check payloads. */
 const CHECKING = ['check', 'report', 'graph'] as const;
 /** Those that carry a payload's actions out on a hypervisor. An upload and an unload stop no CPU. */
@@ -99,6 +99,10 @@ export const OPTIONS = {
     alias: 'n',
     help: 'Show and verify the plan, change nothing',
     commands: CHANGE_VERBS,
+  },
+  'exit-code': {
+    help: 'End with 4 where something would change, and with 0 where nothing would',
+    commands: ['plan'],
   },
   yes: {
     alias: 'y',
