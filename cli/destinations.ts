@@ -8,12 +8,15 @@ export type Format = (typeof OPTIONS)['format']['choices'][number];
 
 /** What every command can write, but those below; the first one is what it writes unasked. */
 export const COMMON_FORMATS: readonly Format[] = ['human', 'json'];
-const FORMATS_OF: Readonly<Record<string, readonly Format[] | undefined>> = {
+const FORMATS_OF: Readonly<Partial<Record<Typed, readonly Format[]>>> = {
   check: ['human', 'json', 'sarif', 'junit', 'gitlab', 'github', 'markdown'],
   graph: ['svg', 'dot'],
 };
 /** Commands that make a file of their own: --output without FORMAT says where. */
-const MAKERS: readonly string[] = ['record', 'report'];
+const MAKERS: readonly Typed[] = ['record', 'report'];
+
+/** A command as it was typed, the one for the shells' completion included. */
+type Typed = CommandName | typeof LOADED;
 
 /** A file that something is written to, and in which format. */
 export interface Destination {
@@ -35,7 +38,7 @@ export interface Destinations {
  * output to people. Fails with `usage`.
  */
 export function destinationsOf(
-  command: CommandName | typeof LOADED,
+  command: Typed,
   { format: named, json, output, given }: Pick<Settings, 'format' | 'json' | 'output' | 'given'>,
 ): Destinations {
   if (json && given.includes('format') && named !== 'json') {
@@ -83,6 +86,6 @@ function parseDestination(
   );
 }
 
-function foreignFormat(command: string, format: Format, formats: readonly Format[]) {
+function foreignFormat(command: Typed, format: Format, formats: readonly Format[]) {
   return usage(`${command} writes no ${format}`, `It writes ${formats.join(' and ')}.`);
 }
