@@ -202,7 +202,7 @@ const documents: Readonly<Record<Exclude<CommandName, 'graph'>, Schema>> = {
     ...{ file: text, output: text, record: object({ formatVersion: count }), findings },
     functions: listOf(object({ name: text, functions: count, unknownEdges: count })),
   }),
-  explain: document({ entries: listOf(object({ name: text, kind: choice('code', 'stage') })) }),
+  explain: document({ entries: listOf(object({ code: text, kind: choice('code', 'stage') })) }),
 };
 
 const DRAFT = 'https://json-schema.org/draft/2020-12/schema';
