@@ -84,6 +84,16 @@ export const COMMANDS = {
     ],
     exits: ['0', '1', '64'],
   },
+  diff: {
+    synopses: ['A B', 'A [--host HOST]'],
+    words: { name: 'A', help: 'A payload, or a folder of them', min: 1, proposals: ['file'] },
+    about: 'In what two payloads or sets differ, or a chain and what a host has applied',
+    examples: [
+      ['diff old.livepatch new.livepatch', 'Ids, functions, code, symbols, metadata'],
+      ['diff patches/ --host embedded:./try', 'Whether a host has what a folder says'],
+    ],
+    exits: ['0', '1', '2', '4', '64'],
+  },
   init: {
     synopses: ['--image FILE --host embedded:DIR'],
     words: null,
@@ -120,7 +130,7 @@ export const COMMANDS = {
       ['plan patches/', 'What apply would do with a folder of payloads'],
       ['plan revert --to base', 'What it takes to have nothing applied'],
     ],
-    exits: LOOKING,
+    exits: ['0', '1', '2', '4', '64'],
   },
   apply: {
     synopses: ['PATH…', 'NAME…'],

@@ -19,7 +19,7 @@ export interface OptionDefinition {
   readonly commands: readonly CommandName[];
 }
 
-const HOST = [...CHANGE_VERBS, 'init', 'list', 'plan', 'which'] as const;
+const HOST = [...CHANGE_VERBS, 'diff', 'init', 'list', 'plan', 'which'] as const;
 /** Those that check payloads. */
 const CHECKING = ['check', 'report', 'graph'] as const;
 /** Those that carry a payload's actions out on a hypervisor. An upload and an unload stop no CPU. */
@@ -112,6 +112,10 @@ export const OPTIONS = {
     help: 'Show and verify the plan, change nothing',
     commands: CHANGE_VERBS,
   },
+  'exit-code': {
+    help: 'End with 4 where something would change, and with 0 where nothing would',
+    commands: ['plan'],
+  },
   yes: {
     alias: 'y',
     help: 'Do not ask',
@@ -168,6 +172,10 @@ export const OPTIONS = {
     commands: COMMAND_NAMES,
   },
   json: { help: 'The same as --format json', commands: COMMAND_NAMES },
+  'json-schema': {
+    help: 'Print the JSON Schema of the document that --format json writes, and do nothing else',
+    commands: COMMAND_NAMES,
+  },
   quiet: { alias: 'q', help: 'Say only what is wrong', commands: COMMAND_NAMES },
   verbose: {
     alias: 'v',
