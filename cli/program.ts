@@ -1,111 +1,45 @@
-import { existsSync, readFileSync } from 'node:fs';
-import yargs, { type Argv } from 'yargs';
-import { COMMANDS, type CommandEntry } from './command-table.js';
+import { LOAD } from './command-table.js';
+import { COMMAND_NAMES, LOADED } from './options/commands.js';
+import { type Line, parseLine } from './options/parse.js';
 import type { Streams } from './terminal/streams.js';
-
-/** What was typed, once the parser found it to be well-formed. */
-interface Choice {
-  readonly entry: CommandEntry;
-  readonly argv: Readonly<Record<string, unknown>>;
-}
+import { packageVersion } from './tool.js';
 
 /** Does what these words say, and returns the exit code. Whatever fails is reported, not thrown. */
 export async function runProgram(args: readonly string[], streams: Streams): Promise<number> {
+  const line = parseLine(args);
   try {
-    const choice = await parse(args, streams);
-    if (choice === null) return 0;
-    const [{ openSession }, command] = await Promise.all([
-      import('./session.js'),
-      choice.entry.load(),
-    ]);
-    return await command.run(openSession(nameOf(choice.entry), choice.argv, streams));
+    const information = await informationFor(args, line, streams);
+    if (information === null) return await runCommand(line, streams);
+    streams.stdout.write(`${information}\n`);
+    return 0;
   } catch (error) {
     const { reportFailure } = await import('./failure.js');
-    return reportFailure(error, args, streams);
+    return reportFailure(error, line, streams);
   }
 }
 
-/** Null where it was --help or --version, which are done then. Usage errors are thrown. */
-async function parse(args: readonly string[], { stdout }: Streams): Promise<Choice | null> {
-  let choice: Choice | null = null;
-  const choose = (entry: CommandEntry) => (argv: Choice['argv']) => {
-    choice = { entry, argv };
-  };
-  const typed = COMMANDS.find((entry) => nameOf(entry) === args[0]);
-  const parser =
-    typed === undefined ? allCommands(args, choose) : oneCommand(typed, args, choose(typed));
-  try {
-    await parser
-      .scriptName('xsplice-ts')
-      .locale('en')
-      .parserConfiguration({ 'parse-positional-numbers': false, 'parse-numbers': false })
-      .strict()
-      .version(packageVersion())
-      .help()
-      .wrap(Math.min(stdout.columns ?? 100, 100))
-      .exitProcess(false)
-      .fail(false)
-      .parseAsync(typed === undefined ? args : args.slice(1), {}, (_error, _argv, help) => {
-        if (help !== '') stdout.write(`${help}\n`);
-      });
-  } catch (error) {
-    // Nothing but parsing is done there, so what fails is what was typed.
-    const { usage } = await import('./settings.js');
-    const message = error instanceof Error ? error.message : String(error);
-    throw usage(
-      message
-        .replace(/\s+/g, ' ')
-        .replace(/^Did you mean/, 'There is no such command; did you mean'),
-    );
-  }
-  return choice;
+async function runCommand(line: Line, streams: Streams): Promise<number> {
+  const known = ([...COMMAND_NAMES, LOADED] as const).find((name) => name === line.command);
+  const name = known ?? (await import('./options/refuse.js')).commandOf(line);
+  const [{ openSession }, command] = await Promise.all([import('./session.js'), LOAD[name]()]);
+  const session = openSession(name, line, streams);
+  const code = await command.run(session);
+  await session.output.end();
+  return code;
 }
 
-function nameOf({ usage }: CommandEntry): string {
-  return usage.split(' ')[0] ?? '';
-}
-
-type Handler = (argv: Choice['argv']) => void;
-
-/** For the help, and for what was meant where no command was typed. */
-function allCommands(args: readonly string[], choose: (entry: CommandEntry) => Handler): Argv {
-  const parser = yargs(args)
-    .usage('$0 COMMAND …\n\nLive-patch payloads for Xen: check, plan, apply, revert.')
-    .demandCommand(1, 'Say what to do: the command is missing')
-    .recommendCommands()
-    .epilogue(
-      'Exit: 0 done or nothing to do, 1 failed or refused, 2 busy, 3 check or lockstep found a rejection, 64 wrong usage.\nEnvironment: XSPLICE_HOST, NO_COLOR, FORCE_COLOR.',
-    );
-  for (const entry of COMMANDS) {
-    parser.command(entry.usage, entry.describe, entry.options, choose(entry));
-  }
-  return parser;
-}
-
-/**
- * The command that was typed as the only thing there is: of a command among others, the parser renders the
- * help before it runs it.
- */
-function oneCommand(
-  { usage, describe, options }: CommandEntry,
+/** What --help, --version and their like ask for; null where a command is to be run. */
+async function informationFor(
   args: readonly string[],
-  handler: Handler,
-): Argv {
-  const [, ...positionals] = usage.split(' ');
-  return yargs(args.slice(1))
-    .usage(`$0 ${usage}\n\n${describe}`)
-    .command(['$0', ...positionals].join(' '), false, options, handler);
-}
-
-/** Of the package that this file is part of, wherever it was built to. */
-function packageVersion(): string {
-  for (const up of ['../', '../../', '../../../']) {
-    const path = new URL(`${up}package.json`, import.meta.url);
-    if (!existsSync(path)) continue;
-    const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
-    if (typeof value === 'object' && value !== null && 'version' in value) {
-      return String(value.version);
-    }
+  { command, words, options }: Line,
+  { stdout }: Streams,
+): Promise<string | null> {
+  // Behind a command, -v is --verbose.
+  if (options['version'] === true || (args.length === 1 && args[0] === '-v')) {
+    return packageVersion();
   }
-  return 'unknown';
+  const [asked = null] = command === 'help' ? words : [command];
+  if (args.length > 0 && command !== 'help' && options['help'] !== true) return null;
+  const { helpText } = await import('./views/help.js');
+  return helpText(asked, stdout.columns);
 }

@@ -1,27 +1,36 @@
 import type { ChangeRequest } from '../core/change/index.js';
 import { XspliceError } from '../core/findings/index.js';
+import { exists, readEveryPayloadFile } from '../core/inputs/index.js';
 import { type PayloadInput, readPayloadInputs } from '../core/payload/index.js';
-import { exists, readEveryPayloadFile } from './files.js';
-import { type Settings, usage } from './settings.js';
-
-/** The verbs that change a hypervisor, as `plan` names them too. */
-export const VERBS = ['apply', 'revert', 'replace', 'upload', 'unload', 'load'] as const;
-export type Verb = (typeof VERBS)[number];
+import type { ChangeVerb } from './options/commands.js';
+import type { Settings } from './settings.js';
+import { usage } from './usage.js';
 
 /** Reads the files that a verb takes, and says what is wanted. */
 export function requestOf(
-  verb: Verb,
+  verb: ChangeVerb,
   words: readonly string[],
-  { check, nodeps, to }: Settings,
+  { check, nodeps, to, mode }: Settings,
 ): ChangeRequest {
   if (check !== 'build-id' && nodeps) {
     throw usage('--nodeps compares nothing, and --check says what to compare', 'Use one of them.');
+  }
+  if (mode === 'alternatives' && nodeps) {
+    throw usage(
+      '--mode alternatives uses REPLACE, which always compares the parent',
+      'Leave --nodeps out.',
+    );
   }
   if (verb !== 'revert' && words.length === 0) throw usage(`${verb} needs something to work on`);
   switch (verb) {
     case 'revert': {
       const [name, ...files] = words;
-      if (name === undefined) return { verb, to };
+      if (name === undefined) {
+        if (check === 'build-id') return { verb, to };
+        throw usage(
+          `revert takes --check ${check} with the NAME of one payload only: without it, nothing is compared`,
+        );
+      }
       if (check === 'build-id' || to !== null) {
         throw usage(
           `revert takes no ${JSON.stringify(name)}: it reverts the top`,
@@ -33,12 +42,13 @@ export function requestOf(
     case 'unload':
       return { verb, names: words };
     case 'apply': {
-      const name = nameAmong(words);
-      if (name === null) return { verb, payloads: readAll(words), check, nodeps };
-      if (check === 'build-id') return { verb: 'apply-loaded', name, nodeps };
+      const set = mode === 'alternatives' ? mode : 'chain';
+      if (!words.every(isName)) return { verb, payloads: readAll(words), check, nodeps, mode: set };
+      if (set === 'alternatives') throw usage('--mode alternatives takes files', 'Give the file.');
+      if (check === 'build-id') return { verb: 'apply-loaded', names: words, nodeps };
       throw new XspliceError(
         'needs-file',
-        `What ${name} was made against is told by its file only`,
+        `What ${words.join(', ')} was made against is told by the file only`,
       );
     }
     case 'upload':
@@ -54,16 +64,13 @@ function readAll(words: readonly string[]): readonly PayloadInput[] {
   return readPayloadInputs(readEveryPayloadFile(words));
 }
 
-function onlyOne(verb: Verb, payloads: readonly PayloadInput[]): PayloadInput {
+function onlyOne(verb: ChangeVerb, payloads: readonly PayloadInput[]): PayloadInput {
   const [only, ...others] = payloads;
   if (only !== undefined && others.length === 0) return only;
   throw usage(`${verb} takes one payload; ${payloads.length} were given`);
 }
 
-/** A single word that is no path names a payload that was uploaded. Paths win; `./x` is always one. */
-function nameAmong(words: readonly string[]): string | null {
-  const [word, ...others] = words;
-  if (word === undefined || others.length > 0) return null;
-  if (word.includes('/') || word.endsWith('.livepatch') || exists(word)) return null;
-  return word;
+/** A word that is no path names a payload that was uploaded. Paths win; `./x` is always one. */
+function isName(word: string): boolean {
+  return !word.includes('/') && !word.endsWith('.livepatch') && !exists(word);
 }

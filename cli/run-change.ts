@@ -3,12 +3,14 @@ import {
   type ChangeReport,
   type ChangeRequest,
   change,
+  parseAcceptance,
 } from '../core/change/index.js';
-import { EXIT, explained, explainedError, type Finding } from '../core/findings/index.js';
+import { EXIT, explainedError } from '../core/findings/index.js';
 import { openHost } from '../core/host/index.js';
-import { hostOf } from './host.js';
-import { openImage, releaseOf } from './images.js';
+import { withExplanations } from './explanations.js';
+import { hostKnowledge, hostOf } from './host.js';
 import type { Session } from './session.js';
+import { timeoutNs } from './settings.js';
 import { confirm } from './terminal/confirm.js';
 import { Progress } from './terminal/progress.js';
 import { exitCodeOf } from './terminal/signals.js';
@@ -16,7 +18,7 @@ import { renderExecution } from './views/execution.js';
 import { failureFields, renderFailure } from './views/failure.js';
 import { guardFields, renderGuard } from './views/old-code.js';
 import { renderHost, renderPlan } from './views/plan.js';
-import { executionFields, planFields } from './views/plan-document.js';
+import { acceptedFields, executionFields, planFields } from './views/plan-document.js';
 
 /**
  * Every verb that changes something: shows what is going to be done, asks, shows what became of it. With
@@ -28,11 +30,10 @@ export async function runChange(
   request: ChangeRequest,
 ): Promise<number> {
   const { settings, output, streams } = session;
-  const image = settings.image === null ? null : openImage(settings.image);
-  const host = await openHost(await hostOf(settings, streams), {
-    image,
-    release: releaseOf(settings.xen),
-  });
+  const accept = settings.accept.map(parseAcceptance);
+  const waitNs = timeoutNs(settings);
+  const spec = await hostOf(settings, streams);
+  const host = await openHost(spec, hostKnowledge(settings, spec));
   // Signals arrive between two steps, and what was done is then taken back.
   const stop = new AbortController();
   let endSignals = () => {};
@@ -44,14 +45,15 @@ export async function runChange(
   };
   try {
     const report = await change(host, request, {
+      accept,
       dryRun,
       keepGoing: settings.keepGoing,
-      timeoutNs: Math.round((settings.timeoutMs ?? 0) * 1_000_000),
+      timeoutNs: waitNs,
       confirm: async (proposal) => {
         show(proposal);
         await confirm(session, 'Do this?');
         endSignals = streams.onSignal((name) => stop.abort(name));
-        progress = new Progress(output.notes, output.quiet || output.json);
+        progress = new Progress(output.notes, output.quiet || !output.isForPeople);
         return true;
       },
       onProgress: (event) => progress?.report(event),
@@ -77,22 +79,21 @@ function endProgress(progress: Progress | null): void {
 /** The plan, or what a guard found that does not let it be made, and all findings. */
 function showProposal({ settings, output }: Session, proposal: ChangeProposal): void {
   const { style, verbose } = output;
-  const { host, snapshot, plan, verification, guard } = proposal;
+  const { host, snapshot, plan, verification, guard, accepted } = proposal;
   output.info(renderHost(host.spec, snapshot, style, verbose));
-  if (plan !== null) output.info(renderPlan(plan, verification, style, verbose));
+  if (plan !== null) output.info(renderPlan(plan, verification, accepted, style, verbose));
   if (guard !== null && (verbose || plan === null)) {
     output.info(renderGuard(guard, style, verbose));
   }
-  const findings = settings.explain ? explained(proposal.findings) : proposal.findings;
-  output.findings(findings);
+  output.findings(withExplanations(settings, proposal.findings));
 }
 
 /** What became of it; returns the exit code. */
 function showReport({ settings, output }: Session, dryRun: boolean, report: ChangeReport): number {
   const { style, verbose } = output;
   const { plan, verification, execution, elapsedMs, divergences } = report;
-  const explain = (found: readonly Finding[]) => (settings.explain ? explained(found) : found);
-  const findings = [...explain(report.findings), ...explain(divergences)];
+  const diverged = withExplanations(settings, divergences);
+  const findings = [...withExplanations(settings, report.findings), ...diverged];
   const fields = {
     ...documentFields(report),
     executed: execution !== null,
@@ -100,12 +101,12 @@ function showReport({ settings, output }: Session, dryRun: boolean, report: Chan
   };
   if (execution !== null) {
     output.info(renderExecution(execution, elapsedMs ?? 0, style, verbose));
-    output.findings(explain(divergences));
+    output.findings(diverged);
   }
   if (report.failure !== null) {
     const failure = settings.explain ? explainedError(report.failure) : report.failure;
     output.document({ ok: false, ...fields, ...failureFields(failure, findings) });
-    output.notes.line(renderFailure(failure, output.notes.style));
+    output.notes.line(renderFailure(failure, output.notes.style, report.host.spec));
     return failure.exitCode;
   }
   if (plan !== null && verification === null) output.info('There is nothing to do.');
@@ -114,11 +115,11 @@ function showReport({ settings, output }: Session, dryRun: boolean, report: Chan
   return EXIT.done;
 }
 
-function documentFields({ host, snapshot, plan, verification, guard }: ChangeReport) {
+function documentFields({ host, snapshot, plan, verification, guard, accepted }: ChangeReport) {
   const { buildId, version } = snapshot.hypervisor;
   const about =
     plan === null
       ? { host: host.spec, hypervisor: { buildId, version } }
       : planFields(plan, snapshot, verification);
-  return { ...about, guard: guardFields(guard) };
+  return { ...about, guard: guardFields(guard), accepted: accepted.map(acceptedFields) };
 }

@@ -1,12 +1,17 @@
+import { destinationsOf } from './destinations.js';
+import { type CommandName, LOADED } from './options/commands.js';
+import type { Line } from './options/parse.js';
+import { refuseForeign } from './options/refuse.js';
 import { type Settings, settingsFrom } from './settings.js';
 import { Output } from './terminal/output.js';
 import type { Streams } from './terminal/streams.js';
 
 /** One run of a command: what was typed, and where its output goes. */
 export interface Session {
-  /** Its name. */
-  readonly command: string;
+  readonly command: CommandName | typeof LOADED;
   readonly settings: Settings;
+  /** The file that the command itself writes; null where --output names none. */
+  readonly ownFile: string | null;
   readonly output: Output;
   /** For questions, signals and the environment; output goes through `output`. */
   readonly streams: Streams;
@@ -14,10 +19,13 @@ export interface Session {
 
 /** Fails with `usage` where what was typed makes no sense. */
 export function openSession(
-  command: string,
-  argv: Readonly<Record<string, unknown>>,
+  command: CommandName | typeof LOADED,
+  line: Line,
   streams: Streams,
 ): Session {
-  const settings = settingsFrom(argv);
-  return { command, settings, output: new Output(settings, streams), streams };
+  if (command !== LOADED) refuseForeign(command, line);
+  const settings = settingsFrom(line);
+  const { ownFile, ...where } = destinationsOf(command, settings);
+  const output = new Output({ ...settings, ...where }, streams);
+  return { command, settings, ownFile, output, streams };
 }

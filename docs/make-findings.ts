@@ -1,10 +1,7 @@
-/** Writes docs/findings.md from the catalogue of codes: npm run docs. */
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import {
   CHAIN,
   CHANGE,
+  CLAIMS,
   COMMAND,
   ELF,
   HAZARDS,
@@ -15,6 +12,8 @@ import {
   PAYLOAD,
   STAGES,
   STATE,
+  UNKNOWN,
+  UNUSED,
   VERDICT,
 } from '../core/findings/catalogue/index.js';
 import { type CatalogueEntry, EXIT, type StageEntry } from '../core/findings/index.js';
@@ -28,6 +27,9 @@ const AREAS: readonly (readonly [string, Area])[] = [
   ['Chains of payloads', CHAIN],
   ['What Xen will answer', VERDICT],
   ['Accepted and dangerous', HAZARDS],
+  ['In the payload and passed over by Xen', UNUSED],
+  ['Said of the hypervisor, and not so', CLAIMS],
+  ['Not known, and dangerous if it is not as hoped', UNKNOWN],
   ['Old code and its record', OLD_CODE],
   ['Hosts and the running Xen', HOST],
   ['Embedded hypervisors', STATE],
@@ -48,7 +50,7 @@ stage is the place in Xen's loader or in its actions that decides, and \`stage\`
 
 const STAGES_HEAD = `## Stages
 
-In the order of the loader, then those of the actions. What a release does otherwise is in \`core/verify/rules.ts\`.
+In the order of the loader, then those of the actions. What a release does otherwise is in \`core/verify/changes.ts\`.
 `;
 
 /** The whole document, as docs/findings.md has it. */
@@ -82,9 +84,4 @@ function weightOf({ severity, exitCode }: CatalogueEntry): string {
   return severity === 'error' && exitCode !== undefined && exitCode !== EXIT.failed
     ? `${severity} (exit code ${exitCode})`
     : severity;
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const root = fileURLToPath(new URL('../..', import.meta.url));
-  writeFileSync(join(root, 'docs', 'findings.md'), findingsDocument());
 }

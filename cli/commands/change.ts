@@ -1,11 +1,12 @@
-import { requestOf, VERBS } from '../request.js';
+import { CHANGE_VERBS } from '../options/commands.js';
+import { requestOf } from '../request.js';
 import { runChange } from '../run-change.js';
 import type { Session } from '../session.js';
 
 /** Each verb that changes a hypervisor: plans it, shows the plan, asks, does it. */
 export async function run(session: Session): Promise<number> {
   const { command, settings } = session;
-  const verb = VERBS.find((name) => name === command);
+  const verb = CHANGE_VERBS.find((name) => name === command);
   if (verb === undefined) throw new TypeError(`${command} changes nothing`);
   return runChange(session, settings.dryRun, requestOf(verb, settings.words, settings));
 }

@@ -1,11 +1,6 @@
-import { CATALOGUE, EXIT, STAGES, XspliceError } from '../../core/findings/index.js';
+import { CATALOGUE, EXIT, nearest, STAGES, XspliceError } from '../../core/findings/index.js';
 import type { Session } from '../session.js';
 import { type Entry, entryFields, renderEntries, renderEntry } from '../views/explain.js';
-
-/** How many known names are given where one is not known. */
-const NEAREST = 3;
-/** Ours: letters of a word that are compared; no name is longer. */
-const MAX_COMPARED = 64;
 
 /** Says what codes mean; all of them, a line each, where none is named. Fails with `unknown-code`. */
 export async function run({ settings, output }: Session): Promise<number> {
@@ -29,27 +24,11 @@ export async function run({ settings, output }: Session): Promise<number> {
 }
 
 function unknownCode(word: string, all: readonly Entry[]): XspliceError {
-  const typed = word.toLowerCase().slice(0, MAX_COMPARED);
-  const nearest = all
-    .map(({ name }) => ({ name, distance: distanceOf(typed, name) }))
-    .sort((a, b) => a.distance - b.distance || a.name.length - b.name.length)
-    .slice(0, NEAREST)
-    .map(({ name }) => name);
+  const names = nearest(
+    word,
+    all.map(({ name }) => name),
+  );
   return new XspliceError('unknown-code', `There is no code ${JSON.stringify(word)}`, {
-    hint: `The nearest are ${nearest.join(', ')}. xsplice-ts explain lists all of them.`,
+    hint: `The nearest are ${names.join(', ')}. xsplice-ts explain lists all of them.`,
   });
-}
-
-/** Letters to add, drop or change (Levenshtein) until the word is a part of the name. */
-function distanceOf(word: string, name: string): number {
-  let row = Array.from({ length: name.length + 1 }, () => 0);
-  for (const [i, letter] of [...word].entries()) {
-    const next = [i + 1];
-    for (let j = 1; j <= name.length; j++) {
-      const changed = (row[j - 1] ?? 0) + (letter === name[j - 1] ? 0 : 1);
-      next.push(Math.min(changed, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return Math.min(...row);
 }

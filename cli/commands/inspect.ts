@@ -1,8 +1,9 @@
+import * as elf from '../../core/elf/index.js';
 import { EXIT, type Finding, XspliceError } from '../../core/findings/index.js';
 import { readImage } from '../../core/image/index.js';
-import { elf } from '../../core/index.js';
+import { readImageFile } from '../../core/inputs/index.js';
 import { findingsOf, readPayload } from '../../core/payload/index.js';
-import { readImageFile } from '../files.js';
+import { withExplanations } from '../explanations.js';
 import type { Session } from '../session.js';
 import { renderFindings } from '../views/findings.js';
 import { imageFields, renderImage } from '../views/inspect-image.js';
@@ -27,7 +28,7 @@ export async function run({ settings, output }: Session): Promise<number> {
       }
     } catch (error) {
       if (!(error instanceof XspliceError)) throw error;
-      const findings = findingsOf(error, file);
+      const findings = withExplanations(settings, findingsOf(error, file));
       failures.push(...findings);
       output.notes.line(renderFindings(findings, output.notes.style));
     }

@@ -10,9 +10,8 @@ export async function run({ settings, output, streams }: Session): Promise<numbe
   const host = await openHost(await hostOf(settings, streams));
   try {
     const snapshot = await host.port.observe();
-    const { kind, spec } = host.port.host;
-    // Only the embedded hypervisor knows what it has reverted; Xen does not tell.
-    const model = kind === 'xen' ? null : (await host.preflightModel(snapshot, [])).model;
+    const { spec, tellsReverted } = host.port.host;
+    const model = tellsReverted ? (await host.preflightModel(snapshot, [])).model : null;
     const stale = model === null ? new Set<string>() : stalePayloads(model);
     output.data(renderList(spec, snapshot, stale, output.style, output.verbose));
     output.document(listFields(spec, snapshot, stale));

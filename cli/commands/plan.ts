@@ -1,7 +1,7 @@
-import { requestOf, VERBS, type Verb } from '../request.js';
+import { CHANGE_VERBS, type ChangeVerb } from '../options/commands.js';
+import { requestOf } from '../request.js';
 import { runChange } from '../run-change.js';
 import type { Session } from '../session.js';
-import { usage } from '../settings.js';
 
 /**
  * Shows and verifies a plan, and changes nothing: `plan FILE…` of an apply, `plan VERB …` of any verb. A
@@ -10,8 +10,7 @@ import { usage } from '../settings.js';
 export async function run(session: Session): Promise<number> {
   const { settings } = session;
   const [first, ...rest] = settings.words;
-  const verb: Verb | undefined = VERBS.find((name) => name === first);
-  if (settings.to !== null && verb !== 'revert') throw usage('--to is for plan revert');
+  const verb: ChangeVerb | undefined = CHANGE_VERBS.find((name) => name === first);
   const words = verb === undefined ? settings.words : rest;
   return runChange(session, true, requestOf(verb ?? 'apply', words, settings));
 }

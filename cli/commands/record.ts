@@ -1,28 +1,30 @@
-import { EXIT } from '../../core/findings/index.js';
+import { counted, EXIT } from '../../core/findings/index.js';
 import { modelFromImage, modelWithApplied } from '../../core/host/index.js';
+import { exists, openImage, readEveryPayloadFile } from '../../core/inputs/index.js';
 import { type CodeRecord, codeContext, recordPayload } from '../../core/oldcode/index.js';
 import { readPayload, readPayloadInputs } from '../../core/payload/index.js';
-import { exists, readEveryPayloadFile, readPayloadFiles, writeFileAs } from '../files.js';
-import { openImage, releaseOf } from '../images.js';
+import { withExplanations } from '../explanations.js';
+import { writeFileAs } from '../files.js';
+import { releaseOf } from '../release.js';
 import type { Session } from '../session.js';
-import { usage } from '../settings.js';
 import { escapeText } from '../terminal/escape.js';
 import { renderTable } from '../terminal/table.js';
+import { usage } from '../usage.js';
 
 /** Writes into a payload what it is made against: the image with the payloads of --on applied. */
-export async function run({ settings, output }: Session): Promise<number> {
+export async function run({ settings, output, ownFile }: Session): Promise<number> {
   const [file, ...others] = settings.words;
   if (file === undefined || others.length > 0) throw usage('record takes one payload');
   if (settings.image === null) throw usage('record needs --image FILE');
-  if (settings.output === null && !settings.yes) {
+  if (ownFile === null && !settings.yes) {
     throw usage(
       'record does not say where to write',
       'Name a new file with --output FILE, or have the payload itself rewritten with --yes.',
     );
   }
-  if (settings.output !== null && !settings.yes && exists(settings.output)) {
+  if (ownFile !== null && !settings.yes && exists(ownFile)) {
     throw usage(
-      `${settings.output} exists`,
+      `${ownFile} exists`,
       'Name a new file with --output FILE, or have this one replaced with --yes.',
     );
   }
@@ -32,8 +34,9 @@ export async function run({ settings, output }: Session): Promise<number> {
   const booted = modelFromImage(image, releaseOf(settings.xen)).model;
   const model = modelWithApplied(booted, below);
   const result = recordPayload(codeContext(image, model), payload, { expect: settings.expect });
-  const { record, expectationLengths, findings, bytes } = result;
-  const target = settings.output ?? file;
+  const { record, expectationLengths, bytes } = result;
+  const findings = withExplanations(settings, result.findings);
+  const target = ownFile ?? file;
   await writeFileAs(target, bytes, file);
   const rows = record.functions.map(({ name }, index) => {
     const { functions, unknownEdges } = reachOf(record, index);
@@ -47,8 +50,8 @@ export async function run({ settings, output }: Session): Promise<number> {
   if (rows.length > 0) {
     const cells = rows.map(({ name, functions, unknownEdges, expectedBytes }) => [
       { text: name, paint: style.bold },
-      `${functions} ${functions === 1 ? 'function' : 'functions'}`,
-      `${unknownEdges} ${unknownEdges === 1 ? 'call' : 'calls'} cannot be followed`,
+      counted(functions, 'function'),
+      `${counted(unknownEdges, 'call')} cannot be followed`,
       expectedBytes === null ? '' : `Xen compares ${expectedBytes} bytes itself`,
     ]);
     output.info(renderTable(cells, '  '));
@@ -67,15 +70,14 @@ export async function run({ settings, output }: Session): Promise<number> {
 }
 
 function belowText(count: number): string {
-  if (count === 0) return '';
-  return count === 1 ? ' with 1 payload' : ` with ${count} payloads`;
+  return count === 0 ? '' : ` with ${counted(count, 'payload')}`;
 }
 
 function onePayload(file: string): Uint8Array {
-  const { inputs, findings } = readPayloadFiles([file]);
+  const inputs = readEveryPayloadFile([file]);
   const [only, ...others] = inputs;
   if (only !== undefined && others.length === 0) return only.bytes;
-  throw usage(findings[0]?.message ?? `record takes one payload; ${file} holds ${inputs.length}`);
+  throw usage(`record takes one payload; ${file} holds ${inputs.length}`);
 }
 
 /** What one function's record comes to: the functions behind it, over all calls and jumps. */

@@ -1,22 +1,31 @@
 import { nameText } from '../../core/abi/payload-name.js';
 import { EXIT, XspliceError } from '../../core/findings/index.js';
-import { hostText, modelFromImage, modelWithApplied, openHost } from '../../core/host/index.js';
+import {
+  embeddedDirectory,
+  modelFromImage,
+  modelWithApplied,
+  openHost,
+} from '../../core/host/index.js';
 import type { HypervisorImage } from '../../core/image/index.js';
+import { openImage, readEveryPayloadFile } from '../../core/inputs/index.js';
 import {
   type EffectiveCode,
   effectiveCode,
+  type HiddenPayload,
+  hiddenPayloads,
+  hidingOf,
   readBaseCode,
   runningCode,
 } from '../../core/oldcode/index.js';
 import { readPayloadInputs } from '../../core/payload/index.js';
 import type { Model } from '../../core/verify/index.js';
-import { readEveryPayloadFile } from '../files.js';
-import { hostOf } from '../host.js';
-import { openImage, releaseOf } from '../images.js';
+import { hostKnowledge, hostOf } from '../host.js';
+import { releaseOf } from '../release.js';
 import type { Session } from '../session.js';
 import type { Settings } from '../settings.js';
 import { escapeText } from '../terminal/escape.js';
 import type { Streams } from '../terminal/streams.js';
+import { usage } from '../usage.js';
 import { renderWhich, whichFields } from '../views/which.js';
 
 /** A hypervisor with its payloads, and what was said to name it. */
@@ -25,8 +34,8 @@ interface Subject {
   readonly model: Model;
   /** A host, or an image file. */
   readonly text: string;
-  /** Applied payloads of which nothing but their place is known. Escape before printing. */
-  readonly opaque: readonly string[];
+  /** Applied payloads whose contents are not known. */
+  readonly hidden: readonly HiddenPayload[];
   /** Where payloads lie was worked out, not seen. */
   readonly isPlaceComputed: boolean;
 }
@@ -35,13 +44,17 @@ interface Subject {
 export async function run({ settings, output, streams }: Session): Promise<number> {
   const subject = await subjectOf(settings, streams);
   const code = runningCode(readBaseCode(subject.image), subject.model);
-  const answers = settings.words.map((word) => [word, effectiveCode(code, askedBy(word))] as const);
-  const opaque = subject.opaque.map(nameText);
+  const answers = settings.words.map((word) => {
+    const answer = effectiveCode(code, askedBy(word));
+    return [word, answer, hidingOf(code, answer, subject.hidden)] as const;
+  });
+  const opaque = subject.hidden.map(({ name }) => nameText(name));
+  output.info(`${output.style.bold('Host')}     ${escapeText(subject.text)}`);
   const warn = (what: string, text: string) =>
     output.notes.line(`${output.notes.style.warn(what)}: ${escapeText(text)}`);
   if (opaque.length > 0) {
     const names = opaque.join(', ');
-    warn('not known', `What ${names} replaced is not known: name the files with --on`);
+    warn('not known', `The code of ${names} is not known: name the files with --on`);
   }
   if (subject.isPlaceComputed && answers.some(([, answer]) => isAboutPayload(answer))) {
     warn(
@@ -49,13 +62,15 @@ export async function run({ settings, output, streams }: Session): Promise<numbe
       'Payloads are taken to lie one behind the other. Where one was unloaded since, Xen may have put later ones elsewhere: its debug key x prints where.',
     );
   }
-  for (const [word, answer] of answers) output.data(renderWhich(word, answer, output.style));
+  for (const [word, answer, hiding] of answers) {
+    output.data(renderWhich(word, answer, hiding, output.style));
+  }
   output.document({
     ok: true,
     host: subject.text,
     hypervisor: { buildId: subject.model.buildId },
     opaque,
-    answers: answers.map(([word, answer]) => whichFields(word, answer)),
+    answers: answers.map(([word, answer, hiding]) => whichFields(word, answer, hiding)),
   });
   return EXIT.done;
 }
@@ -66,26 +81,33 @@ function isAboutPayload({ owner, history }: EffectiveCode): boolean {
 
 /** With an image and no host named: the image with --on applied. Else the host as it is. */
 async function subjectOf(settings: Settings, streams: Streams): Promise<Subject> {
-  const image = settings.image === null ? null : openImage(settings.image);
   const payloads = readPayloadInputs(readEveryPayloadFile(settings.on));
-  if (image !== null && settings.host === null) {
+  if (settings.image !== null && settings.host === null) {
+    const image = openImage(settings.image);
     const { model } = modelFromImage(image, releaseOf(settings.xen));
     const applied = modelWithApplied(model, payloads);
-    return { image, model: applied, text: image.file, opaque: [], isPlaceComputed: false };
+    return { image, model: applied, text: image.file, hidden: [], isPlaceComputed: false };
   }
   const spec = await hostOf(settings, streams);
-  const host = await openHost(spec, { image, release: releaseOf(settings.xen) });
+  if (embeddedDirectory(spec) !== null && payloads.length > 0) {
+    throw usage(
+      '--on would have no effect: an embedded hypervisor knows what it has applied',
+      'Leave out --on, or ask about an image with --image and no --host.',
+    );
+  }
+  const host = await openHost(spec, hostKnowledge(settings, spec));
   try {
-    const copy = await host.preflightModel(await host.port.observe(), payloads);
+    const snapshot = await host.port.observe();
+    const copy = await host.preflightModel(snapshot, payloads);
     if (copy.model === null) {
       throw new XspliceError('host-no-model', `Which code runs is not known: ${copy.why}`, {
         hint: 'Name the image that was booted with --image.',
       });
     }
     const { model, opaque } = copy;
-    // Xen tells names and order, an embedded hypervisor all.
-    const isPlaceComputed = spec.kind === 'xen';
-    return { image: await copy.image(), model, text: hostText(spec), opaque, isPlaceComputed };
+    const hidden = hiddenPayloads(snapshot, opaque);
+    const { spec: text, tellsPlaces } = host.port.host;
+    return { image: await copy.image(), model, text, hidden, isPlaceComputed: !tellsPlaces };
   } finally {
     await host.port.close();
   }

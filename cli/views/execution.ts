@@ -4,6 +4,7 @@ import {
   outcomeText,
   type StepReport,
 } from '../../core/change/index.js';
+import { counted } from '../../core/findings/index.js';
 import { stackOf } from '../../core/hypervisor/index.js';
 import { escapeName, escapeText } from '../terminal/escape.js';
 import type { Style } from '../terminal/style.js';
@@ -67,8 +68,7 @@ function summary(report: ExecutionReport, elapsedMs: number, style: Style): stri
     after === null ? 'Applied now: not known' : `Applied now: ${stackText(stackOf(after))}`;
   if (outcome === 'done') {
     const done = report.steps.filter(({ status }) => status === 'done');
-    const steps = done.length === 1 ? '1 step' : `${done.length} steps`;
-    return `${style.good('Done')}: ${steps} in ${milliseconds(elapsedMs)}. ${now}`;
+    return `${style.good('Done')}: ${counted(done.length, 'step')} in ${milliseconds(elapsedMs)}. ${now}`;
   }
   if (outcome === 'partial') {
     return `${style.warn('Done in part')}, and left so as asked (--keep-going). ${now}`;

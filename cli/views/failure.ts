@@ -3,13 +3,18 @@ import { escapeText } from '../terminal/escape.js';
 import type { Style } from '../terminal/style.js';
 import { renderFindings } from './findings.js';
 
-/** An error for people: what, with both values; other findings; what to do. */
-export function renderFailure(error: XspliceError, style: Style): string {
+/** An error for people: what, with both values, and on which host; other findings; what to do. */
+export function renderFailure(
+  error: XspliceError,
+  style: Style,
+  host: string | null = null,
+): string {
   const { message, hint, findings } = error;
   const others = findings.filter(
     (finding) => finding.explanation !== undefined || !message.includes(finding.message),
   );
-  const lines = [`${style.bad('xsplice-ts:')} ${escapeText(message)}`];
+  const where = host === null ? '' : ` (host ${host})`;
+  const lines = [`${style.bad('xsplice-ts:')} ${escapeText(`${message}${where}`)}`];
   if (others.length > 0) lines.push(renderFindings(others, style, hint));
   lines.push(escapeText(hint));
   return lines.join('\n');

@@ -1,6 +1,6 @@
 import { formatRelease } from '../../core/abi/release.js';
+import * as elf from '../../core/elf/index.js';
 import type { HypervisorImage } from '../../core/image/index.js';
-import { elf } from '../../core/index.js';
 import type { Style } from '../terminal/style.js';
 import { renderTable } from '../terminal/table.js';
 import { renderFindings } from './findings.js';
@@ -11,6 +11,7 @@ export function renderImage(image: HypervisorImage, style: Style, verbose: boole
   const facts: (readonly string[])[] = [
     ['kind', `${image.kind}, ${elf.machineName(image.machine)}`],
     ['version', image.version ?? (release === null ? 'not known' : formatRelease(release))],
+    ...(image.compiled === null ? [] : [['compiled', image.compiled]]),
     ...image.buildIds.map(({ id, source }) => ['build-id', `${id} (${source})`]),
     [
       'symbols',
@@ -40,7 +41,8 @@ export function imageFields(
   image: HypervisorImage,
   verbose: boolean,
 ): Readonly<Record<string, unknown>> {
-  const { file, kind, machine, buildIds, release, version, symbols, memory, findings } = image;
+  const { file, kind, machine, buildIds, release, version, compiled, symbols, memory, findings } =
+    image;
   return {
     file,
     type: 'image',
@@ -49,6 +51,7 @@ export function imageFields(
     buildIds,
     release: release === null ? null : formatRelease(release),
     version,
+    compiled,
     symbols:
       symbols === null
         ? null

@@ -1,8 +1,14 @@
-import { elf } from '../../core/index.js';
+import * as elf from '../../core/elf/index.js';
+import type { Finding } from '../../core/findings/index.js';
+import { unusedParts } from '../../core/hazards/index.js';
 import type { Payload, PayloadFunction, PayloadId, Pointer } from '../../core/payload/index.js';
+import { KNOWN_MINORS, rulesFor } from '../../core/verify/index.js';
 import type { Style } from '../terminal/style.js';
 import { type Cell, renderTable } from '../terminal/table.js';
 import { renderFindings } from './findings.js';
+
+/** Of Xen 4: the last release whose payloads have version 1. */
+const LAST_OF_VERSION_1 = 13;
 
 /** Everything in a payload; sections, symbols and each relocation under `verbose`. */
 export function renderPayload(payload: Payload, style: Style, verbose: boolean): string {
@@ -46,7 +52,8 @@ export function renderPayload(payload: Payload, style: Style, verbose: boolean):
       add(`relocations in ${section}`, rows);
     }
   }
-  if (payload.findings.length > 0) lines.push(renderFindings(payload.findings, style));
+  const findings = [...payload.findings, ...unusedIn(payload)];
+  if (findings.length > 0) lines.push(renderFindings(findings, style));
   return lines.join('\n');
 }
 
@@ -78,8 +85,17 @@ export function payloadFields(payload: Payload): Readonly<Record<string, unknown
     })),
     symbols: symbolsOf(payload),
     relocations: relocationsOf(payload),
-    findings: payload.findings,
+    findings: [...payload.findings, ...unusedIn(payload)],
   };
+}
+
+/**
+ * What Xen passes over in it, by the rules of the newest release that knows its layout: without a hypervisor
+ * there is no other to ask.
+ */
+function unusedIn(payload: Payload): readonly Finding[] {
+  const minor = payload.version === 1 ? LAST_OF_VERSION_1 : KNOWN_MINORS.last;
+  return unusedParts(payload, rulesFor({ major: 4, minor, patch: null }));
 }
 
 function factsOf(payload: Payload): readonly (readonly string[])[] {

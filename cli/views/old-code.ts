@@ -1,4 +1,5 @@
 import { nameText } from '../../core/abi/payload-name.js';
+import { counted } from '../../core/findings/index.js';
 import type {
   CodeDifference,
   ComparedBytes,
@@ -53,8 +54,8 @@ function comparisonText({ name, comparison }: FunctionComparison): string {
       const { functions, unknownEdges, basis } = comparison;
       const how =
         basis === 'record' ? 'as recorded' : `by build-ids, ${comparedText(comparison.compared)}`;
-      const open = unknownEdges === 0 ? '' : `, ${unknownEdges} calls not followed`;
-      return `${name}: ${functions} ${functions === 1 ? 'function' : 'functions'} equal ${how}${open}`;
+      const open = unknownEdges === 0 ? '' : `, ${counted(unknownEdges, 'call')} not followed`;
+      return `${name}: ${counted(functions, 'function')} equal ${how}${open}`;
     }
     case 'differs':
       return `${name} differs through ${comparison.path.join(' → ')}`;

@@ -5,6 +5,7 @@ import type {
   StepReport,
   Verification,
 } from '../../core/change/index.js';
+import type { Finding } from '../../core/findings/index.js';
 import { type Snapshot, stackOf } from '../../core/hypervisor/index.js';
 import type { Plan } from '../../core/stack/index.js';
 
@@ -50,6 +51,11 @@ export function executionFields(report: ExecutionReport, elapsedMs: number): Fie
             named({ name, buildId, depends }),
           ),
   };
+}
+
+/** A danger that was let pass, for programs. */
+export function acceptedFields({ code, payload }: Finding): Fields {
+  return { code, payload: payload ?? null };
 }
 
 function verificationFields(verification: Verification | null): Fields | null {

@@ -1,6 +1,7 @@
 import { shortId } from '../../core/abi/ids.js';
 import { formatRelease } from '../../core/abi/release.js';
 import type { Prediction, Verification } from '../../core/change/index.js';
+import type { Finding } from '../../core/findings/index.js';
 import type { Snapshot } from '../../core/hypervisor/index.js';
 import type { Plan, StackEntry, Step } from '../../core/stack/index.js';
 import { escapeName, escapeText } from '../terminal/escape.js';
@@ -30,6 +31,7 @@ export function renderHost(
 export function renderPlan(
   plan: Plan,
   verification: Verification | null,
+  accepted: readonly Finding[],
   style: Style,
   verbose: boolean,
 ): string {
@@ -44,11 +46,15 @@ export function renderPlan(
     lines.push(`${style.bold('Verdict')}  ${verdictText(verification, style)}`);
     lines.push(...restLines(verification, style, verbose));
   }
+  if (accepted.length > 0) {
+    const each = new Set(accepted.map(({ code, payload }) => `${code} of ${payload}`));
+    lines.push(`${style.bold('Accepted')} ${style.warn(escapeText([...each].join(', ')))}`);
+  }
   return lines.join('\n');
 }
 
 function renderSteps(steps: readonly Step[], style: Style, verbose: boolean): string {
-  // Who takes payloads off to put them back reads in which order.
+  // Reverts are shown one by one: their order says what to put back.
   const isTakenOff = steps.some(({ action }) => action === 'revert');
   const rows = verbose
     ? steps.map((step, index) => stepRow([step], `${index + 1}`, style))

@@ -1,11 +1,16 @@
 import { nameText } from '../../core/abi/payload-name.js';
-import type { CodeVersion, EffectiveCode } from '../../core/oldcode/index.js';
-import { escapeText } from '../terminal/escape.js';
+import type { CodeVersion, EffectiveCode, Hiding } from '../../core/oldcode/index.js';
+import { escapeName, escapeText } from '../terminal/escape.js';
 import type { Style } from '../terminal/style.js';
-import { renderTable } from '../terminal/table.js';
+import { type Cell, renderTable } from '../terminal/table.js';
 
 /** Where it is and whose, then all codes that the function has had, the one that runs last. */
-export function renderWhich(asked: string, code: EffectiveCode, style: Style): string {
+export function renderWhich(
+  asked: string,
+  code: EffectiveCode,
+  hiding: Hiding,
+  style: Style,
+): string {
   const { symbol, offset, owner, history, isRunning } = code;
   const whose = owner === null ? 'the hypervisor' : `payload ${nameText(owner)}`;
   const where = symbol === null ? `offset 0x${offset.toString(16)}` : placeText(symbol, offset);
@@ -19,7 +24,7 @@ export function renderWhich(asked: string, code: EffectiveCode, style: Style): s
     `0x${version.address.toString(16)}`,
     `${version.sizeBytes} bytes`,
     kindText(version),
-    index === last ? { text: 'runs', paint: style.good } : { text: 'replaced', paint: style.dim },
+    index === last ? lastCell(hiding, style) : { text: 'replaced', paint: style.dim },
   ]);
   return rows.length === 0 ? title : `${title}\n${renderTable(rows, '  ')}`;
 }
@@ -27,10 +32,32 @@ export function renderWhich(asked: string, code: EffectiveCode, style: Style): s
 /** The same for programs. */
 export function whichFields(
   asked: string,
-  { history, owner, ...rest }: EffectiveCode,
+  { history, owner, isRunning, ...rest }: EffectiveCode,
+  { replacedBy, mayBeReplacedBy }: Hiding,
 ): Readonly<Record<string, unknown>> {
   const named = history.map((version) => ({ ...version, owner: textOrNull(version.owner) }));
-  return { asked, ...rest, owner: textOrNull(owner), history: named };
+  return {
+    asked,
+    ...rest,
+    owner: textOrNull(owner),
+    history: named,
+    isRunning: isRunning && replacedBy === null,
+    replacedBy: textOrNull(replacedBy),
+    mayBeReplacedBy: mayBeReplacedBy.map(nameText),
+  };
+}
+
+/** Of the last code that is known: it runs, unless a payload of unknown contents replaced it. */
+function lastCell({ replacedBy, mayBeReplacedBy }: Hiding, style: Style): Cell {
+  if (replacedBy !== null) {
+    return {
+      text: `replaced by ${escapeName(replacedBy)}, whose code is not known`,
+      paint: style.warn,
+    };
+  }
+  if (mayBeReplacedBy.length === 0) return { text: 'runs', paint: style.good };
+  const names = mayBeReplacedBy.map(escapeName).join(', ');
+  return { text: `runs, unless ${names} replaced it`, paint: style.warn };
 }
 
 function textOrNull(name: string | null): string | null {

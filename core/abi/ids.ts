@@ -26,3 +26,11 @@ export function parseBuildId(text: string): BuildId {
 export function shortId(id: BuildId): string {
   return id.length > 12 ? id.slice(0, 12) : id;
 }
+
+/**
+ * Whether an id has the 16 bytes of a CodeView GUID, which an EFI build (xen.efi) has in place of a note. MD5 and
+ * UUID ids have as many, and no build of Xen uses them by default: a sign, no proof.
+ */
+export function isEfiBuildId(id: BuildId | null): boolean {
+  return id?.length === 32;
+}

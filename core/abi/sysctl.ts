@@ -31,7 +31,7 @@ export const RELEASES_OF_INTERFACE: Readonly<Record<InterfaceVersion, string>> =
   18: '4.12 and 4.13',
 };
 
-const COMMAND = { readconsole: 1, debug_keys: 7, livepatch_op: 27 } as const;
+const COMMAND = { readconsole: 1, physinfo: 3, debug_keys: 7, livepatch_op: 27 } as const;
 const LIVEPATCH_COMMAND = { upload: 0, get: 1, list: 2, action: 3 } as const;
 
 /** Offset of the union in struct xen_sysctl, and of the union in struct xen_sysctl_livepatch_op. */
@@ -57,6 +57,11 @@ function livepatchSysctl(command: number, version: InterfaceVersion): Buffer {
   const bytes = sysctl(COMMAND.livepatch_op, version);
   bytes.writeUInt32LE(command, UNION);
   return bytes;
+}
+
+/** A question about the machine, which has nothing to do with live patching (XEN_SYSCTL_physinfo). */
+export function encodePhysinfo(version: InterfaceVersion): Uint8Array {
+  return sysctl(COMMAND.physinfo, version);
 }
 
 function writeName(bytes: Buffer, name: GuestBytes): void {

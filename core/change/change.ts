@@ -4,6 +4,7 @@ import type { HostDescription, Snapshot } from '../hypervisor/index.js';
 import { GuardRefusal, type GuardReport } from '../oldcode/index.js';
 import { contentsOf } from '../payload/index.js';
 import { changesSomething, type Plan } from '../stack/index.js';
+import { type Acceptance, acceptDangers, refusalOfDangers } from './accept.js';
 import { divergencesOf } from './divergence.js';
 import { executePlan } from './execute.js';
 import type { ExecutionOptions, ExecutionReport } from './execution.js';
@@ -24,6 +25,8 @@ export interface ChangeOptions {
    * `dryRun`. What it throws is thrown.
    */
   readonly confirm?: (proposal: ChangeProposal) => Promise<boolean>;
+  /** Dangers that are let pass: see {@link parseAcceptance}. */
+  readonly accept?: readonly Acceptance[];
   /** Plan and verify only. */
   readonly dryRun?: boolean;
   /** Leave what was done when a step fails. */
@@ -46,8 +49,10 @@ export interface ChangeProposal {
   readonly verification: Verification | null;
   /** Null where no code was compared. */
   readonly guard: GuardReport | null;
-  /** Of plan, guard and hazards. */
+  /** Of plan, guard and hazards; those that were let pass are warnings. */
   readonly findings: readonly Finding[];
+  /** The dangers among them that were let pass. */
+  readonly accepted: readonly Finding[];
 }
 
 /** What was wanted, planned, foreseen and done. */
@@ -84,7 +89,8 @@ export async function change(
   });
   if (planned instanceof GuardRefusal) {
     const { report: guard } = planned;
-    return ended({ ...here, plan: null, verification: null, guard, findings: [] }, planned);
+    const none = { plan: null, verification: null, findings: [], accepted: [] };
+    return ended({ ...here, ...none, guard }, planned);
   }
   const { guard } = planned;
   const isChange = changesSomething(planned.plan);
@@ -92,18 +98,20 @@ export async function change(
     ? withHooksFirst(planned.plan, snapshot, payloads, await copy())
     : planned.plan;
   const verification = isChange ? await verifyPlan(plan, snapshot, payloads, await copy()) : null;
-  const findings = [
+  const found = [
     ...plan.findings,
     ...(guard?.payloads.flatMap((payload) => payload.findings) ?? []),
     ...hazardsIn(verification),
   ];
-  const proposal: ChangeProposal = { ...here, plan, verification, guard, findings };
+  const { accept = [], confirm, dryRun = false } = options;
+  const judged = acceptDangers(found, accept);
+  const proposal: ChangeProposal = { ...here, plan, verification, guard, ...judged };
   if (verification === null) return ended(proposal, null);
   const refusal =
-    'predictions' in verification
+    ('predictions' in verification
       ? refusalOf(verification)
-      : refusalUnverified(payloads.flatMap(({ payload }) => payload.findings));
-  const { confirm, dryRun = false } = options;
+      : refusalUnverified(payloads.flatMap(({ payload }) => payload.findings))) ??
+    refusalOfDangers(judged.findings);
   if (refusal !== null || dryRun || confirm === undefined) return ended(proposal, refusal);
   if (!(await confirm(proposal))) {
     const declined = 'Nothing was changed: the answer was not yes';

@@ -8,13 +8,22 @@ import { takeBack } from './take-back.js';
 
 /**
  * Carries out a plan: the only place from which a hypervisor is changed. Payload contents are the
- * very bytes that were checked, by their digest.
+ * very bytes that were checked, by their digest. No other run of this program changes the hypervisor meanwhile.
  *
- * Fails with `stale-plan` when the host is no longer what the plan was made from, and as the port does when
- * it cannot be observed: nothing happened then. From the first step on nothing is thrown: a refusal, an
- * error of the port and an error of observing are all in the report.
+ * Fails with `stale-plan` when the host is no longer what the plan was made from, with `state-locked` when another
+ * run changes it, and as the port does when it cannot be observed: nothing happened then. From the first step on
+ * nothing is thrown: a refusal, an error of the port and an error of observing are all in the report.
  */
-export async function executePlan(
+export function executePlan(
+  port: HypervisorPort,
+  plan: Plan,
+  contents: ReadonlyMap<string, Uint8Array>,
+  options: ExecutionOptions,
+): Promise<ExecutionReport> {
+  return port.exclusive(() => executeAlone(port, plan, contents, options));
+}
+
+async function executeAlone(
   port: HypervisorPort,
   plan: Plan,
   contents: ReadonlyMap<string, Uint8Array>,

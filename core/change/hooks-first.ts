@@ -3,6 +3,7 @@ import type { Snapshot } from '../hypervisor/index.js';
 import type { PayloadInput } from '../payload/index.js';
 import type { Plan, Step } from '../stack/index.js';
 import { findPayload } from '../verify/index.js';
+import { inputOf } from './step-input.js';
 
 /** The hook of each action that Xen runs before the CPUs meet. REPLACE is refused where there is one. */
 const FIRST = { apply: 'preapply', revert: 'prerevert' } as const;
@@ -35,16 +36,14 @@ function withHook(step: Step, payloads: readonly PayloadInput[], copy: Preflight
 
 /** Null where the payload's contents are not at hand. */
 function hasHook(
-  { name, buildId }: Step,
+  step: Step,
   kind: (typeof FIRST)[keyof typeof FIRST],
   payloads: readonly PayloadInput[],
   copy: PreflightModel,
 ): boolean | null {
-  const given = payloads.find(
-    ({ planned }) => buildId !== null && planned.buildId === buildId && planned.name === name,
-  );
+  const given = inputOf(step, payloads);
   if (given !== undefined) return given.planned.vetoingHooks.includes(kind);
-  if (copy.model === null || copy.opaque.includes(name)) return null;
-  const loaded = findPayload(copy.model, name);
+  if (copy.model === null || copy.opaque.includes(step.name)) return null;
+  const loaded = findPayload(copy.model, step.name);
   return loaded === null ? null : loaded.hooks[kind] !== undefined;
 }

@@ -1,3 +1,4 @@
+export { type Acceptance, parseAcceptance } from './accept.js';
 export {
   type ChangeOptions,
   type ChangeProposal,

@@ -1,6 +1,6 @@
 import { errnoName } from '../abi/errno.js';
 import { nameText } from '../abi/payload-name.js';
-import { XspliceError } from '../findings/index.js';
+import { counted, XspliceError } from '../findings/index.js';
 import type { OperationResult } from '../hypervisor/index.js';
 import type { Step } from '../stack/index.js';
 import { adviceFor } from '../verify/index.js';
@@ -30,8 +30,7 @@ function reasonText({ step, status, result, attempts, error }: StepReport): stri
   const what = `the ${step.action} of ${subjectOf(step)}`;
   if (error !== undefined) return `At ${what}: ${error.message}`;
   if (status === 'failed') return `Xen refused ${what} with ${answerText(result)}`;
-  const tries = attempts === 1 ? '1 try' : `${attempts} tries`;
-  return `Xen stayed busy at ${what} after ${tries} (${answerText(result)})`;
+  return `Xen stayed busy at ${what} after ${counted(attempts, 'try', 'tries')} (${answerText(result)})`;
 }
 
 /** What is true after an execution that is no success, in words that follow a colon. */

@@ -1,29 +1,96 @@
 import type { Finding } from '../findings/index.js';
-import { hazardsOf } from '../hazards/index.js';
-import type { SymbolTable } from '../image/index.js';
+import {
+  checkHazards,
+  checkUnload,
+  claimsOf,
+  strayWritesOf,
+  unusedParts,
+} from '../hazards/index.js';
+import type { PreflightModel } from '../host/index.js';
 import type { PayloadInput } from '../payload/index.js';
-import type { Plan } from '../stack/index.js';
-import { type Model, upload } from '../verify/index.js';
+import type { Plan, Step } from '../stack/index.js';
+import {
+  apply,
+  findPayload,
+  type Model,
+  replace,
+  revert,
+  unload,
+  upload,
+} from '../verify/index.js';
+import { inputOf } from './step-input.js';
+
+type KnownHost = Extract<PreflightModel, { readonly model: Model }>;
 
 /**
- * The hazards of every payload that a plan brings in: each is uploaded to the model as the plan would.
- * One that Xen does not accept is left out: that is the preflight's to say.
+ * The hazards of every payload of known contents that a plan applies or brings in, each on the hypervisor as it is when its turn
+ * comes, and those of what it takes out. A step that Xen does not accept changes nothing here: that is the
+ * preflight's to say.
  */
 export function hazardsOfPlan(
   plan: Plan,
   payloads: readonly PayloadInput[],
-  model: Model,
-  symbols: SymbolTable | null,
+  { model, symbols, opaque }: KnownHost,
 ): readonly Finding[] {
   const findings: Finding[] = [];
-  const intent = plan.command === 'replace' ? 'replace' : 'apply';
+  const applied = new Set(plan.steps.flatMap((step) => (isApplication(step) ? [step.name] : [])));
+  const staying = stayingNames(plan, model);
   let current = model;
-  for (const step of plan.steps.filter(({ action }) => action === 'upload')) {
-    const found = payloads.find(({ input }) => input.sha256 === step.sha256);
-    if (found === undefined) continue;
-    current = upload(current, step.name, found.input.bytes).model;
-    const named = { ...found, planned: { ...found.planned, name: step.name } };
-    findings.push(...hazardsOf(named, current, symbols, intent));
+  for (const step of plan.steps) {
+    const input = inputOf(step, payloads);
+    const next = after(current, step, input);
+    if (step.action === 'upload' && input !== undefined) {
+      const { verdict } = upload(current, step.name, input.input.bytes);
+      findings.push(...unusedParts(input.payload, model.rules), ...strayWritesOf(input, verdict));
+      const named = { ...input, planned: { ...input.planned, name: step.name } };
+      findings.push(...claimsOf(named, next, symbols));
+    }
+    if (step.action === 'unload') findings.push(...checkUnload(current, step.name, staying));
+    // What is uploaded and applied is looked at when it is applied: all that matters is there then.
+    const isLooked = isApplication(step) || (step.action === 'upload' && !applied.has(step.name));
+    const loaded = isLooked
+      ? findPayload(step.action === 'upload' ? next : current, step.name)
+      : null;
+    if (loaded !== null && !opaque.includes(step.name)) {
+      const file = input?.planned.file ?? step.file;
+      const context = {
+        symbols,
+        imports: input?.payload.imports.map(({ name }) => name) ?? null,
+        intent: plan.command === 'replace' ? ('replace' as const) : ('apply' as const),
+        isCodeCompared: step.guard === 'old-code' || step.guard === 'both',
+        ...(file === undefined ? {} : { file }),
+      };
+      findings.push(...checkHazards(step.action === 'upload' ? next : current, loaded, context));
+    }
+    current = next;
   }
   return findings;
+}
+
+function isApplication({ action }: Step): boolean {
+  return action === 'apply' || action === 'replace';
+}
+
+/** Names of payloads that are loaded now and that the plan leaves so. */
+function stayingNames({ steps }: Plan, { payloads }: Model): ReadonlySet<string> {
+  const gone = new Set(steps.flatMap(({ action, name }) => (action === 'unload' ? [name] : [])));
+  return new Set(payloads.map(({ name }) => name).filter((name) => !gone.has(name)));
+}
+
+function after(model: Model, step: Step, input: PayloadInput | undefined): Model {
+  const { name } = step;
+  switch (step.action) {
+    case 'upload':
+      return input === undefined ? model : upload(model, name, input.input.bytes).model;
+    case 'apply':
+      return apply(model, name, { nodeps: step.nodeps === true }).model;
+    case 'replace':
+      return replace(model, name).model;
+    case 'revert':
+      return revert(model, name).model;
+    case 'unload':
+      return unload(model, name).model;
+    case 'none':
+      return model;
+  }
 }

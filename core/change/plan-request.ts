@@ -1,10 +1,10 @@
+import { XspliceError } from '../findings/index.js';
 import type { PreflightModel } from '../host/index.js';
 import type { HostDescription, Snapshot } from '../hypervisor/index.js';
 import {
   admit,
   admitReplacement,
   type CodeContext,
-  type CodeGuard,
   type GuardReport,
   planRevertIndependent,
 } from '../oldcode/index.js';
@@ -14,7 +14,7 @@ import {
   type Plan,
   type PlanOptions,
   planApply,
-  planApplyUploaded,
+  planApplyLoaded,
   planLoad,
   planReplace,
   planRevert,
@@ -22,7 +22,7 @@ import {
   planUpload,
 } from '../stack/index.js';
 import { codeContextOf, requireKnownCode } from './known-code.js';
-import type { ChangeRequest } from './request.js';
+import type { ChangeRequest, Check } from './request.js';
 
 /** A host as it was observed, and a copy of it to try things on, which is made once and only if asked for. */
 export interface ObservedHost {
@@ -48,6 +48,11 @@ export async function planRequest(
   const { host, snapshot } = observed;
   switch (request.verb) {
     case 'apply':
+      if (request.mode === 'alternatives') {
+        const payload = onlyAlternative(request.payloads);
+        const { check = 'build-id' } = request;
+        return planRequest({ verb: 'replace', payload, check }, observed);
+      }
       return planFiles(request, request.payloads, observed, planApply);
     case 'load': {
       const { planned } = request.payload;
@@ -57,7 +62,7 @@ export async function planRequest(
     }
     case 'apply-loaded': {
       const guard: Guard = request.nodeps ? 'nodeps' : 'build-id';
-      return unguarded(planApplyUploaded(snapshot, request.name, { host, guard }));
+      return unguarded(planApplyLoaded(snapshot, request.names, { host, guard }));
     }
     case 'upload':
       return unguarded(planUpload(snapshot, plannedOf(request.payloads), { host }));
@@ -69,7 +74,7 @@ export async function planRequest(
       return unguarded(planRevertIndependent(snapshot, request.name, options, context));
     }
     case 'replace': {
-      const { payload, check } = request;
+      const { payload, check = 'build-id' } = request;
       if (check === 'build-id') return unguarded(planReplace(snapshot, payload.planned, { host }));
       const plan = planReplace(snapshot, payload.planned, { host, guard: check });
       // All that is applied is reverted first: it need not be known what it replaced.
@@ -83,7 +88,7 @@ export async function planRequest(
 
 /** Plans that files are applied. Where code is compared, it is compared on a copy first. */
 async function planFiles(
-  { check, nodeps }: { readonly check: 'build-id' | CodeGuard; readonly nodeps: boolean },
+  { check = 'build-id', nodeps = false }: { readonly check?: Check; readonly nodeps?: boolean },
   payloads: readonly PayloadInput[],
   observed: ObservedHost,
   plan: typeof planApply,
@@ -99,6 +104,19 @@ async function planFiles(
   const context = await knownContext(observed);
   const { order, terms, report } = admit(check, context, snapshot, payloads);
   return { plan: plan(snapshot, plannedOf(order), { ...options, terms }), guard: report };
+}
+
+/** Fails with `several-cumulative` where there is a choice to be made. */
+function onlyAlternative(payloads: readonly PayloadInput[]): PayloadInput {
+  const [only, ...others] = payloads;
+  if (only === undefined)
+    throw new XspliceError('no-payloads', 'No payload file was given or found');
+  if (others.length === 0) return only;
+  const files = payloads.map(({ planned }) => planned.file);
+  throw new XspliceError(
+    'several-cumulative',
+    `${files.join(', ')} are alternatives: only one of them is to be used`,
+  );
 }
 
 async function knownContext({ snapshot, copy }: ObservedHost): Promise<CodeContext> {

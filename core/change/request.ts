@@ -1,5 +1,6 @@
 import type { CodeGuard } from '../oldcode/index.js';
 import type { PayloadInput } from '../payload/index.js';
+import type { SetMode } from '../stack/index.js';
 
 /** What has to fit before a payload is applied: see Guard in core/stack. */
 export type Check = 'build-id' | CodeGuard;
@@ -10,22 +11,28 @@ export type ChangeRequest =
   | {
       readonly verb: 'apply';
       readonly payloads: readonly PayloadInput[];
-      readonly check: Check;
-      /** Have Xen not compare parents. Only with `build-id`. */
-      readonly nodeps: boolean;
+      /** Default `build-id`. */
+      readonly check?: Check;
+      /** Have Xen not compare parents. Only with `build-id`; default false. */
+      readonly nodeps?: boolean;
+      /**
+       * `chain`, the default: one on the other. `alternatives`: each is used alone, so that one is planned as a
+       * replace, and several are refused.
+       */
+      readonly mode?: SetMode;
     }
   /** Apply what is loaded already. */
-  | { readonly verb: 'apply-loaded'; readonly name: string; readonly nodeps: boolean }
+  | { readonly verb: 'apply-loaded'; readonly names: readonly string[]; readonly nodeps?: boolean }
   /** Upload and apply one file on top. */
   | {
       readonly verb: 'load';
       readonly payload: PayloadInput;
-      readonly check: Check;
-      readonly nodeps: boolean;
+      readonly check?: Check;
+      readonly nodeps?: boolean;
     }
   | { readonly verb: 'upload'; readonly payloads: readonly PayloadInput[] }
   /** Leave only this one applied. */
-  | { readonly verb: 'replace'; readonly payload: PayloadInput; readonly check: Check }
+  | { readonly verb: 'replace'; readonly payload: PayloadInput; readonly check?: Check }
   /** Revert the top, or with `to` (a name, a build-id or `base`) everything above. */
   | { readonly verb: 'revert'; readonly to: string | null }
   /** Take one payload out, wherever it is; the files tell what is applied. */

@@ -5,6 +5,7 @@ import { type Snapshot, stackOf } from '../hypervisor/index.js';
 import type { PayloadFunction, PayloadInput } from '../payload/index.js';
 import type { Plan, Step } from '../stack/index.js';
 import { findPayload, functionsInMemory, upload } from '../verify/index.js';
+import { inputOf } from './step-input.js';
 
 /**
  * What is not known of a hypervisor and may kill it, or lose a fix in silence: errors that an image, or an
@@ -28,13 +29,6 @@ export function unknownFindings(
     });
 }
 
-function inputOf(step: Step, payloads: readonly PayloadInput[]): PayloadInput | undefined {
-  return payloads.find(
-    ({ planned }) =>
-      step.buildId !== null && planned.buildId === step.buildId && planned.name === step.name,
-  );
-}
-
 /** NOPs over code, and expectations of REPLACE, whose bytes are not known; addresses of which nothing is. */
 function unknownCode(
   { action, name }: Step,
@@ -42,7 +36,7 @@ function unknownCode(
   copy: PreflightModel,
 ): readonly Finding[] {
   const isKnown = knownCode(name, input.bytes, copy);
-  const subject = { file: planned.file };
+  const subject = { file: planned.file, payload: nameText(name) };
   return payload.functions.flatMap((func, index) => {
     if (isKnown(index)) return [];
     const symbol = func.name ?? `function ${index}`;
@@ -107,6 +101,7 @@ function strangersPatch(
       return shared.map((symbol) =>
         finding('patched-by-stranger', {
           file: planned.file,
+          payload: nameText(name),
           symbol,
           message: `${nameText(name)} patches ${symbol}, which ${nameText(other.name)} has patched: that fix would be lost, though list shows it as applied`,
         }),

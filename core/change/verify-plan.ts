@@ -28,12 +28,12 @@ export async function verifyPlan(
 ): Promise<Verification> {
   const dangers = unknownFindings(plan, snapshot, payloads, copy);
   if (copy.model === null) return { notVerified: copy.why, hazards: dangers };
-  const { model, version, symbols, unknown } = copy;
+  const { model, version, unknown } = copy;
   const contents = contentsOf(payloads.map(({ input }) => input));
   const preflight = await preflightPlan(plan, contents, model, version);
   const hazards = [
     ...dangers,
-    ...hazardsOfPlan(plan, payloads, model, symbols),
+    ...hazardsOfPlan(plan, payloads, copy),
     ...checkTakeBack(plan, (name) => findPayload(model, name)?.safeToReapply ?? null),
   ];
   return { ...preflight, unknown, hazards };

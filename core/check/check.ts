@@ -1,48 +1,29 @@
 import type { BuildId } from '../abi/ids.js';
 import { formatRelease } from '../abi/release.js';
-import { type Finding, finding } from '../findings/index.js';
-import { hazardsOf } from '../hazards/index.js';
-import type { SymbolTable } from '../image/index.js';
-import {
-  askGuard,
-  type CodeContext,
-  type CodeGuard,
-  type GuardAnswer,
-  type GuardReport,
-} from '../oldcode/index.js';
+import { type Code, type Finding, finding, type Severity } from '../findings/index.js';
+import { claimsOf, hazardsOf, strayWritesOf, unusedParts } from '../hazards/index.js';
+import { askGuard, type GuardAnswer, type GuardReport } from '../oldcode/index.js';
 import {
   type ChainMember,
   type InputFile,
   type PayloadInput,
+  type PlanPayload,
   readInputs,
 } from '../payload/index.js';
-import { type ChainReport, checkChain } from '../stack/index.js';
+import { type ChainReport, checkChain, type SetMode } from '../stack/index.js';
 import {
+  type Answer,
   answerOf,
   apply,
   findingsOfFaults,
   type Model,
+  type Operation,
+  replace,
   upload,
   type Verdict,
   type XenAnswer,
 } from '../verify/index.js';
-
-/** What payloads are checked against. */
-export interface CheckTarget {
-  readonly buildId: BuildId;
-  /** The hypervisor just booted; null where what its loader answers cannot be computed. */
-  readonly model: Model | null;
-  /** Its symbols with types and sizes, as far as they are known; null without an image. */
-  readonly symbols: SymbolTable | null;
-  /** Why there is no model, in words; null where there is one. */
-  readonly notVerified: string | null;
-  /** True where an image was given: then a verdict is expected, and none is an error. */
-  readonly isImageGiven?: boolean;
-  /** That the rules are those of another release, in words; absent or null where they are not. */
-  readonly assumption?: string | null;
-  /** To have the code that payloads replace compared too; the context is of the model. */
-  readonly oldCode?: { readonly guard: CodeGuard; readonly context: CodeContext };
-}
+import type { CheckTarget } from './target.js';
 
 /** What Xen answers to the upload of one payload on an otherwise empty hypervisor. */
 export interface FileVerdict extends XenAnswer {
@@ -50,15 +31,48 @@ export interface FileVerdict extends XenAnswer {
   readonly name: string;
   /**
    * What it answers to upload and apply with just the payload's parents applied; null where one of them
-   * is not among the files or not accepted itself.
+   * is not among the files or not accepted itself. Of an alternative: to upload and REPLACE.
    */
   readonly inChain: XenAnswer | null;
 }
 
+/** How strict the answer is, and what it is asked of. */
+export interface CheckOptions {
+  /** The least severe finding that is a rejection; `error` by default. */
+  readonly failOn?: Severity;
+  /** What the payloads are to each other; `chain` by default. A guard `old-code` asks about independent ones. */
+  readonly mode?: SetMode;
+}
+
+/** Codes that say that nothing is known of a file or a hypervisor: they reject nothing. */
+const UNKNOWN: ReadonlySet<Code> = new Set<Code>([
+  'not-verified',
+  'file-not-found',
+  'file-not-readable',
+  'not-a-file',
+  'file-changed',
+  'no-payloads',
+]);
+
+/** True of a finding that says that nothing is known. */
+export function isUnknown({ code }: Finding): boolean {
+  return UNKNOWN.has(code);
+}
+
+const SEVERITIES: readonly Severity[] = ['error', 'warning', 'note'];
+
+/** True where a finding is severe enough to be a rejection, and nobody lets it pass. */
+export function isRejection({ severity, waiver }: Finding, failOn: Severity): boolean {
+  return waiver === undefined && SEVERITIES.indexOf(severity) <= SEVERITIES.indexOf(failOn);
+}
+
 /** The answer to: do these payloads form one valid chain on that hypervisor? */
 export interface CheckReport {
-  /** False if any finding is an error. */
+  /** False if any finding is as severe as what is a rejection. */
   readonly ok: boolean;
+  /** The least severe finding that is one. */
+  readonly failOn: Severity;
+  readonly mode: SetMode | 'independent';
   readonly buildId: BuildId;
   /** The release whose rules gave the verdicts; null where there are none. */
   readonly release: string | null;
@@ -70,6 +84,10 @@ export interface CheckReport {
   readonly guard: GuardReport | null;
   /** Of the readers, of the chain, and of Xen's checks for each payload that they would not accept. */
   readonly findings: readonly Finding[];
+  /** Every file that was asked about, as it was named, in that order; those that could not be read too. */
+  readonly files: readonly string[];
+  /** The findings on files of which nothing is known, because they could not be read from disk. */
+  readonly unreadable: readonly Finding[];
 }
 
 /**
@@ -80,35 +98,60 @@ export async function check(
   inputs: readonly InputFile[],
   target: CheckTarget,
   more: readonly Finding[] = [],
+  { failOn = 'error', mode = 'chain' }: CheckOptions = {},
 ): Promise<CheckReport> {
   const read = readInputs(inputs);
   const unread = [...more, ...read.findings];
   const members = read.payloads.map(({ planned }) => planned);
   const hasMembers = members.length > 0;
-  // Without a single payload there is something worse to say than that there is nothing to chain.
+  // Where no file is a payload, that is the finding. An empty chain would only repeat it.
   const linked = hasMembers || unread.length === 0 ? checkChain(members, target.buildId) : null;
   const { oldCode } = target;
   const guarded = oldCode && askGuard(oldCode.guard, oldCode.context, read.payloads);
   const isFree = oldCode?.guard === 'old-code';
-  const chain = isFree && linked !== null ? freeOrder(linked, guarded?.order ?? []) : linked;
-  const trials =
-    target.model === null
-      ? null
-      : tryAll(read.payloads, target.model, isFree ? (guarded?.order ?? []) : null);
+  const isAlone = mode === 'alternatives';
+  const chain =
+    linked !== null && (isFree || isAlone)
+      ? withoutLinks(linked, isAlone ? [] : (guarded?.order ?? []))
+      : linked;
+  const asUsed = (base: Model) => {
+    if (isAlone) return tryAlone(read.payloads, base);
+    return isFree ? tryOrder(guarded?.order ?? [], base) : tryChains(read.payloads, base);
+  };
+  const { model: base } = target;
+  const trials = base === null ? null : tryAll(read.payloads, base, asUsed(base));
   const verdicts = trials?.map(({ verdict }) => verdict) ?? null;
   const refusals = (trials ?? []).flatMap(({ verdict }) => {
     const { operation, faults } = verdict.inChain ?? verdict;
     return findingsOfFaults(verdict, operation, faults);
   });
+  const { rules } = target.model ?? { rules: null };
   const hazards: Finding[] = [];
-  for (const { payload, model } of trials ?? []) {
-    if (model !== null) hazards.push(...hazardsOf(payload, model, target.symbols));
+  const intent = isAlone ? 'replace' : 'apply';
+  const how = { intent, isCodeCompared: oldCode !== undefined } as const;
+  if (rules !== null) {
+    // Of all payloads: what is lost can be the very reason why Xen does not accept one.
+    for (const { payload } of read.payloads) hazards.push(...unusedParts(payload, rules));
+  }
+  for (const { payload, model, uploaded } of trials ?? []) {
+    hazards.push(...strayWritesOf(payload, uploaded));
+    if (model === null) continue;
+    hazards.push(...claimsOf(payload, model, target.symbols));
+    hazards.push(...hazardsOf(payload, model, target.symbols, how));
   }
   const guard = guarded?.report ?? null;
-  const others = [...ofTarget(target), ...unread, ...(chain?.findings ?? []), ...refusals];
+  const unfit = isAlone && trials === null ? unfitAlone(members, target.buildId) : [];
+  const others = [
+    ...ofTarget(target),
+    ...unread,
+    ...(chain?.findings ?? []),
+    ...unfit,
+    ...refusals,
+  ];
   const findings = [...others, ...guardFindings(guard, others), ...hazards];
   return {
-    ok: findings.every(({ severity }) => severity !== 'error'),
+    ok: !findings.some((found) => isRejection(found, failOn)),
+    ...{ failOn, mode: isFree ? ('independent' as const) : mode },
     buildId: target.buildId,
     release: target.model === null ? null : formatRelease(target.model.rules.release),
     chain: chain?.chain ?? [],
@@ -116,7 +159,31 @@ export async function check(
     notVerified: target.notVerified,
     guard,
     findings,
+    files: [...inputs.map(({ file }) => file), ...new Set(more.flatMap(({ file }) => file ?? []))],
+    unreadable: more.filter(isUnknown),
   };
+}
+
+/** Payloads that cannot take the place of all others, where Xen's rules are not there to say so. */
+function unfitAlone(members: readonly PlanPayload[], hypervisor: BuildId): readonly Finding[] {
+  return members.flatMap(({ file, depends, vetoingHooks }) => [
+    ...(depends === hypervisor
+      ? []
+      : [
+          finding('not-on-hypervisor', {
+            file,
+            message: `${file} builds on ${depends ?? 'nothing that can be read'}, but replace needs a payload that builds on the hypervisor ${hypervisor}`,
+          }),
+        ]),
+    ...(vetoingHooks.length === 0
+      ? []
+      : [
+          finding('replace-vetoed', {
+            file,
+            message: `${file} has hooks with which Xen refuses REPLACE: ${vetoingHooks.join(', ')}`,
+          }),
+        ]),
+  ]);
 }
 
 /** What is to be said of the verdicts as a whole: that there are none though an image was given, or by whose rules. */
@@ -125,12 +192,14 @@ function ofTarget({
   notVerified,
   isImageGiven,
   assumption,
+  imageFindings = [],
 }: CheckTarget): readonly Finding[] {
   if (model === null && isImageGiven === true) {
     return [finding('not-verified', { message: `There is no verdict: ${notVerified}` })];
   }
-  if (assumption == null) return [];
-  return [finding('release-unknown', { message: `The verdicts rest on this: ${assumption}` })];
+  if (assumption == null) return imageFindings;
+  const message = `The verdicts rest on this: ${assumption}`;
+  return [finding('release-unknown', { message }), ...imageFindings];
 }
 
 /** One payload with its verdict, and the hypervisor on which it is loaded; null where it is not accepted. */
@@ -138,19 +207,21 @@ interface PayloadTrial {
   readonly payload: PayloadInput;
   readonly verdict: FileVerdict;
   readonly model: Model | null;
+  /** What Xen answers to its upload, alone. */
+  readonly uploaded: Verdict;
 }
 
-/** Chain findings that count where the order is free: they are about a file, not about links. */
-const FREE_ORDER_FINDINGS: ReadonlySet<string> = new Set([
+/** Chain findings that count where no link does: they are about a file. */
+const FILE_FINDINGS: ReadonlySet<string> = new Set([
   'no-payloads',
   'duplicate-content',
   'duplicate-build-id',
   'wrong-hypervisor',
 ]);
 
-/** The order that the guard found, in place of the chain. */
-function freeOrder(linked: ChainReport, order: readonly GuardAnswer[]): ChainReport {
-  const findings = linked.findings.filter(({ code }) => FREE_ORDER_FINDINGS.has(code));
+/** The order that a guard found, or none, in place of the chain. */
+function withoutLinks(linked: ChainReport, order: readonly GuardAnswer[]): ChainReport {
+  const findings = linked.findings.filter(({ code }) => FILE_FINDINGS.has(code));
   return { chain: order.map(({ input }) => input.planned), cumulative: [], findings };
 }
 
@@ -166,16 +237,12 @@ function guardFindings(report: GuardReport | null, others: readonly Finding[]): 
   );
 }
 
-/**
- * Each payload by itself, and on a hypervisor with just its parents applied; or, where there is an
- * `order`, with those before it.
- */
+/** Each payload by itself, and as it is used. */
 function tryAll(
   payloads: readonly PayloadInput[],
   base: Model,
-  order: readonly GuardAnswer[] | null,
+  chains: ReadonlyMap<PayloadInput, ChainTrial>,
 ): readonly PayloadTrial[] {
-  const chains = order === null ? tryChains(payloads, base) : tryOrder(order, base);
   return payloads.map((payload) => {
     const { file, name } = payload.planned;
     const alone = upload(base, name, payload.input.bytes);
@@ -191,6 +258,7 @@ function tryAll(
       payload,
       verdict,
       model: accepted ? (inChain?.model ?? alone.model) : null,
+      uploaded: alone.verdict,
     };
   });
 }
@@ -199,6 +267,14 @@ function tryAll(
 interface ChainTrial {
   readonly answer: XenAnswer;
   readonly model: Model;
+}
+
+/** Upload and REPLACE of each, on the hypervisor as it was booted. */
+function tryAlone(
+  payloads: readonly PayloadInput[],
+  base: Model,
+): ReadonlyMap<PayloadInput, ChainTrial> {
+  return new Map(payloads.map((payload) => [payload, tryOn(base, payload, 'replace', replace)]));
 }
 
 /** Upload and apply, each on top of those before it. */
@@ -244,17 +320,26 @@ function tryChains(
   return trials;
 }
 
-function tryInChain({ input, planned }: PayloadInput, below: Model, nodeps: boolean): ChainTrial {
-  const { name } = planned;
+function tryInChain(payload: PayloadInput, below: Model, nodeps: boolean): ChainTrial {
+  return tryOn(below, payload, 'apply', (model, name) => apply(model, name, { nodeps }));
+}
+
+/** Upload and then one action, and the hypervisor then. */
+function tryOn(
+  below: Model,
+  { input, planned: { name } }: PayloadInput,
+  operation: Operation,
+  act: (model: Model, name: string) => Answer,
+): ChainTrial {
   const uploaded = upload(below, name, input.bytes);
   if (uploaded.verdict.outcome.outcome !== 'accepted') {
     return { answer: answerOf('upload', uploaded.verdict), model: below };
   }
-  const applied = apply(uploaded.model, name, { nodeps });
+  const acted = act(uploaded.model, name);
   const both: Verdict = {
-    ...applied.verdict,
-    log: [...uploaded.verdict.log, ...applied.verdict.log],
-    assumptions: [...uploaded.verdict.assumptions, ...applied.verdict.assumptions],
+    ...acted.verdict,
+    log: [...uploaded.verdict.log, ...acted.verdict.log],
+    assumptions: [...uploaded.verdict.assumptions, ...acted.verdict.assumptions],
   };
-  return { answer: answerOf('apply', both), model: applied.model };
+  return { answer: answerOf(operation, both), model: acted.model };
 }

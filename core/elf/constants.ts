@@ -21,6 +21,9 @@ export const SHT = {
   PREINIT_ARRAY: 16,
   GROUP: 17,
   SYMTAB_SHNDX: 18,
+  RELR: 19,
+  /** Of clang, -Wa,--crel. */
+  CREL: 0x40000014,
   GNU_HASH: 0x6ffffff6,
   VERDEF: 0x6ffffffd,
   VERNEED: 0x6ffffffe,

@@ -1,8 +1,8 @@
-import elfy from 'elfy';
 import { ByteReader } from './bytes.js';
 import { SHN, SHT } from './constants.js';
 import { ElfError } from './errors.js';
 import { StringTable } from './strings.js';
+import { type ElfySection, readWithElfy } from './with-elfy.js';
 
 /** The file header. Names follow the e_* fields; all values are exact. */
 export interface ElfHeader {
@@ -96,9 +96,9 @@ export function looksLikeElf(bytes: Uint8Array): boolean {
 export function readElf(bytes: Uint8Array): ElfFile {
   const file = new ByteReader(bytes, 'the file');
   const elfClass = checkIdent(file);
-  const { header, tables } = readHeader(file, elfClass);
-  const names = sectionNames(file, elfClass, header, tables);
-  const sections = tables.sections.map((known, index) => {
+  const { header, sectionHeaders } = readHeader(file, elfClass);
+  const names = sectionNames(file, elfClass, header, sectionHeaders);
+  const sections = sectionHeaders.map((known, index) => {
     const name = names === null ? '' : names.at(known.name, 'section', index);
     return readSection(file, elfClass, header, index, known, name);
   });
@@ -141,29 +141,17 @@ export function checkIdent(file: ByteReader): 32 | 64 {
   return elfClass === 1 ? 32 : 64;
 }
 
-/** What elfy made of the tables: the fields that fit 32 bits, which it gets right. */
-interface ElfyTables {
-  readonly sections: readonly {
-    readonly name: number;
-    readonly link: number;
-    readonly info: number;
-  }[];
-}
-
 /**
- * The header, and the tables as elfy enumerates them. elfy slices without looking, so everything it
- * relies on is checked here first: the fixed header, both entry sizes, and that both tables lie in
- * the file. Its parseBody is used without resolveBody, which asserts and scans names without bound.
+ * The header, and the section headers as elfy enumerates them. What elfy relies on is checked here first: the
+ * fixed header, both entry sizes, and that both tables lie in the file.
  */
 function readHeader(
   file: ByteReader,
   elfClass: 32 | 64,
-): { header: ElfHeader; tables: ElfyTables } {
+): { header: ElfHeader; sectionHeaders: readonly ElfySection[] } {
   const sizes = SIZES[elfClass];
   file.slice(0, sizes.header, 'ELF header');
-  const parser = new elfy.Parser();
-  const buffer = Buffer.from(file.bytes.buffer, file.bytes.byteOffset, file.bytes.byteLength);
-  const known = parser.parseHeader(buffer);
+  const { header: known, sections } = readWithElfy(file.bytes);
   const wide = elfClass === 64;
   const header: ElfHeader = {
     type: file.u16(16, 'e_type'),
@@ -209,7 +197,7 @@ function readHeader(
       actual: `0 with a section table at ${header.sectionHeaderOffset}`,
     });
   }
-  return { header, tables: parser.parseBody(buffer, known) };
+  return { header, sectionHeaders: sections() };
 }
 
 interface TableClaim {
@@ -242,7 +230,7 @@ function readSection(
   elfClass: 32 | 64,
   header: ElfHeader,
   index: number,
-  known: ElfyTables['sections'][number],
+  known: ElfySection,
   name: string,
 ): ElfSection {
   const at = Number(header.sectionHeaderOffset) + index * SIZES[elfClass].section;
@@ -280,7 +268,7 @@ function sectionNames(
   file: ByteReader,
   elfClass: 32 | 64,
   header: ElfHeader,
-  { sections }: ElfyTables,
+  sections: readonly ElfySection[],
 ): StringTable | null {
   const { sectionNameIndex } = header;
   if (sectionNameIndex === SHN.UNDEF) return null;

@@ -1,6 +1,7 @@
 import type { Finding } from '../findings/index.js';
 import type { Model, ModelPayload } from '../verify/index.js';
 import { checkBindings } from './bindings.js';
+import { bounded } from './bounded.js';
 import { checkCriticalCode } from './critical-code.js';
 import { checkInstructionEnds } from './instruction-ends.js';
 import { checkLifetime } from './lifetime.js';
@@ -17,10 +18,10 @@ export type { HazardContext } from './subject.js';
  * What Xen accepts of a payload and what can kill the host, or surprise its owner, all the same. The
  * model is one in which the payload is loaded: after an accepted upload, applied or not.
  *
- * Findings are warnings, with the codes of HazardCode, in the order of these checks; of one code the first
- * hundred, and how many more there are. They are about what
- * is known: without symbols in the context, those on sizes, names and instructions are left out. The
- * disassembler is loaded only if there is code to look at.
+ * Findings have the codes of HazardCode, each as severe as the catalogue says, in the order of these checks; of
+ * one code the first hundred, and how many more there are. They are about what is known: without symbols in the
+ * context, those on sizes, names and instructions are left out. The disassembler is loaded only if there is code
+ * to look at.
  */
 export function checkHazards(
   model: Model,
@@ -38,23 +39,4 @@ export function checkHazards(
     ...checkLifetime(subject),
     ...(context.intent === 'replace' ? checkReplace(subject) : []),
   ]);
-}
-
-/** Ours: a payload made for another build has tens. More of one kind push the others out of sight. */
-const MAX_FINDINGS_OF_A_CODE = 100;
-
-/** The first findings of each code; the last one that is kept says how many more there are. */
-function bounded(findings: readonly Finding[]): readonly Finding[] {
-  const counts = new Map<string, number>();
-  for (const { code } of findings) counts.set(code, (counts.get(code) ?? 0) + 1);
-  const seen = new Map<string, number>();
-  return findings.flatMap((finding) => {
-    const { code, message } = finding;
-    const place = (seen.get(code) ?? 0) + 1;
-    seen.set(code, place);
-    const more = (counts.get(code) ?? 0) - MAX_FINDINGS_OF_A_CODE;
-    if (more <= 0 || place < MAX_FINDINGS_OF_A_CODE) return [finding];
-    if (place > MAX_FINDINGS_OF_A_CODE) return [];
-    return [{ ...finding, message: `${message} (and ${more} more of this kind)` }];
-  });
 }

@@ -1,7 +1,7 @@
 import type { Finding } from '../findings/index.js';
 import type { SymbolTable } from '../image/index.js';
 import type { Model } from '../verify/index.js';
-import { extentAt, hazard, type PatchSite, type Subject } from './subject.js';
+import { hazard, originalExtentAt, type PatchSite, type Subject } from './subject.js';
 
 interface Rule {
   readonly names: readonly (string | RegExp)[];
@@ -90,7 +90,7 @@ export function checkCriticalCode(subject: Subject): readonly Finding[] {
 
 function checkSite(subject: Subject, site: PatchSite): readonly Finding[] {
   const { model, context } = subject;
-  const extent = extentAt(subject, site.func.oldAddress);
+  const extent = originalExtentAt(subject, site.func.oldAddress);
   const names = [site.name, ...(extent ? [extent.name] : [])];
   const symbol = site.name;
   if (!model.memory.isMapped(site.func.oldAddress)) {

@@ -8,7 +8,7 @@ import {
   mayJumpInto,
 } from '../x86/index.js';
 import { type OriginalCode, originalCode } from './original-code.js';
-import { type Extent, extentAt, hazard, type PatchSite, type Subject } from './subject.js';
+import { type Extent, hazard, originalExtentAt, type PatchSite, type Subject } from './subject.js';
 
 const MAX_NOP_BYTES = 8n;
 
@@ -46,7 +46,7 @@ function decodedCode(
   original: OriginalCode,
   { start, end, func }: PatchSite,
 ): DecodedCode | null {
-  const extent = extentAt(subject, func.oldAddress);
+  const extent = originalExtentAt(subject, func.oldAddress);
   if (!extent?.isCode || end <= start || extent.start !== func.oldAddress) return null;
   const to = end <= extent.end ? extent.end : end;
   const bytes = original.bytes(extent.start, to);
@@ -100,10 +100,13 @@ function checkSplit(
 function checkFallThrough(
   subject: Subject,
   { end, name, func }: PatchSite,
-  { extent, behind }: DecodedCode,
+  { extent, instructions, behind }: DecodedCode,
 ): readonly Finding[] {
-  const coversAll = behind === null && end >= extent.end && extent.isExact;
-  if (func.newAddress !== 0n || !coversAll) return [];
+  if (func.newAddress !== 0n || (behind !== null && behind.address < end)) return [];
+  const rest = instructions.filter(({ address }) => address >= end);
+  // Where only the next symbol is known, what lies between may be padding.
+  const coversAll = extent.isExact ? rest.length === 0 : rest.every(isPadding);
+  if (!coversAll) return [];
   return [
     hazard(
       subject,
@@ -139,6 +142,11 @@ function checkJumps(
       ),
     ];
   });
+}
+
+/** What assemblers and linkers fill the room between functions with. */
+function isPadding(instruction: Instruction): boolean {
+  return /^(nop|int3|(data16|cs) nop|xchg %ax, ?%ax)/.test(listed(instruction));
 }
 
 function listed(instruction: Instruction): string {

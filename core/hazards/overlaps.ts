@@ -26,7 +26,7 @@ export function checkOverlaps(subject: Subject): readonly Finding[] {
     );
   }
   // REPLACE reverts everything that is applied before it patches.
-  if (subject.context.intent === 'replace') return found;
+  if (subject.context.intent === 'replace' || subject.context.isCodeCompared === true) return found;
   const applied = model.payloads.filter(
     (other) =>
       other !== payload &&

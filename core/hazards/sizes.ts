@@ -1,6 +1,6 @@
 import { hex } from '../abi/address.js';
 import type { Finding } from '../findings/index.js';
-import { extentAt, hazard, type PatchSite, type Subject } from './subject.js';
+import { hazard, originalExtentAt, type PatchSite, type Subject } from './subject.js';
 
 /**
  * Xen takes sizes and addresses as the payload states them (arch_livepatch_verify_func,
@@ -13,8 +13,11 @@ export function checkSizes(subject: Subject): readonly Finding[] {
   ]);
 }
 
-function checkOldSize(subject: Subject, { func, name }: PatchSite): readonly Finding[] {
-  const extent = extentAt(subject, func.oldAddress);
+function checkOldSize(
+  subject: Subject,
+  { func, name, end: patchEnd }: PatchSite,
+): readonly Finding[] {
+  const extent = originalExtentAt(subject, func.oldAddress);
   const symbol = name;
   if (!extent) {
     if (!subject.context.symbols || !subject.model.memory.isMapped(func.oldAddress)) return [];
@@ -54,15 +57,19 @@ function checkOldSize(subject: Subject, { func, name }: PatchSite): readonly Fin
   const stated = BigInt(func.oldSize);
   if (isExact ? stated === real : stated <= real) return [];
   const bound = isExact ? `${real}` : `at most ${real}`;
+  const states = `states old_size ${stated} for ${name}, which has ${bound} bytes`;
+  // A jump needs the room that old_size promises, and nothing else of it.
+  const hasRoom = func.newAddress !== 0n && end >= patchEnd;
   return [
     hazard(
       subject,
       'old-size-differs',
-      `states old_size ${stated} for ${name}, which has ${bound} bytes`,
+      hasRoom ? `${states}: there is room for the jump all the same` : states,
       {
         symbol,
         expected: bound,
         actual: `${stated}`,
+        ...(hasRoom ? { severity: 'note' } : {}),
       },
     ),
   ];
@@ -76,8 +83,9 @@ function checkNewSize(subject: Subject, { func, name }: PatchSite): readonly Fin
     hazard(
       subject,
       'new-size-differs',
-      `states new_size ${func.newSize} for ${name}, whose new code ${own.name} has ${own.size} bytes`,
+      `states new_size ${func.newSize} for ${name}, whose new code ${own.name} has ${own.size} bytes: Xen prints it and nothing else`,
       {
+        severity: 'note',
         symbol: name,
         expected: `${own.size}`,
         actual: `${func.newSize}`,

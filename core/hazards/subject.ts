@@ -1,5 +1,6 @@
 import { countLeading } from '../abi/address.js';
 import { ARCH_PATCH_INSN_SIZE, ENDBR64_LEN } from '../abi/livepatch.js';
+import { nameText } from '../abi/payload-name.js';
 import { type Finding, finding, type HazardCode } from '../findings/index.js';
 import type { SymbolTable, XenSymbol } from '../image/index.js';
 import {
@@ -21,6 +22,8 @@ export interface HazardContext {
   readonly imports: readonly string[] | null;
   /** What is going to be done with it. REPLACE has dangers of its own. */
   readonly intent: 'apply' | 'replace';
+  /** True where a guard compares the code that is replaced: it knows of the patches of others. */
+  readonly isCodeCompared?: boolean;
 }
 
 /** The bytes that APPLY overwrites for one function. */
@@ -82,7 +85,7 @@ export interface Extent {
 const CODE_TYPES = 'TtWw';
 
 /** The function that an address belongs to, in Xen or in a loaded payload; null where none is known. */
-export function extentAt({ model, context }: Subject, address: bigint): Extent | null {
+export function originalExtentAt({ model, context }: Subject, address: bigint): Extent | null {
   for (const { text, symbols } of model.payloads) {
     if (address < text.address || address >= text.address + text.sizeBytes) continue;
     const own = symbols.findLast((s) => s.value <= address && address < s.value + s.size);
@@ -109,7 +112,7 @@ function nextAddress({ entries }: SymbolTable, { address }: XenSymbol): bigint |
   return entries[countLeading(entries, (entry) => entry.address <= address)]?.address ?? null;
 }
 
-/** A finding of this folder: a warning about one function or the whole payload. */
+/** A finding of this folder: about one function or the whole payload. */
 export function hazard(
   { context, payload }: Subject,
   code: HazardCode,
@@ -117,6 +120,7 @@ export function hazard(
   detail: Partial<Omit<Finding, 'code' | 'message'>> = {},
 ): Finding {
   return finding(code, {
+    payload: nameText(payload.name),
     message: `${JSON.stringify(payload.name)} ${message}`,
     ...(context.file === undefined ? {} : { file: context.file }),
     ...detail,

@@ -1,6 +1,6 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildId } from '../abi/ids.js';
+import type { HostMachine } from '../hypervisor/index.js';
 import { type HypervisorImage, MAX_IMAGE_SIZE, readImage } from '../image/index.js';
 
 /**
@@ -17,27 +17,30 @@ const PLACES: readonly { readonly folder: string; readonly pattern: RegExp }[] =
 const MOST_FILES = 32;
 
 /**
- * The image on this machine that the running hypervisor was booted from: the first with its build-id.
+ * The image on the hypervisor's machine that it was booted from: the first with its build-id.
  * Null where there is none. Files that cannot be read, or are no images, are passed over.
  */
 export async function findImage(
+  machine: HostMachine,
   buildId: BuildId,
   places = PLACES,
 ): Promise<HypervisorImage | null> {
   for (const { folder, pattern } of places) {
-    const names = (await readdir(folder).catch(() => [])).filter((name) => pattern.test(name));
-    for (const name of names.sort().slice(0, MOST_FILES)) {
-      const image = await tryImage(join(folder, name));
-      if (image?.buildIds.some(({ id }) => id === buildId) && image.symbols !== null) return image;
+    const names = (await machine.list(folder)).filter((name) => pattern.test(name));
+    for (const name of names.slice(0, MOST_FILES)) {
+      const image = await tryImage(machine, join(folder, name));
+      if (image === null || image.symbols === null || image.memory.length === 0) continue;
+      if (image.buildIds.some(({ id }) => id === buildId)) return image;
     }
   }
   return null;
 }
 
-async function tryImage(file: string): Promise<HypervisorImage | null> {
+async function tryImage(machine: HostMachine, file: string): Promise<HypervisorImage | null> {
+  const bytes = await machine.read(file, MAX_IMAGE_SIZE);
+  if (bytes === null) return null;
   try {
-    const { size } = await stat(file);
-    return size > MAX_IMAGE_SIZE ? null : readImage(await readFile(file), file);
+    return readImage(bytes, file);
   } catch {
     return null;
   }

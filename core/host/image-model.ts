@@ -4,6 +4,8 @@ import { EM, machineName } from '../elf/index.js';
 import { XspliceError } from '../findings/index.js';
 import { formatXensyms, type HypervisorImage, type MemoryRange } from '../image/index.js';
 import { createModel, judgedAs, type Model, type Region, rulesFor } from '../verify/index.js';
+import { MAX_MEMORY_SIZE } from './limits.js';
+import { requireContents } from './require-image.js';
 
 /** A hypervisor that was just booted from an image. */
 export interface BootedImage {
@@ -16,15 +18,12 @@ export interface BootedImage {
   readonly symbols: string;
 }
 
-/** Ours: the image and its .bss; Xen's own address range for both is 1 GiB, and it uses some 10 MiB. */
-const MAX_MEMORY_SIZE = 256 * 1024 * 1024;
-
 /**
  * The model of a hypervisor booted from this image, without payloads. `release` is what the user says it
  * is; null takes it from the image, and where its rules are not known, the newest known ones.
  *
  * Fails, each time saying what can be done without a model, with `image-no-build-id`,
- * `image-no-symbols`, `image-no-memory`, `image-no-release`, `image-wrong-machine`,
+ * `image-no-symbols`, `image-no-contents`, `image-no-memory`, `image-no-release`, `image-wrong-machine`,
  * `image-too-large`, and `unknown-release` where the release that was named is none whose rules are known.
  */
 export function modelFromImage(image: HypervisorImage, release: XenRelease | null): BootedImage {
@@ -46,6 +45,7 @@ export function modelFromImage(image: HypervisorImage, release: XenRelease | nul
       hint: 'Its build-id can be compared, so check finds the chain. What the loader answers needs symbols: use xen-syms of the same build (Debian: package xen-hypervisor-*-dbg).',
     });
   }
+  requireContents(image);
   if (image.memory.length === 0) {
     throw new XspliceError('image-no-memory', `${file} does not tell at which address it runs`);
   }
@@ -100,7 +100,7 @@ function regionsOf(memory: readonly MemoryRange[], file: string): readonly Regio
     const end = next !== undefined && next >= base && next < whole ? next : whole;
     // What is claimed counts: where parts overlap, it is more than what is mapped.
     total += whole - base;
-    if (total > BigInt(MAX_MEMORY_SIZE)) {
+    if (total > MAX_MEMORY_SIZE) {
       throw new XspliceError(
         'image-too-large',
         `${file} would take ${total} bytes or more of memory; Xen takes at most ${MAX_MEMORY_SIZE}`,

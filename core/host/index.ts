@@ -1,12 +1,6 @@
 export { modelWithApplied } from './applied-model.js';
+export { type CreatedHost, type CreateOptions, createEmbedded } from './embedded-host.js';
+export type { HostKnowledge, OpenHost, PreflightModel } from './host.js';
 export { type BootedImage, modelFromImage } from './image-model.js';
-export {
-  type HostKnowledge,
-  type HostSpec,
-  hostText,
-  isControlDomain,
-  type OpenHost,
-  openHost,
-  type PreflightModel,
-  parseHostSpec,
-} from './open-host.js';
+export { isControlDomain, openHost } from './open-host.js';
+export { embeddedDirectory, type HostSpec, hostText, parseHostSpec } from './spec.js';

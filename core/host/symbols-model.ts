@@ -3,9 +3,7 @@ import type { BuildId } from '../abi/ids.js';
 import { formatRelease, type XenRelease } from '../abi/release.js';
 import type { SymbolTable } from '../image/index.js';
 import { createModel, type Model, type Region, rulesFor } from '../verify/index.js';
-
-/** Ours: Xen's own address range is 1 GiB, and it uses some 10 MiB of it. */
-const MAX_MEMORY_SIZE = 256n * 1024n * 1024n;
+import { MAX_MEMORY_SIZE } from './limits.js';
 
 /** What is mapped once Xen has booted, between symbols of its linker script (arch/x86/xen.lds.S). */
 const PARTS: readonly (readonly [

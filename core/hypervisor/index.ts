@@ -1,3 +1,4 @@
+export type { HostMachine } from './machine.js';
 export {
   type Action,
   type ActionOptions,

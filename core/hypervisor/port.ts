@@ -2,11 +2,14 @@ import type { LIVEPATCH_ACTION } from '../abi/livepatch.js';
 import type { Verdict } from '../verify/index.js';
 import type { Snapshot } from './snapshot.js';
 
-/** Which hypervisor a port leads to, in words that every output repeats. */
+/** Which hypervisor a port leads to, and what it tells of itself beyond the rest. */
 export interface HostDescription {
-  readonly kind: 'xen' | 'embedded';
-  /** `xen`, or `embedded:DIR`: what --host would say. */
+  /** What --host would say, in every output: `xen`, or `embedded:DIR`. */
   readonly spec: string;
+  /** Whether it tells which payloads were reverted before, which then must not be applied again. */
+  readonly tellsReverted: boolean;
+  /** Whether it tells where in memory payloads lie; else their places are computed. */
+  readonly tellsPlaces: boolean;
 }
 
 export type Action = keyof typeof LIVEPATCH_ACTION;
@@ -53,6 +56,11 @@ export interface HypervisorPort {
   upload(name: string, bytes: Uint8Array): Promise<OperationResult>;
   /** Runs an action to completion. */
   act(name: string, action: Action, options: ActionOptions): Promise<OperationResult>;
+  /**
+   * Runs something, calls of this port included, while no other run of this program changes the hypervisor. Fails
+   * with `state-locked` where another one does not end in time; what `run` throws is thrown.
+   */
+  exclusive<T>(run: () => Promise<T>): Promise<T>;
   /** Releases handles and locks. Safe to call twice. */
   close(): Promise<void>;
 }

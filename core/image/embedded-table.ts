@@ -48,7 +48,7 @@ export function findEmbeddedTable(bytes: Uint8Array, origin: bigint): readonly X
   return null;
 }
 
-/** A glance that all but the table fail: sixteen of the addresses, spread evenly, ascend. */
+/** A quick test: sixteen of the addresses, spread evenly, ascend. Almost nothing but the table passes it. */
 function mayEndAddresses(view: DataView, end: number, count: number, word: 4 | 8): boolean {
   const start = end - count * word;
   if (start < 0) return false;

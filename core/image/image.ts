@@ -5,6 +5,8 @@ import type { XenRelease } from '../abi/release.js';
 import {
   ByteReader,
   type ElfFile,
+  type ElfSection,
+  type ElfSymbol,
   EM,
   ET,
   fileTypeName,
@@ -18,6 +20,8 @@ import {
   readSymbols,
   SHF,
   SHT,
+  STB,
+  STT,
   sectionByName,
   sectionBytes,
   segmentBytes,
@@ -59,11 +63,16 @@ export interface HypervisorImage {
   readonly release: XenRelease | null;
   /** As XENVER_version and extraversion print it, e.g. `4.17.7`; null where it is not known. */
   readonly version: string | null;
+  /** When it was compiled, as it says itself; null where it is not known. */
+  readonly compiled: string | null;
   /** Null where the image has neither a .symtab nor, to be found, Xen's own table. */
   readonly symbols: SymbolTable | null;
   /** Where the symbols come from; null where there are none. Only `symtab` has sizes of data. */
   readonly symbolSource: 'symtab' | 'embedded' | null;
-  /** By ascending address. Empty where the link address of an ELF32 image could not be told. */
+  /**
+   * By ascending address. Empty where the link address of an ELF32 image could not be told, and where the file
+   * has no contents.
+   */
   readonly memory: readonly MemoryRange[];
   readonly findings: readonly Finding[];
 }
@@ -134,7 +143,7 @@ function readElfImage(elf: ElfFile, file: string): HypervisorImage {
   checkElfKind(elf, file);
   const findings: Finding[] = [];
   const buildIds = noteIds(elf, file, findings);
-  const link = elf.class === 64 ? readElf64(elf) : readElf32(elf, file, findings);
+  const link = elf.class === 64 ? readElf64(elf, file, findings) : readElf32(elf, file, findings);
   return assemble(file, elf.class === 64 ? 'xen-syms' : 'xen-elf32', {
     machine: elf.class === 64 ? elf.header.machine : EM.X86_64,
     buildIds,
@@ -169,16 +178,63 @@ interface Linked {
   readonly symbolSource: HypervisorImage['symbolSource'];
 }
 
-function readElf64(elf: ElfFile): Linked {
-  const memory = elf64Memory(elf);
-  const symbols = readSymbols(elf);
-  if (symbols !== null && symbols.length > 1) {
-    return { memory, symbols: symbolsFromElf(elf, symbols), symbolSource: 'symtab' };
+function readElf64(elf: ElfFile, file: string, findings: Finding[]): Linked {
+  const hasContents = !elf.sections.some(isWithoutContents);
+  if (!hasContents) {
+    findings.push(finding('image-no-contents', { file, message: noContents(file) }));
   }
+  const memory = hasContents ? elf64Memory(elf) : [];
+  const symbols = readSymbols(elf);
+  const table = symbols === null || symbols.length <= 1 ? null : symbolsFromElf(elf, symbols);
+  const isComplete = table !== null && namesFiles(symbols ?? []);
+  if (isComplete) return { memory, symbols: table, symbolSource: 'symtab' };
   const origin = X86_VIRT_STARTS.find((start) =>
     memory.some(({ address }) => address >= start && address < start + 0x40000000n),
   );
-  return { memory, ...embeddedSymbols(memory, origin ?? 0n) };
+  const own = embeddedSymbols(memory, origin ?? 0n);
+  if (table === null) return { memory, ...own };
+  const stripped = `${file}: its symbol table has no names of files (strip --strip-debug)`;
+  if (own.symbols !== null) {
+    const message = `${stripped}: Xen's own table in it is taken instead`;
+    findings.push(finding('image-no-file-names', { file, message, severity: 'note' }));
+    return { ...own, memory, symbols: withSizesOf(own.symbols, table) };
+  }
+  const message = `${stripped}, and Xen's own table is not found in it: names of local symbols are wrong, and so may be verdicts on them`;
+  findings.push(finding('image-no-file-names', { file, message }));
+  return { memory, symbols: table, symbolSource: 'symtab' };
+}
+
+/** Whether local symbols can be told apart: Xen names them by the FILE symbols before them. */
+function namesFiles(symbols: readonly ElfSymbol[]): boolean {
+  if (symbols.some(({ type }) => type === STT.FILE)) return true;
+  const isNamed = ({ binding, type }: ElfSymbol) =>
+    binding === STB.LOCAL && (type === STT.FUNC || type === STT.OBJECT);
+  return !symbols.some(isNamed);
+}
+
+/** A table of Xen's own, which has no sizes, with those that another table of the same build has. */
+function withSizesOf(own: SymbolTable, other: SymbolTable): SymbolTable {
+  const sized = own.entries.map((entry) => {
+    if (entry.size > 0n) return entry;
+    const plain = entry.name.slice(entry.name.lastIndexOf('#') + 1);
+    const same = other.at(entry.address).find(({ name }) => name === plain);
+    return same === undefined ? entry : { ...entry, size: same.size };
+  });
+  return createSymbolTable(sized);
+}
+
+/** That a file is one of debug information only, for a message. */
+function noContents(file: string): string {
+  return `${file}: its sections have no contents (objcopy --only-keep-debug)`;
+}
+
+/**
+ * Code and read-only data that are not in the file. Of a Xen as it was linked only .bss is not, which is
+ * writable; where others are missing too, those that are writable may be anything as well.
+ */
+function isWithoutContents({ type, flags, size }: ElfSection): boolean {
+  const isBss = (flags & SHF.WRITE) !== 0n && (flags & SHF.EXECINSTR) === 0n;
+  return type === SHT.NOBITS && size > 0n && (flags & SHF.ALLOC) !== 0n && !isBss;
 }
 
 /** The allocated sections; the loaded segments where the file has no sections. */
@@ -382,6 +438,10 @@ function assemble(file: string, kind: ImageKind, parts: Parts): HypervisorImage 
       }),
     );
   }
+  if (isDebugBuild(memory)) {
+    const message = `${file} is a debug build: lines that only such a build prints (dprintk) are not predicted`;
+    findings.push(finding('image-debug-build', { file, message }));
+  }
   return {
     file,
     kind,
@@ -393,4 +453,13 @@ function assemble(file: string, kind: ImageKind, parts: Parts): HypervisorImage 
     memory,
     findings,
   };
+}
+
+/** A format that only a build with dprintk holds (build_symbol_table, common/livepatch.c; all releases). */
+const DEBUG_FORMAT = Buffer.from('livepatch: %s: new symbol %s\n', 'latin1');
+
+function isDebugBuild(memory: readonly MemoryRange[]): boolean {
+  return memory.some(({ bytes }) =>
+    Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).includes(DEBUG_FORMAT),
+  );
 }

@@ -7,9 +7,12 @@ export interface ImageVersion {
   readonly release: XenRelease | null;
   /** As XENVER_version and extraversion print it, e.g. `4.17.7`; null where it is not known. */
   readonly version: string | null;
+  /** When it was compiled, as its build wrote it, e.g. `Tue Jun  3 10:20:30 UTC 2025`; null where it is not known. */
+  readonly compiled: string | null;
 }
 
-const UNKNOWN: ImageVersion = { release: null, version: null };
+/** Size of compile_date in xen_compile_info_t (public/version.h). */
+const COMPILE_DATE_SIZE = 32;
 /** Size of xen_extraversion_t in xen/include/public/version.h. */
 const EXTRA_VERSION_SIZE = 16;
 const ENDBR64 = [0xf3, 0x0f, 0x1e, 0xfa] as const;
@@ -27,18 +30,20 @@ export function readVersion(
     const address = symbols?.lookup(name) ?? null;
     return address === null ? null : readMemory(memory, address, 16);
   };
+  const textOf = (name: string, maxBytes: number): string | null => {
+    const [address, code] = [symbols?.lookup(name) ?? null, codeOf(name)];
+    return address === null || code === null
+      ? null
+      : stringReturned(memory, address, code, maxBytes);
+  };
+  const compiled = textOf('xen_compile_date', COMPILE_DATE_SIZE);
   const major = constantReturned(codeOf('xen_major_version'));
   const minor = constantReturned(codeOf('xen_minor_version'));
-  if (major === null || minor === null) return UNKNOWN;
-  const extraAddress = symbols?.lookup('xen_extra_version') ?? null;
-  const extraCode = codeOf('xen_extra_version');
-  const extra =
-    extraAddress === null || extraCode === null
-      ? null
-      : stringReturned(memory, extraAddress, extraCode);
-  if (extra === null) return { release: { major, minor, patch: null }, version: null };
+  if (major === null || minor === null) return { release: null, version: null, compiled };
+  const extra = textOf('xen_extra_version', EXTRA_VERSION_SIZE);
+  if (extra === null) return { release: { major, minor, patch: null }, version: null, compiled };
   const version = `${major}.${minor}${extra}`;
-  return { release: parseRelease(version) ?? { major, minor, patch: null }, version };
+  return { release: parseRelease(version) ?? { major, minor, patch: null }, version, compiled };
 }
 
 /** `mov $imm32, %eax` or `xor %eax, %eax`, then a return. */
@@ -55,19 +60,25 @@ function stringReturned(
   memory: readonly MemoryRange[],
   address: bigint,
   code: Uint8Array,
+  maxBytes: number,
 ): string | null {
   const body = withoutEndbr(code);
   if (!returns(body.subarray(7)) || body[0] !== 0x48) return null;
   const value = BigInt(viewOf(body).getInt32(3, true));
   const next = address + BigInt(code.length - body.length + 7);
-  if (body[1] === 0x8d && body[2] === 0x05) return stringAt(memory, next + value);
-  if (body[1] === 0xc7 && body[2] === 0xc0) return stringAt(memory, BigInt.asUintN(64, value));
+  if (body[1] === 0x8d && body[2] === 0x05) return stringAt(memory, next + value, maxBytes);
+  if (body[1] === 0xc7 && body[2] === 0xc0)
+    return stringAt(memory, BigInt.asUintN(64, value), maxBytes);
   return null;
 }
 
 /** Printable and NUL-terminated within the size that Xen reports of it, or null. */
-function stringAt(memory: readonly MemoryRange[], address: bigint): string | null {
-  for (let size = 1; size <= EXTRA_VERSION_SIZE; size++) {
+function stringAt(
+  memory: readonly MemoryRange[],
+  address: bigint,
+  maxBytes: number,
+): string | null {
+  for (let size = 1; size <= maxBytes; size++) {
     const bytes = readMemory(memory, address, size);
     if (bytes === null) return null;
     if (bytes[size - 1] !== 0) continue;

@@ -1,5 +1,5 @@
 import type { BuildId } from '../abi/ids.js';
-import { type Finding, XspliceError } from '../findings/index.js';
+import { counted, type Finding, XspliceError } from '../findings/index.js';
 import { isOrderKnown, type Snapshot, stackOf } from '../hypervisor/index.js';
 import type { PayloadInput } from '../payload/index.js';
 import type { ApplyTerms } from '../stack/index.js';
@@ -155,15 +155,10 @@ export function reasonOf({ functions }: Pick<GuardVerdict, 'functions'>): string
     if (comparison.basis === 'record') recorded += comparison.functions;
     else derived += comparison.functions;
   }
-  const calls = unknownEdges === 1 ? '1 call' : `${unknownEdges} calls`;
-  const open = unknownEdges === 0 ? '' : `, ${calls} cannot be followed`;
-  if (recorded > 0) return `its old code is as recorded (${functionsText(recorded)}${open})`;
+  const open = unknownEdges === 0 ? '' : `, ${counted(unknownEdges, 'call')} cannot be followed`;
+  if (recorded > 0) return `its old code is as recorded (${counted(recorded, 'function')}${open})`;
   if (derived > 0) {
-    return `has no record; by build-ids nothing it reaches was replaced (${functionsText(derived)}${open})`;
+    return `has no record; by build-ids nothing it reaches was replaced (${counted(derived, 'function')}${open})`;
   }
   return 'replaces no function';
-}
-
-function functionsText(count: number): string {
-  return count === 1 ? '1 function' : `${count} functions`;
 }

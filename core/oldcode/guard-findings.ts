@@ -1,4 +1,4 @@
-import { type Finding, finding } from '../findings/index.js';
+import { counted, type Finding, finding } from '../findings/index.js';
 import type { Payload } from '../payload/index.js';
 import type { FunctionComparison } from './compare.js';
 import type { Overlap } from './overlap.js';
@@ -78,8 +78,10 @@ export function noRecordFinding(
   isFree: boolean,
   functions: readonly FunctionComparison[],
 ): Finding {
-  const below = ancestors === 1 ? '1 payload' : `${ancestors} payloads`;
-  const on = ancestors === 0 ? 'the hypervisor alone' : `the hypervisor and ${below}`;
+  const on =
+    ancestors === 0
+      ? 'the hypervisor alone'
+      : `the hypervisor and ${counted(ancestors, 'payload')}`;
   const then = isFree
     ? 'no other payload touches what it reaches'
     : 'another payload does touch it';

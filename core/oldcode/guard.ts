@@ -149,7 +149,7 @@ export function checkOldCode(context: CodeContext, payload: Payload): OldCodeRep
     return { functions: allUnknown(trial, reason), findings };
   }
   const record = status.status === 'present' ? status.record : null;
-  const madeOn = record === null ? ancestorsOf(trial, payload) : new Set(record.on);
+  const madeOn = record === null ? parentsOf(trial, payload) : new Set(record.on);
   const overlaps = foreignOverlaps(trial, madeOn);
   for (const { payload: other, overlap } of overlaps) {
     if (isSettledBy(record, overlap)) continue;
@@ -204,7 +204,7 @@ function isSettledBy(record: CodeRecord | null, { kind }: Overlap): boolean {
  * The applied payloads that a payload without a record was made on: the one it depends on, and those
  * below it. Null where it depends on something else than the hypervisor or one of these.
  */
-function ancestorsOf({ graph, own }: Trial, payload: Payload): ReadonlySet<string> | null {
+function parentsOf({ graph, own }: Trial, payload: Payload): ReadonlySet<string> | null {
   const { model, payloads } = graph.code;
   const found = new Set<string>();
   let parent: string | null = idOrNull(payload.depends);

@@ -10,6 +10,7 @@ export {
 } from './admit.js';
 export { admitReplacement } from './admit-replace.js';
 export { type CodeNode, DIGEST_FORMAT } from './analyse.js';
+export { type ChangedFunction, changedFunctions } from './changed-code.js';
 export {
   type CodeRecord,
   RECORD_FORMAT_VERSION,
@@ -39,6 +40,7 @@ export {
   guardPayload,
   type OldCodeReport,
 } from './guard.js';
+export { type HiddenPayload, type Hiding, hiddenPayloads, hidingOf } from './hidden.js';
 export { type BaseCode, type CodeExtent, readBaseCode } from './image-code.js';
 export { loadedContents, RECORD_SECTION } from './loaded-contents.js';
 export { makeRecord } from './make-record.js';

@@ -1,4 +1,4 @@
-import { XspliceError } from '../findings/index.js';
+import { alike, didYouMean, XspliceError } from '../findings/index.js';
 import { type CodeExtent, imageBytes } from './image-code.js';
 import { ownerOf, type RunningCode, throughTrampolines } from './running.js';
 
@@ -80,11 +80,24 @@ function addressOf(code: RunningCode, name: string): bigint {
   }
   const local = code.base.symbols.entries.filter((entry) => entry.name.endsWith(`#${name}`));
   const names = local.slice(0, 4).map((entry) => entry.name);
-  throw new XspliceError('unknown-symbol', `No symbol ${name} in the hypervisor or its payloads`, {
-    ...(names.length === 0
-      ? {}
-      : { hint: `Static functions have the name of their file: ${names.join(', ')}` }),
-  });
+  const hint =
+    names.length === 0
+      ? didYouMean(alike(name, namesIn(code))).trim()
+      : `Static functions have the name of their file: ${names.join(', ')}`;
+  throw new XspliceError(
+    'unknown-symbol',
+    `No symbol ${name} in the hypervisor or its payloads`,
+    hint === '' ? {} : { hint },
+  );
+}
+
+/** What a symbol can be called, of the hypervisor first. */
+function namesIn({ base, payloads }: RunningCode): readonly string[] {
+  const all = [
+    ...base.symbols.entries.map(({ name }) => name),
+    ...payloads.flatMap(({ payload }) => payload.symbols.map(({ name }) => name)),
+  ];
+  return [...new Set(all)];
 }
 
 /** From the first code of the function that an extent is a code of, to the one that runs. */

@@ -1,5 +1,5 @@
 import { LIVEPATCH_FUNC, SECTION } from '../abi/livepatch.js';
-import { ByteReader, type ElfFile, SHF, sectionByName } from '../elf/index.js';
+import { ByteReader, type ElfFile, type ElfSection, SHF, sectionByName } from '../elf/index.js';
 import type { Links } from './links.js';
 import type { Expectation, PayloadFunction } from './payload.js';
 import { readable } from './readable.js';
@@ -17,7 +17,7 @@ export interface FunctionTable {
  * by the version byte of the first entry, which has the same place in both, and by the size.
  *
  * Reports `payload-bad-functions` (a size that is no multiple of an entry's, contents that are not there),
- * `section-not-loaded`, `payload-no-function-name`, and `payload-wrong-version` for an entry of another version.
+ * `section-not-loaded`, `payload-no-function-name` (of an entry that is looked up by its name), and `payload-wrong-version` for an entry of another version.
  */
 export function readFunctions(elf: ElfFile, links: Links, report: Report): FunctionTable {
   const section = sectionByName(elf, SECTION.funcs);
@@ -47,33 +47,51 @@ export function readFunctions(elf: ElfFile, links: Links, report: Report): Funct
   }
   const reader = new ByteReader(bytes, `section ${section.name}`);
   const count = Math.floor(bytes.length / entrySize);
-  const functions = Array.from({ length: count }, (_, index): PayloadFunction => {
-    const at = index * entrySize;
-    const pointer = (field: number) => links.pointerAt(section, reader, at + field);
-    const name = links.stringAt(pointer(LIVEPATCH_FUNC.name));
-    const newAddress = pointer(LIVEPATCH_FUNC.new_addr).pointer;
-    return {
-      name,
-      oldAddress: pointer(LIVEPATCH_FUNC.old_addr).pointer,
-      newAddress,
-      oldSize: reader.u32(at + LIVEPATCH_FUNC.old_size, 'old_size'),
-      newSize: reader.u32(at + LIVEPATCH_FUNC.new_size, 'new_size'),
-      version: reader.u8(at + LIVEPATCH_FUNC.version, 'version'),
-      expectation: version === 1 ? null : expectationAt(reader, at + LIVEPATCH_FUNC.expect),
-      isNop: newAddress.kind === 'null',
-    };
-  });
-  const place = (index: number, field: number) => ({
+  const functions = Array.from({ length: count }, (_, index) =>
+    readFunction(section, reader, links, index * entrySize, version),
+  );
+  judgeFunctions({ version, functions }, report, (index, field) => ({
     section: section.name,
     offset: BigInt(index * entrySize + field),
-  });
-  const nameless = indexesOf(functions, (f) => f.name === null);
+  }));
+  return { version, functions };
+}
+
+function readFunction(
+  section: ElfSection,
+  reader: ByteReader,
+  links: Links,
+  at: number,
+  version: 1 | 2 | null,
+): PayloadFunction {
+  const pointer = (field: number) => links.pointerAt(section, reader, at + field);
+  const newAddress = pointer(LIVEPATCH_FUNC.new_addr).pointer;
+  return {
+    name: links.stringAt(pointer(LIVEPATCH_FUNC.name)),
+    oldAddress: pointer(LIVEPATCH_FUNC.old_addr).pointer,
+    newAddress,
+    oldSize: reader.u32(at + LIVEPATCH_FUNC.old_size, 'old_size'),
+    newSize: reader.u32(at + LIVEPATCH_FUNC.new_size, 'new_size'),
+    version: reader.u8(at + LIVEPATCH_FUNC.version, 'version'),
+    expectation: version === 1 ? null : expectationAt(reader, at + LIVEPATCH_FUNC.expect),
+    isNop: newAddress.kind === 'null',
+  };
+}
+
+/** Reports what Xen would refuse in the entries: no way to an address, another version. */
+function judgeFunctions(
+  { version, functions }: FunctionTable,
+  report: Report,
+  placeOf: (index: number, field: number) => { readonly section: string; readonly offset: bigint },
+): void {
+  // Xen reads the name only to look its address up (resolve_old_address).
+  const nameless = indexesOf(functions, (f) => f.name === null && f.oldAddress.kind === 'null');
   if (nameless !== null) {
     report({
       code: 'payload-no-function-name',
       severity: 'error',
-      ...place(nameless.first, LIVEPATCH_FUNC.name),
-      message: `Function ${nameless.text} has no name: its pointer leads to no string in the payload`,
+      ...placeOf(nameless.first, LIVEPATCH_FUNC.name),
+      message: `Function ${nameless.text} has neither a name nor an address: its name leads to no string in the payload`,
     });
   }
   const expected = version === null ? '1 (Xen up to 4.13) or 2 (since 4.14)' : String(version);
@@ -83,13 +101,12 @@ export function readFunctions(elf: ElfFile, links: Links, report: Report): Funct
     report({
       code: 'payload-wrong-version',
       severity: 'error',
-      ...place(foreign.first, LIVEPATCH_FUNC.version),
+      ...placeOf(foreign.first, LIVEPATCH_FUNC.version),
       message: `Function ${foreign.text} has version ${actual}, expected ${expected}`,
       expected,
       actual,
     });
   }
-  return { version, functions };
 }
 
 /** The first entry with a fault, and how many more have it; null where none has. */

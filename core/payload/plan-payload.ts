@@ -17,6 +17,8 @@ export interface ChainMember {
   readonly depends: BuildId | null;
   /** The hypervisor it was built for; null where the file does not say (Xen up to 4.13). */
   readonly xenDepends: BuildId | null;
+  /** Names of the functions it replaces. */
+  readonly functions: readonly string[];
 }
 
 /** A payload file as planning sees it. */
@@ -25,8 +27,6 @@ export interface PlanPayload extends ChainMember {
   readonly safeToReapply: boolean;
   /** Its hooks that make REPLACE impossible. */
   readonly vetoingHooks: readonly HookKind[];
-  /** Names of the functions it replaces. */
-  readonly functions: readonly string[];
 }
 
 /**

@@ -16,6 +16,7 @@ import {
   readElf,
   SHF,
   SHN,
+  SHT,
   STT,
   sectionByName,
 } from '../elf/index.js';
@@ -53,6 +54,7 @@ export function readPayload(bytes: Uint8Array, file: string): Payload {
   const elf = readHeaders(bytes, file);
   const { report, findings } = collectFindings(file);
   checkFile(elf, report);
+  if (elf.sections.some(isWithoutContents)) return withoutContents(elf, file, { report, findings });
   const buildId = readNoteId(elf, SECTION.buildId, report);
   const depends = readNoteId(elf, SECTION.depends, report);
   const xenDepends = readNoteId(elf, SECTION.xenDepends, report);
@@ -73,14 +75,62 @@ export function readPayload(bytes: Uint8Array, file: string): Payload {
     vetoingHooks: hooks.filter(vetoes).map((hook) => hook.kind),
     metadata: readMetadata(elf, report),
     relocations: links.relocationCounts,
-    imports: links.symbols.filter((s) => s.name !== '' && s.sectionIndex === SHN.UNDEF),
-    definitions: links.symbols.filter(
-      (s) => s.name !== '' && s.sectionIndex !== SHN.UNDEF && s.type !== STT.FILE,
-    ),
+    ...symbolsOf(links.symbols),
     safeToReapply: isSafeToReapply(elf),
     hasSignature: endsWith(bytes, SIGNATURE_MARK),
     elf,
     findings,
+  };
+}
+
+/** Code that is not in the file: of a payload only .bss is not. */
+function isWithoutContents({ type, flags, size }: ElfSection): boolean {
+  return type === SHT.NOBITS && size > 0n && (flags & SHF.EXECINSTR) !== 0n;
+}
+
+/** A file of debug information only: the ids and symbols that are in it, and the one finding that says so. */
+function withoutContents(
+  elf: ElfFile,
+  file: string,
+  { report, findings }: ReturnType<typeof collectFindings>,
+): Payload {
+  report({
+    code: 'payload-no-contents',
+    severity: 'error',
+    message: 'Its sections have no contents (objcopy --only-keep-debug): Xen would load zeros',
+  });
+  const quiet = collectFindings(file).report;
+  const idIn = (name: string): PayloadId =>
+    sectionByName(elf, name)?.type === SHT.NOBITS
+      ? { status: 'absent' }
+      : readNoteId(elf, name, quiet);
+  const { symbols } = new Links(elf, quiet);
+  return {
+    file,
+    sizeBytes: elf.bytes.length,
+    machine: machineName(elf.header.machine),
+    version: null,
+    buildId: idIn(SECTION.buildId),
+    depends: idIn(SECTION.depends),
+    xenDepends: idIn(SECTION.xenDepends),
+    functions: [],
+    hooks: [],
+    vetoingHooks: [],
+    metadata: [],
+    relocations: [],
+    ...symbolsOf(symbols),
+    safeToReapply: isSafeToReapply(elf),
+    hasSignature: endsWith(elf.bytes, SIGNATURE_MARK),
+    elf,
+    findings,
+  };
+}
+
+function symbolsOf(symbols: Links['symbols']): Pick<Payload, 'imports' | 'definitions'> {
+  const named = symbols.filter(({ name }) => name !== '');
+  return {
+    imports: named.filter((s) => s.sectionIndex === SHN.UNDEF),
+    definitions: named.filter((s) => s.sectionIndex !== SHN.UNDEF && s.type !== STT.FILE),
   };
 }
 

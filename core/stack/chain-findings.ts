@@ -1,6 +1,7 @@
-import type { BuildId } from '../abi/ids.js';
+import { type BuildId, isEfiBuildId } from '../abi/ids.js';
 import { type Code, type Finding, finding } from '../findings/index.js';
 import type { ChainMember } from '../payload/index.js';
+import { functionsLost, functionsText } from './cumulative.js';
 
 /** Most files that one sentence names; `otherFiles` has them all. */
 const NAMED_FILES = 6;
@@ -50,15 +51,36 @@ export function wrongHypervisorFinding(
 ): Finding {
   return error('wrong-hypervisor', members, {
     message: `${filesText(members)} ${plural(members, 'was', 'were')} built for the hypervisor ${found}, not for ${expected}`,
-    hint: 'Take the payloads that were built for this hypervisor, or name the image they were built for.',
+    hint: otherBuildHint(found, expected),
     expected,
     actual: found,
   });
 }
 
+/** What to do about a payload for another build: the ids tell an EFI build from the others. */
+function otherBuildHint(found: BuildId, expected: BuildId): string {
+  if (isEfiBuildId(expected) === isEfiBuildId(found)) {
+    return 'Take the payloads that were built for this hypervisor, or name the image they were built for.';
+  }
+  return isEfiBuildId(expected)
+    ? 'This hypervisor has an id of 16 bytes, as the EFI build (xen.efi) has: addresses and names differ from those of xen.gz of the same version. Build the payloads for xen.efi, or boot xen.gz.'
+    : 'The payloads name an id of 16 bytes, as an EFI build (xen.efi) has: addresses and names differ from those of xen.gz of the same version. Build them for this one.';
+}
+
 export function severalRootsFinding(roots: readonly ChainMember[], base: BuildId): Finding {
+  const losses = roots.slice(0, NAMED_FILES).flatMap((root) => {
+    const lost = functionsLost(
+      roots.filter((other) => other !== root),
+      root,
+    );
+    return lost.length === 0
+      ? []
+      : [`with ${root.file} the fix of ${functionsText(lost)} would go`];
+  });
+  const loss = losses.length === 0 ? '' : `; ${losses.join('; ')}`;
   return error('several-roots', roots, {
     message: `${filesText(roots)} all build directly on ${base}, but only one payload can be the first`,
+    hint: `Fixes that do not depend on each other: --mode independent. Payloads of which one is used, alone and with replace: --mode alternatives${loss}.`,
     actual: base,
   });
 }
@@ -71,6 +93,7 @@ export function forkFinding(
   const on = parent === null ? parentId : `${parent.file} (build-id ${parentId})`;
   return error('fork', children, {
     message: `${filesText(children)} all build on ${on}, but only one payload can come next`,
+    hint: 'Leave out all but one, or rebuild the others on top of it. Fixes that do not depend on each other: --mode independent.',
     actual: parentId,
   });
 }
@@ -126,7 +149,7 @@ export function alternativesFinding(members: readonly ChainMember[]): Finding {
 export function cumulativeFinding(member: ChainMember): Finding {
   return finding('cumulative', {
     file: member.file,
-    message: `${member.file} builds on the hypervisor alone: it can be applied on an empty stack, or take the place of a stack with replace`,
+    message: `${member.file} is cumulative by its name: it can be applied on an empty stack, or take the place of a stack with replace`,
   });
 }
 
@@ -145,7 +168,7 @@ function filesOf(members: readonly ChainMember[]): Pick<Finding, 'file' | 'other
 }
 
 /** `a, b and c`; long lists are cut and counted. */
-function filesText(members: readonly ChainMember[], joiner = 'and'): string {
+export function filesText(members: readonly ChainMember[], joiner = 'and'): string {
   const files = members.map((m) => m.file);
   const last = files.at(-1) ?? '';
   if (files.length === 1) return last;

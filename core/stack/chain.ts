@@ -14,6 +14,7 @@ import {
   unlinkedFinding,
   wrongHypervisorFinding,
 } from './chain-findings.js';
+import { areAlternatives, isNamedCumulative } from './cumulative.js';
 
 /** What a set of payload files is, seen as layers on one base. */
 export interface ChainReport {
@@ -42,9 +43,10 @@ export interface ChainReport {
  *
  * Errors: `no-payloads`, `duplicate-content`, `duplicate-build-id`, `wrong-hypervisor` (one for
  * each wrong id), `several-roots`, `fork`, `missing-parent` (one for each missing id, however many
- * files hang on it), `cycle`. Not errors: `several-cumulative` (a warning: several cumulative payloads and
- * nothing built on any of them; each is valid alone, so nothing is to be rejected, but only one of
- * them is to be used), `cumulative` and `not-linked` (notes). A file without a readable id is left to
+ * files hang on it), `cycle`. Not errors: `several-cumulative` (a warning: nothing is built on any of these, and of
+ * each two one holds the fixes of the other, by XenServer's name or by the functions it replaces; each is valid alone,
+ * but only one of them is to be used), `cumulative` and `not-linked` (notes). What builds on the hypervisor where
+ * the base is another is not in the chain, and no finding. A file without a readable id is left to
  * the reader's own findings: here it is only noted as not linked. A file named twice counts once.
  */
 export function checkChain(
@@ -70,15 +72,15 @@ export function checkChain(
     ...unlinked,
     ...[...wrongIds].map(([id, group]) => wrongHypervisorFinding(id, hypervisorId, group)),
     ...checkRoots(roots, cumulative, base),
-    ...(given.length === 1 ? cumulative.map(cumulativeFinding) : []),
+    ...(given.length === 1 ? cumulative.filter(isNamedCumulative).map(cumulativeFinding) : []),
     ...checkForks(links, base),
-    ...checkMissing(links, base, wrongIds, given),
+    ...checkMissing(links, [base, hypervisorId], wrongIds, given),
     ...checkCycles(links, base),
   ];
   return { chain: trunk(links, base), cumulative, findings };
 }
 
-/** Several that build on the base: all cumulative, or too many. */
+/** Several that build on the base: alternatives, or too many. */
 function checkRoots(
   roots: readonly ChainMember[],
   cumulative: readonly ChainMember[],
@@ -86,7 +88,7 @@ function checkRoots(
 ): readonly Finding[] {
   if (roots.length < 2) return [];
   return [
-    cumulative.length === roots.length
+    cumulative.length === roots.length && areAlternatives(roots)
       ? alternativesFinding(roots)
       : severalRootsFinding(roots, base),
   ];
@@ -191,14 +193,15 @@ function checkForks(links: Links, base: BuildId): readonly Finding[] {
 
 function checkMissing(
   links: Links,
-  base: BuildId,
+  there: readonly BuildId[],
   wrongIds: ReadonlyMap<BuildId, unknown>,
   members: readonly ChainMember[],
 ): readonly Finding[] {
   const unreadable = members.filter((m) => m.buildId === null);
   return [...links.children].flatMap(([parentId, children]) => {
-    // A payload for another hypervisor stands on that one: it has been reported as such.
-    if (parentId === base || links.byId.has(parentId) || wrongIds.has(parentId)) return [];
+    // A payload for another hypervisor stands on that one: it has been reported as such. And no payload is missing
+    // where it is the hypervisor that is named.
+    if (there.includes(parentId) || links.byId.has(parentId) || wrongIds.has(parentId)) return [];
     const above = reach(links, children).slice(children.length);
     return [missingParentFinding(parentId, children, above, unreadable)];
   });

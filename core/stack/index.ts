@@ -1,5 +1,6 @@
 export { type ChainReport, checkChain } from './chain.js';
 export { entriesOf, makePlan } from './make-plan.js';
+export type { SetMode } from './mode.js';
 export {
   type ApplyTerms,
   changesSomething,
@@ -13,7 +14,8 @@ export {
   type Step,
   type StepAction,
 } from './plan.js';
-export { planApply, planApplyUploaded, planLoad } from './plan-apply.js';
+export { planApply, planLoad } from './plan-apply.js';
+export { planApplyLoaded } from './plan-apply-loaded.js';
 export { planReplace } from './plan-replace.js';
 export { BASE, planRevert, planRevertOne, type RevertTarget } from './plan-revert.js';
 export { planUnload, planUpload } from './plan-upload.js';

@@ -3,7 +3,11 @@ import { nameText } from '../abi/payload-name.js';
 import { type Finding, finding, XspliceError } from '../findings/index.js';
 import { type LoadedPayload, type Snapshot, stackOf } from '../hypervisor/index.js';
 import type { ChainMember, PlanPayload } from '../payload/index.js';
+import { appliedText, applyStep } from './apply-step.js';
+import { doesNotAttach, knownTop, subjectOf, type Top } from './attach.js';
 import { checkChain } from './chain.js';
+import { filesText } from './chain-findings.js';
+import { inLinkedOrder } from './linked-order.js';
 import { checkHypervisor, loadSteps } from './load-steps.js';
 import { makePlan } from './make-plan.js';
 import {
@@ -15,7 +19,6 @@ import {
   type PlanOptions,
   type Step,
 } from './plan.js';
-import { selectLoaded } from './select.js';
 
 /**
  * Plans that all these files are applied, given in any order: those that are applied already are
@@ -67,8 +70,7 @@ function planFiles(
   }
   if (open.length === 0) return makePlan(command, snapshot, options, done);
 
-  const findings: Finding[] = [];
-  const order = orderOf(snapshot, open, options, findings);
+  const { order, findings } = orderOf(snapshot, open, options);
   const loads = loadSteps(snapshot, order);
   const applies = order.map((payload, index): Step => {
     const name = loads.names.get(payload) ?? payload.name;
@@ -80,122 +82,31 @@ function planFiles(
   return makePlan(command, snapshot, options, [...done, ...loads.steps, ...applies], findings);
 }
 
+/** In which order files are applied, and what is to be said about it. */
+interface Order {
+  readonly order: readonly PlanPayload[];
+  readonly findings: readonly Finding[];
+}
+
 function orderOf(
   snapshot: Snapshot,
   open: readonly PlanPayload[],
   { guard = 'build-id', terms }: PlanOptions,
-  findings: Finding[],
-): readonly PlanPayload[] {
-  if (comparesBuildIds(guard)) return orderOnTop(snapshot, open, findings);
+): Order {
+  if (comparesBuildIds(guard)) return orderOnTop(snapshot, open);
   checkFreeOrder(snapshot, open);
-  if (terms === undefined) return orderByLinks(open, guard, findings);
+  if (terms === undefined) return orderByLinks(open, guard);
   const unlinked = open.filter(({ file }) => terms.get(file)?.needsNodeps !== false);
-  if (unlinked.length > 0) {
-    findings.push(
-      finding('parents-not-compared', {
-        severity: 'note',
-        message: `Xen is told not to compare the parent (NODEPS) of ${unlinked.length} of ${open.length}: the code that is replaced was compared instead`,
-      }),
-    );
-  }
-  return open;
-}
-
-/**
- * Plans that a payload which is loaded already is applied; `text` is its name or build-id.
- *
- * Fails with `no-such-payload`, `ambiguous-build-id`, `unknown-stack`, `does-not-attach`. Whether it may be
- * applied again after a revert only its file tells: Xen refuses it if not, and changes nothing.
- */
-export function planApplyUploaded(snapshot: Snapshot, text: string, options: PlanOptions): Plan {
-  const guard = options.guard ?? 'build-id';
-  const payload = selectLoaded(snapshot, text);
-  const { name, buildId, depends } = payload;
-  if (payload.state === 'APPLIED') {
-    const step: Step = { action: 'none', name, buildId, depends, reason: appliedText(payload) };
-    return makePlan('apply', snapshot, options, [step]);
-  }
-  const findings: Finding[] = [];
-  if (comparesBuildIds(guard)) {
-    const top = knownTop(snapshot);
-    if (depends === null) {
-      throw new XspliceError(
-        'unknown-stack',
-        `It is not known on which build-id ${nameText(name)} builds, so it cannot be compared with ${top.text}`,
-      );
-    }
-    if (depends !== top.id) throw doesNotAttach(snapshot, nameText(name), depends, top);
-  }
-  findings.push(...staleLinkFinding(snapshot, payload));
-  if (payload.reverted === true) {
-    findings.push(
-      finding('reverted-before', {
-        message: `${nameText(name)} was applied and reverted before: Xen refuses to apply it again if it has writable data of its own`,
-      }),
-    );
-  }
-  const reason = comparesBuildIds(guard)
-    ? 'is loaded, and builds on the top of the stack'
-    : 'is loaded; its parent is not compared';
-  return makePlan(
-    'apply',
-    snapshot,
-    options,
-    [applyStep(name, payload, guard, { reason })],
-    findings,
-  );
-}
-
-/** A payload is linked when it is uploaded: with the copy of its parent that was there then. */
-function staleLinkFinding(snapshot: Snapshot, payload: LoadedPayload): readonly Finding[] {
-  const parent = snapshot.payloads.findIndex(
-    (p) => p.buildId !== null && p.buildId === payload.depends,
-  );
-  const below = snapshot.payloads[parent];
-  if (below === undefined || parent < snapshot.payloads.indexOf(payload)) return [];
-  return [
-    finding('uploaded-before-parent', {
-      message: `${nameText(payload.name)} was uploaded before ${nameText(below.name)}, on which it builds: what it uses of it may point to a copy that is gone`,
-    }),
-  ];
-}
-
-interface Top {
-  readonly id: BuildId;
-  /** `the hypervisor` or `NAME, the top of the stack`. */
-  readonly text: string;
-}
-
-/** What the next payload has to build on. Fails where that is not known. */
-function knownTop(snapshot: Snapshot): Top {
-  const stack = stackOf(snapshot);
-  const top = stack.at(-1);
-  if (top === undefined) {
-    const id = snapshot.hypervisor.buildId;
-    if (id !== null) return { id, text: 'the hypervisor' };
-    throw new XspliceError('hypervisor-no-build-id', 'The hypervisor has no build-id');
-  }
-  if (stack.length > 1 && stack.some((payload) => payload.position === null)) {
-    throw new XspliceError(
-      'unknown-stack',
-      `${stack.length} payloads are applied, but not in which order is known`,
-    );
-  }
-  if (top.buildId === null) {
-    throw new XspliceError(
-      'unknown-stack',
-      `The build-id of ${nameText(top.name)}, the top of the stack, is not known`,
-    );
-  }
-  return { id: top.buildId, text: `${nameText(top.name)}, the top of the stack` };
+  if (unlinked.length === 0) return { order: open, findings: [] };
+  const message = `Xen is told not to compare the parent (NODEPS) of ${unlinked.length} of ${open.length}: the code that is replaced was compared instead`;
+  return {
+    order: open,
+    findings: [finding('parents-not-compared', { severity: 'note', message })],
+  };
 }
 
 /** The order in which the files build on the top; all of them have to. */
-function orderOnTop(
-  snapshot: Snapshot,
-  open: readonly PlanPayload[],
-  findings: Finding[],
-): readonly PlanPayload[] {
+function orderOnTop(snapshot: Snapshot, open: readonly PlanPayload[]): Order {
   const top = knownTop(snapshot);
   const hypervisor = snapshot.hypervisor.buildId;
   if (hypervisor === null) {
@@ -207,13 +118,24 @@ function orderOnTop(
   }
   const report = checkChain(open, hypervisor, top.id);
   const errors = report.findings.filter((finding) => finding.severity === 'error');
+  const bare = open.filter(({ depends }) => depends === hypervisor && depends !== top.id);
+  const [firstBare] = bare;
+  if (firstBare !== undefined && errors.every(({ code }) => code !== 'wrong-hypervisor')) {
+    const [file, ...otherFiles] = bare.map((payload) => payload.file);
+    const functions = bare.flatMap((payload) => payload.functions);
+    const subject = { text: filesText(bare), functions, count: bare.length };
+    throw doesNotAttach(snapshot, subject, hypervisor, top, {
+      ...(file === undefined ? {} : { file }),
+      ...(otherFiles.length === 0 ? {} : { otherFiles }),
+    });
+  }
   const missing = errors.filter((finding) => finding.code === 'missing-parent');
   const [gap] = missing;
   if (gap !== undefined && errors.length === missing.length) {
     const payload = open.find((p) => p.file === gap.file);
     if (payload?.depends) {
       const onto = endOf(report.chain) ?? top;
-      throw doesNotAttach(snapshot, payload.file, payload.depends, onto, gap);
+      throw doesNotAttach(snapshot, subjectOf(payload, payload.file), payload.depends, onto, gap);
     }
   }
   if (report.chain.length < open.length) {
@@ -226,8 +148,8 @@ function orderOnTop(
   }
   const refusal = XspliceError.of(errors);
   if (refusal !== null) throw refusal;
-  findings.push(...report.findings.filter((finding) => finding.code !== 'cumulative'));
-  return payloadsOf(report.chain, open);
+  const findings = report.findings.filter(({ code }) => code !== 'cumulative');
+  return { order: payloadsOf(report.chain, open), findings };
 }
 
 /** Where the order is free: ids have to be readable and different, and the hypervisor the right one. */
@@ -247,31 +169,13 @@ function checkFreeOrder(snapshot: Snapshot, open: readonly PlanPayload[]): void 
 }
 
 /** Linked files in their order, others in the order given. */
-function orderByLinks(
-  open: readonly PlanPayload[],
-  guard: Guard,
-  findings: Finding[],
-): readonly PlanPayload[] {
-  findings.push(
-    finding('parents-not-compared', {
-      message:
-        guard === 'old-code'
-          ? 'Xen is told not to compare parents (NODEPS): the code that is replaced is compared instead'
-          : 'Xen is told not to compare parents (NODEPS), and nothing else is compared instead',
-    }),
-  );
-  const byId = new Map(open.map((payload) => [payload.buildId, payload]));
-  const order = new Set<PlanPayload>();
-  for (const payload of open) {
-    const below = new Set<PlanPayload>();
-    let at: PlanPayload | undefined = payload;
-    while (at !== undefined && !order.has(at) && !below.has(at)) {
-      below.add(at);
-      at = at.depends === null ? undefined : byId.get(at.depends);
-    }
-    for (const next of [...below].reverse()) order.add(next);
-  }
-  return [...order];
+function orderByLinks(open: readonly PlanPayload[], guard: Guard): Order {
+  const instead =
+    guard === 'old-code'
+      ? ': the code that is replaced is compared instead'
+      : ', and nothing else is compared instead';
+  const message = `Xen is told not to compare parents (NODEPS)${instead}`;
+  return { order: inLinkedOrder(open), findings: [finding('parents-not-compared', { message })] };
 }
 
 function unreadable(payload: PlanPayload, what: string): XspliceError {
@@ -292,39 +196,6 @@ function endOf(chain: readonly ChainMember[]): Top | null {
   return end === undefined || end.buildId === null ? null : { id: end.buildId, text: end.file };
 }
 
-/** The refusal with the id expected, the id found, and what would be needed first. */
-function doesNotAttach(
-  snapshot: Snapshot,
-  subject: string,
-  found: BuildId,
-  onto: Top,
-  files: Pick<Finding, 'file' | 'otherFiles'> = {},
-): XspliceError {
-  const message = `${subject} builds on ${found}, but what it would be applied on is ${onto.text} (${onto.id})`;
-  const hint = whatIsNeededFirst(snapshot, found);
-  const why = finding('does-not-attach', {
-    message,
-    hint,
-    ...(files.file === undefined ? {} : { file: files.file }),
-    ...(files.otherFiles === undefined ? {} : { otherFiles: files.otherFiles }),
-    expected: onto.id,
-    actual: found,
-  });
-  return new XspliceError('does-not-attach', message, { hint, findings: [why] });
-}
-
-function whatIsNeededFirst(snapshot: Snapshot, parent: BuildId): string {
-  if (parent === snapshot.hypervisor.buildId) {
-    return 'It builds on the hypervisor itself: use replace, or revert --to base first.';
-  }
-  const loaded = snapshot.payloads.find((payload) => payload.buildId === parent);
-  if (loaded === undefined) return `Apply the payload with the build-id ${parent} first.`;
-  const name = nameText(loaded.name);
-  return loaded.state === 'APPLIED'
-    ? `It builds on ${name}, which has other payloads above it: revert --to ${name} first.`
-    : `It builds on ${name}, which is loaded but not applied: apply ${name} first.`;
-}
-
 function findApplied(snapshot: Snapshot, id: BuildId | null): LoadedPayload | undefined {
   if (id === null) return undefined;
   return snapshot.payloads.find((p) => p.state === 'APPLIED' && p.buildId === id);
@@ -340,29 +211,6 @@ function doneStep(payload: PlanPayload, applied: LoadedPayload): Step {
     file,
     sha256,
     reason: appliedText(applied),
-  };
-}
-
-function appliedText(payload: LoadedPayload): string {
-  return payload.position === null
-    ? 'is applied already'
-    : `is applied already, at position ${payload.position}`;
-}
-
-function applyStep(
-  name: string,
-  ids: Pick<Step, 'buildId' | 'depends'>,
-  guard: Guard,
-  rest: Pick<Step, 'file' | 'reason'>,
-): Step {
-  return {
-    action: 'apply',
-    name,
-    buildId: ids.buildId,
-    depends: ids.depends,
-    ...rest,
-    nodeps: !comparesBuildIds(guard),
-    guard,
   };
 }
 

@@ -2,6 +2,7 @@ import { nameText } from '../abi/payload-name.js';
 import { type Finding, finding, XspliceError } from '../findings/index.js';
 import { type LoadedPayload, type Snapshot, stackOf } from '../hypervisor/index.js';
 import type { PlanPayload } from '../payload/index.js';
+import { functionsLost, functionsText, isNamedCumulative } from './cumulative.js';
 import { checkHypervisor, findLoaded, loadSteps } from './load-steps.js';
 import { makePlan } from './make-plan.js';
 import type { Plan, PlanOptions, Step } from './plan.js';
@@ -40,7 +41,20 @@ export function planReplace(snapshot: Snapshot, payload: PlanPayload, options: P
     ...(options.guard === undefined ? {} : { guard: options.guard }),
   };
   const steps = [...loads.steps, step];
-  return makePlan('replace', snapshot, options, steps, stayLoadedFindings(stack));
+  const findings = [...lossFindings(stack, payload), ...stayLoadedFindings(stack)];
+  return makePlan('replace', snapshot, options, steps, findings);
+}
+
+/** Fixes of the stack that are not in what takes its place. A name tells that all are. */
+function lossFindings(stack: readonly LoadedPayload[], payload: PlanPayload): readonly Finding[] {
+  const lost = isNamedCumulative(payload) ? [] : functionsLost(stack, payload);
+  if (lost.length === 0) return [];
+  return [
+    finding('replace-drops-fixes', {
+      file: payload.file,
+      message: `${payload.file} does not replace ${functionsText(lost)}, as ${namesText(stack)} did: afterwards the hypervisor's own code runs there`,
+    }),
+  ];
 }
 
 /** Nothing will be below it: only its own state decides whether it is uploaded anew. */
@@ -117,7 +131,8 @@ function planAboveReverted(
     sha256,
     reason: reverts.length === 0 ? 'is the only one applied already' : 'is applied already',
   };
-  return makePlan('replace', snapshot, options, [...reverts, done], stayLoadedFindings(others));
+  const findings = [...lossFindings(others, payload), ...stayLoadedFindings(others)];
+  return makePlan('replace', snapshot, options, [...reverts, done], findings);
 }
 
 function stayLoadedFindings(reverted: readonly LoadedPayload[]): readonly Finding[] {

@@ -3,7 +3,7 @@ import { type Finding, finding, XspliceError } from '../findings/index.js';
 import { type LoadedPayload, type Snapshot, stackOf } from '../hypervisor/index.js';
 import { makePlan } from './make-plan.js';
 import type { Plan, PlanOptions, Step } from './plan.js';
-import { selectLoaded } from './select.js';
+import { MIN_ID_DIGITS, selectLoaded } from './select.js';
 
 /** The word for the hypervisor itself as the place to go back to. */
 export const BASE = 'base';
@@ -16,11 +16,11 @@ export interface RevertTarget {
 
 /**
  * Plans that payloads are reverted from the top down, the only order Xen allows (livepatch_action:
- * "can't unload. Top is"), until the target is the top. They stay loaded. The word `base` always
- * means the hypervisor: a payload of that name is given by its build-id.
+ * "can't unload. Top is"), until the target is the top. They stay loaded. The word `base`
+ * means the hypervisor, whose own id means it too. Where a loaded payload has that name, the word is refused.
  *
  * An empty stack, and a target that is the top, are nothing to do. Fails with `no-such-payload`,
- * `ambiguous-build-id`, `target-not-applied`, and `unknown-stack` where the order of application is not known.
+ * `ambiguous-build-id`, `ambiguous-target`, `target-not-applied`, and `unknown-stack` where the order of application is not known.
  */
 export function planRevert(snapshot: Snapshot, target: RevertTarget, options: PlanOptions): Plan {
   const stack = stackOf(snapshot);
@@ -115,7 +115,7 @@ function requireOrder(stack: readonly LoadedPayload[]): void {
 /** How many payloads stay, counted from the base. */
 function keptOf(snapshot: Snapshot, stack: readonly LoadedPayload[], { to }: RevertTarget): number {
   if (to === null) return Math.max(0, stack.length - 1);
-  if (to === BASE) return 0;
+  if (isHypervisor(snapshot, to)) return 0;
   const payload = selectLoaded(snapshot, to);
   if (payload.state !== 'APPLIED') {
     const name = nameText(payload.name);
@@ -124,6 +124,24 @@ function keptOf(snapshot: Snapshot, stack: readonly LoadedPayload[], { to }: Rev
     });
   }
   return stack.indexOf(payload) + 1;
+}
+
+/** True for the word `base`, and for 8 or more digits of the hypervisor's own id. */
+function isHypervisor({ hypervisor, payloads }: Snapshot, to: string): boolean {
+  const { buildId } = hypervisor;
+  const namesake = payloads.find(({ name }) => name === BASE);
+  if (to === BASE && namesake !== undefined) {
+    const id = namesake.buildId;
+    throw new XspliceError(
+      'ambiguous-target',
+      'base is the hypervisor, and a loaded payload is called base as well',
+      {
+        hint: `The payload is meant by --to ${id ?? 'and its build-id'}, the hypervisor by --to ${buildId ?? 'and its build-id'}.`,
+      },
+    );
+  }
+  const digits = to.trim().toLowerCase();
+  return to === BASE || (digits.length >= MIN_ID_DIGITS && buildId?.startsWith(digits) === true);
 }
 
 function stackText(stack: readonly LoadedPayload[]): string {

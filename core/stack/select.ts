@@ -1,9 +1,9 @@
 import { nameText } from '../abi/payload-name.js';
-import { XspliceError } from '../findings/index.js';
+import { alike, didYouMean, XspliceError } from '../findings/index.js';
 import type { LoadedPayload, Snapshot } from '../hypervisor/index.js';
 
 /** Fewest hex digits that stand for the build-id that starts with them. */
-const MIN_ID_DIGITS = 8;
+export const MIN_ID_DIGITS = 8;
 
 /**
  * The loaded payload that a person means by a name, a build-id, or the first eight or more digits of
@@ -25,7 +25,7 @@ export function selectLoaded(snapshot: Snapshot, text: string): LoadedPayload {
       'no-such-payload',
       `No loaded payload has the name or build-id ${text}`,
       {
-        hint: loadedText(snapshot),
+        hint: loadedText(snapshot, text),
       },
     );
   }
@@ -39,9 +39,9 @@ export function selectLoaded(snapshot: Snapshot, text: string): LoadedPayload {
   return only;
 }
 
-function loadedText(snapshot: Snapshot): string {
+function loadedText(snapshot: Snapshot, asked: string): string {
   const names = snapshot.payloads.map((payload) => nameText(payload.name));
   return names.length === 0
     ? 'No payload is loaded at all. A file is loaded with upload or apply.'
-    : `Loaded are: ${names.join(', ')}.`;
+    : `${didYouMean(alike(asked, names))}Loaded are: ${names.join(', ')}.`;
 }

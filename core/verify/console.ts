@@ -12,8 +12,8 @@ const LEVEL_MARKS = { error: '<0>', warning: '<1>', info: '<2>' } as const;
  * ring takes for live patching's own.
  *
  * vprintk_common (all releases) formats each call into a buffer and drops what does not fit, the line break
- * at its end included. The line then stays open, and what the same CPU prints next goes on in it, its level
- * mark shown as text. A line break in a name ends the line: what follows is a line without `livepatch: `.
+ * at its end included. The line then stays open. The next call of the same CPU continues it and shows its level
+ * mark as text. A line break in a name ends the line: what follows is a line without `livepatch: `.
  * One line may be left open at the end, since nobody knows what that CPU prints next.
  */
 export function shownOnConsole(printed: readonly LogLine[]): readonly LogLine[] {

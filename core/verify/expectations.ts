@@ -41,8 +41,8 @@ export function checkExpectations(
         return 0;
       }
       if (memory.equal(func.oldAddress, expect.dataAddress, expect.length)) return 0;
-      const expected = hex(memory.read(expect.dataAddress, expect.length));
-      const actual = hex(memory.read(func.oldAddress, expect.length));
+      const expected = hexOf(memory.read(expect.dataAddress, expect.length));
+      const actual = hexOf(memory.read(func.oldAddress, expect.length));
       bytes = { expected, actual };
       log.push({
         level: 'error',
@@ -62,6 +62,6 @@ export function checkExpectations(
   return { errno: 0, log, where: {} };
 }
 
-function hex(bytes: Uint8Array): string {
+function hexOf(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('hex');
 }

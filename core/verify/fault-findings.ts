@@ -40,7 +40,7 @@ function findingOf(
       message: `${subject} would not survive the ${operation}: ${outcome.cause}`,
     });
   }
-  const reason = log.at(-1)?.text;
+  const reason = reasonIn(log);
   const printed = reason === undefined ? 'prints nothing' : `prints "${nameText(reason)}"`;
   return finding(isBehind ? 'would-be-refused-next' : 'would-be-refused', {
     ...base,
@@ -48,6 +48,11 @@ function findingOf(
     hint: adviceFor(stage, outcome.errno),
     errno: outcome.errno,
   });
+}
+
+/** The line that says why: the last one, or the one that those which are indented belong to. */
+function reasonIn(log: Fault['log']): string | undefined {
+  return log.findLast(({ text }) => !text.startsWith(' '))?.text ?? log.at(-1)?.text;
 }
 
 /** What is known of a fault and not in the line that Xen prints; empty where that says it all. */

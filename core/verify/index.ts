@@ -12,6 +12,7 @@ export {
   startsWithEndbr,
 } from './function.js';
 export { adviceFor, hintFor } from './hints.js';
+export { sectionsLookedUp } from './looked-up.js';
 export { AddressSpace, MemoryFault, type Region } from './memory.js';
 export {
   findPayload,
@@ -31,6 +32,7 @@ export type {
   LogLine,
   Outcome,
   Refusal,
+  StrayWrite,
   Verdict,
   VerdictStage,
   Whereabouts,

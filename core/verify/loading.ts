@@ -5,7 +5,7 @@ import { type AddressSpace, wrap64 } from './memory.js';
 import type { FunctionState, IdSpan, Model, PayloadSymbol, Span } from './model.js';
 import type { Rules } from './rules.js';
 import type { StageId } from './stage-id.js';
-import type { Fatality, Fault, Refusal, Whereabouts } from './verdict.js';
+import type { Fatality, Fault, Refusal, StrayWrite, Whereabouts } from './verdict.js';
 import type { Allocation } from './vmap.js';
 
 /** 0, or the fault with which a check refuses: what `refuse` returns. */
@@ -134,6 +134,7 @@ export interface Loading {
   readonly memory: AddressSpace;
   readonly raw: Span;
   readonly assumptions: string[];
+  readonly strayWrites: StrayWrite[];
   /** What was found wrong so far, in Xen's order. */
   readonly faults: Fault[];
   /** The one that runs. */
@@ -157,6 +158,7 @@ export function startLoading(model: Model, name: string, memory: AddressSpace, r
     memory,
     raw,
     assumptions: [],
+    strayWrites: [],
     faults: [],
     stage: 'elf-header',
     header: { sectionOffset: 0n, sectionCount: 0, sectionEntrySize: 0, nameSectionIndex: 0 },
@@ -184,8 +186,8 @@ export function startLoading(model: Model, name: string, memory: AddressSpace, r
 }
 
 /**
- * Prints an error line and refuses: the pair that ends most of the loader's checks. Null for those that
- * refuse in silence. Up to 4.12 these lines are dprintk's, which a release build leaves out.
+ * Prints an error line and refuses, as most of the loader's checks end. A check that prints nothing passes null.
+ * Up to 4.12 these lines are dprintk's, which a release build leaves out.
  */
 export function refuse(
   loading: Loading,
@@ -216,7 +218,7 @@ function recordFault(loading: Loading, found: Omit<Fault, 'assumptions'>): Fault
 }
 
 /** livepatch_elf_sec_by_name: the first section with this name, from index 1. */
-export function sectionByName(loading: Loading, name: string): LoadingSection | null {
+export function loadingSectionByName(loading: Loading, name: string): LoadingSection | null {
   for (let i = 1; i < loading.sections.length; i++) {
     const section = loading.sections[i];
     if (section && loading.memory.isString(section.nameAddress, name)) return section;

@@ -4,8 +4,8 @@ import { LIVEPATCH_MAX_SIZE, XEN_LIVEPATCH_NAME_SIZE } from '../abi/livepatch.js
 import { type Loading, recordFatality, startLoading } from './loading.js';
 import { type AddressSpace, MemoryFault } from './memory.js';
 import { findPayload, type Model, type ModelPayload } from './model.js';
-import { NEEDS } from './rules.js';
 import type { StageId } from './stage-id.js';
+import { NEEDS } from './stage-order.js';
 import { STAGES } from './stages/index.js';
 import { type Fault, type Verdict, type VerdictStage, XenPanic } from './verdict.js';
 import { pagesFor } from './vmap.js';
@@ -59,6 +59,7 @@ function load(model: Model, name: string, bytes: Uint8Array): Answer {
       log: [],
       assumptions: [...loading.assumptions, ...memory.guesses],
       faults: [],
+      ...(loading.strayWrites.length === 0 ? {} : { strayWrites: loading.strayWrites }),
     },
   };
 }

@@ -57,6 +57,18 @@ export interface Fault {
   readonly where: Whereabouts;
 }
 
+/** A write of Xen's, for a payload that it loads, which leads outside that payload's text. */
+export interface StrayWrite {
+  /** Of the payload, which makes Xen write. */
+  readonly section: string;
+  /** Of the entry in that section. */
+  readonly offset: bigint;
+  readonly address: bigint;
+  readonly bytes: number;
+  /** What it depends on, as a clause; null where it is sure to come. */
+  readonly when: string | null;
+}
+
 /**
  * What Xen answers to one operation. Both rcs are null when the outcome is fatal: there is nobody
  * left to answer.
@@ -75,6 +87,8 @@ export interface Verdict {
    * come up once it is mended. Empty where it is accepted.
    */
   readonly faults: readonly Fault[];
+  /** Of an accepted upload; absent where there are none. */
+  readonly strayWrites?: readonly StrayWrite[];
 }
 
 /** Thrown inside the replay where C would BUG(), panic() or hit an assertion that stays in a release build. */

@@ -1,13 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import {
-  type ChangeOptions,
-  type ChangeRequest,
-  change,
-  fingerprintOf,
-  type PayloadInput,
-  XspliceError,
-} from '../../core/index.js';
+import { type ChangeOptions, type ChangeRequest, change } from '../../core/change/index.js';
+import { XspliceError } from '../../core/findings/index.js';
+import { fingerprintOf } from '../../core/hypervisor/index.js';
+import type { PayloadInput } from '../../core/payload/index.js';
 import { demo } from '../support/cli.js';
 import { demoHost, inputsOf } from '../support/demo-host.js';
 
@@ -128,7 +124,7 @@ describe('change', () => {
   it('applies what is loaded, and unloads what is not applied', async () => {
     const host = demoHost();
     await change(host, { verb: 'upload', payloads: several('hello', 'independent-a') }, yes);
-    await change(host, { verb: 'apply-loaded', name: 'hello', nodeps: false }, yes);
+    await change(host, { verb: 'apply-loaded', names: ['hello'], nodeps: false }, yes);
     assert.deepEqual(await host.loaded(), ['hello APPLIED', 'independent-a CHECKED']);
     await change(host, { verb: 'unload', names: ['independent-a'] }, yes);
     assert.deepEqual(await host.loaded(), ['hello APPLIED']);

@@ -67,6 +67,7 @@ function failingAt(
     observe: () => guarded(() => port.observe()),
     upload: (name, bytes) => guarded(() => port.upload(name, bytes)),
     act: (name, action, options) => guarded(() => port.act(name, action, options)),
+    exclusive: (run) => port.exclusive(run),
     close: () => port.close(),
   };
 }
@@ -146,6 +147,7 @@ describe('an error in the middle of a plan', () => {
     const inner = modelPort();
     const port: HypervisorPort = {
       ...{ host: HOST, observe: () => inner.observe(), close: () => inner.close() },
+      exclusive: (run) => inner.exclusive(run),
       upload: (name, bytes) => inner.upload(name, bytes),
       act: async (name, action, options) => {
         if (action === 'APPLY') throw new TypeError('a mistake of ours');
@@ -185,6 +187,7 @@ describe('a failed REPLACE', () => {
       // As Xen does it where an expectation fails: all is reverted, and nothing applied.
       const port: HypervisorPort = {
         ...{ host: HOST, observe: () => inner.observe(), close: () => inner.close() },
+        exclusive: (run) => inner.exclusive(run),
         upload: (name, bytes) => inner.upload(name, bytes),
         act: async (name, action, options): Promise<OperationResult> => {
           if (action !== 'REPLACE') return inner.act(name, action, options);
@@ -223,6 +226,7 @@ describe('a revert whose hook fails and that takes effect all the same', () => {
     const plan = planRevert(await inner.observe(), { to: null }, { host: HOST });
     const port: HypervisorPort = {
       ...{ host: HOST, observe: () => inner.observe(), close: () => inner.close() },
+      exclusive: (run) => inner.exclusive(run),
       upload: (name, bytes) => inner.upload(name, bytes),
       act: async (name, action, options) => {
         const answer = await inner.act(name, action, options);
@@ -246,6 +250,7 @@ describe('a busy payload whose hook runs before the CPUs meet', () => {
     const timeouts: number[] = [];
     const port: HypervisorPort = {
       ...{ host: HOST, observe: () => inner.observe(), close: () => inner.close() },
+      exclusive: (run) => inner.exclusive(run),
       upload: (name, bytes) => inner.upload(name, bytes),
       act: async (name, action, options) => {
         if (action === 'APPLY') timeouts.push(options.timeoutNs);

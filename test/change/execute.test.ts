@@ -66,6 +66,7 @@ function scripted(
     act: async (name, action, options) =>
       (await answer(name, options.nodeps ? `${action} NODEPS` : action)) ??
       port.act(name, action, options),
+    exclusive: (run) => port.exclusive(run),
     close: () => port.close(),
   };
 }

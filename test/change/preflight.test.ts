@@ -1,29 +1,19 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
-import {
-  check,
-  contentsOf,
-  formatXensyms,
-  inputFile,
-  MemoryStore,
-  ModelPort,
-  modelFromImage,
-  planApply,
-  preflightPlan,
-  readImage,
-  readPayload,
-  readPayloadInputs,
-  readXensyms,
-  refusalOf,
-  refusalUnverified,
-  XspliceError,
-} from '../../core/index.js';
+import { preflightPlan, refusalOf, refusalUnverified } from '../../core/change/index.js';
+import { check } from '../../core/check/index.js';
+import { XspliceError } from '../../core/findings/index.js';
+import { modelFromImage } from '../../core/host/index.js';
+import { MemoryStore, ModelPort } from '../../core/hypervisor/embedded/index.js';
+import { formatXensyms, readImage, readXensyms } from '../../core/image/index.js';
+import { contentsOf, inputFile, readPayload, readPayloadInputs } from '../../core/payload/index.js';
+import { planApply } from '../../core/stack/index.js';
 import { CHAIN, DEMO_IMAGE, demo } from '../support/cli.js';
 
 const image = readImage(readFileSync(DEMO_IMAGE), DEMO_IMAGE);
 const { model, version } = modelFromImage(image, null);
-const host = { kind: 'embedded', spec: 'embedded:test' } as const;
+const host = { spec: 'embedded:test', tellsReverted: true, tellsPlaces: true } as const;
 
 function read(file: string) {
   return inputFile(file, readFileSync(file));

@@ -2,16 +2,15 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { change } from '../../core/change/index.js';
+import { check } from '../../core/check/index.js';
+import { type Finding, XspliceError } from '../../core/findings/index.js';
 import {
-  change,
-  check,
-  type Finding,
   inputFile,
   type PayloadInput,
   readPayload,
   readPayloadInputs,
-  XspliceError,
-} from '../../core/index.js';
+} from '../../core/payload/index.js';
 import { DEMO } from '../support/cli.js';
 import { booted, demoHost, demoImage, inputsOf } from '../support/demo-host.js';
 
@@ -36,6 +35,9 @@ const REFUSED: Readonly<Record<string, readonly string[]>> = {
 const OTHER_HYPERVISOR = ['wrong-xen-depends'];
 /** Payloads whose parent is not applied: what attaches is a question of the stack, not of the file. */
 const NOT_ATTACHED = ['bye', 'chain-02', 'chain-03', 'chain-04', 'chain-05', 'wrong-depends'];
+
+/** Payloads that Xen takes and that kill the host: check rejects them, a change needs an acceptance. */
+const DANGEROUS = ['nop-misaligned'];
 
 async function saidByCheck({ input }: PayloadInput): Promise<readonly Finding[]> {
   assert.ok(id);
@@ -92,6 +94,11 @@ describe('apply says of a file what check says', () => {
       }
       if (NOT_ATTACHED.includes(name)) {
         assert.equal(failure?.code, 'does-not-attach');
+        assert.deepEqual(ofXen(checked), []);
+        return;
+      }
+      if (DANGEROUS.includes(name)) {
+        assert.equal(failure?.code, 'not-accepted');
         assert.deepEqual(ofXen(checked), []);
         return;
       }

@@ -4,7 +4,8 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
-import { readPayload } from '../../core/index.js';
+import { withLock } from '../../core/files/index.js';
+import { readPayload } from '../../core/payload/index.js';
 import {
   CHAIN,
   CLI,
@@ -285,10 +286,10 @@ test('a state that cannot be used is an error that says why', async (t) => {
   const below = ['--host', `embedded:${join(file, 'below')}`];
   const init = await runCli(['init', '--image', DEMO_IMAGE, ...below]);
   assert.equal(init.code, 1);
-  assert.match(init.stderr, /cannot be used: ENOTDIR/);
+  assert.match(init.stderr, /cannot be written to: ENOTDIR/);
   const list = await runCli(['list', ...below]);
   assert.equal(list.code, 1);
-  assert.match(list.stderr, /There is no embedded hypervisor/);
+  assert.match(list.stderr, /cannot be read: ENOTDIR/);
 
   const host = await embeddedHost(t);
   const path = join(host[1].replace('embedded:', ''), 'hypervisor.json');
@@ -307,10 +308,18 @@ test('a state that cannot be used is an error that says why', async (t) => {
 
 test('a hypervisor in use is busy: exit code 2', async (t) => {
   const host = await embeddedHost(t);
-  writeFileSync(join(host[1].replace('embedded:', ''), 'lock'), String(process.pid));
-  const { code, stderr } = await runCli(['apply', demo('hello'), ...host, '--yes']);
+  const directory = host[1].replace('embedded:', '');
+  const before = await runCli(['list', ...host, '--json']);
+  // The test itself has it, and does not end.
+  const { code, stderr } = await withLock(directory, { what: 'the test' }, async () => {
+    const list = await runCli(['list', ...host, '--json']);
+    assert.equal(list.stdout, before.stdout, 'to read needs no lock');
+    return runCli(['apply', demo('hello'), ...host, '--yes']);
+  });
   assert.equal(code, 2, stderr);
-  assert.match(stderr, new RegExp(`in use by process ${process.pid}`));
+  const who = `${host[1]} is in use by process ${process.pid} since \\d{4}-\\d\\d-\\d\\d`;
+  assert.match(stderr, new RegExp(who));
+  assert.equal((await runCli(['apply', demo('hello'), ...host, '--yes'])).code, 0);
 });
 
 test('an interrupt is heard between two steps, and what was done is taken back', async (t) => {

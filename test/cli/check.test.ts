@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { SHF } from '../../core/elf/index.js';
 import { explain } from '../../core/findings/index.js';
-import { readImage, readPayload } from '../../core/index.js';
+import { readImage } from '../../core/image/index.js';
+import { readPayload } from '../../core/payload/index.js';
 import {
   CHAIN,
   DEMO,
@@ -111,15 +112,22 @@ for (const [name, operation, errno, stage] of REFUSED) {
   });
 }
 
-test('a directory stands for its payloads, in any depth of one', async (t) => {
+test('a directory stands for its payloads and those of all below it', async (t) => {
   const folder = temporaryFolder(t);
-  for (const file of CHAIN) copyFileSync(file, join(folder, file.split('/').at(-1) ?? ''));
+  mkdirSync(join(folder, 'a', 'b'), { recursive: true });
+  for (const [index, file] of CHAIN.entries()) {
+    copyFileSync(file, join(folder, index < 2 ? 'a/b' : '.', file.split('/').at(-1) ?? ''));
+  }
   writeFileSync(join(folder, 'README'), 'not a payload');
-  mkdirSync(join(folder, 'below'));
-  copyFileSync(demo('hello'), join(folder, 'below', 'hello.livepatch'));
+  mkdirSync(join(folder, '.git'));
+  copyFileSync(demo('hello'), join(folder, '.git', 'hello.livepatch'));
   const result = await runCli(['check', folder, '--image', DEMO_IMAGE, '--json']);
   assert.equal(result.code, 0, result.stderr);
   assert.equal(chainOf(documentOf(result)).length, 5);
+  const some = ['check', join(folder, '**', 'chain-0[12].livepatch'), '--image', DEMO_IMAGE];
+  assert.equal(chainOf(documentOf(await runCli([...some, '--json']))).length, 2);
+  const none = await runCli(['check', join(folder, '*.none'), '--image', DEMO_IMAGE]);
+  assert.equal(none.code, 1);
 });
 
 test('bad files are rejections, each with its finding', async (t) => {
@@ -276,11 +284,15 @@ test('what is wrong behind the verdict is reported too, and marked as such', asy
   assert.match(stdout, /Rejected: 3 errors/);
 });
 
-test('a payload that Xen takes and that kills the host later is warned of and explained', async () => {
+test('a payload that Xen takes and that kills the host later is rejected and explained (A1)', async () => {
   const dangerous = join(DEMO, 'dangerous');
   const plain = await runCli(['check', dangerous, '--image', DEMO_IMAGE]);
-  assert.equal(plain.code, 0);
-  assert.match(plain.stdout, /warning .*\[nop-splits-instruction\]/);
+  assert.equal(plain.code, 3);
+  assert.match(plain.stdout, /error .*\[nop-splits-instruction\]/);
+  assert.match(plain.stdout, /Rejected: 1 error\./);
+  const quiet = await runCli(['check', dangerous, '--image', DEMO_IMAGE, '--quiet']);
+  assert.equal(quiet.code, 3);
+  assert.match(quiet.stdout, /error .*\[nop-splits-instruction\]/);
   assert.doesNotMatch(plain.stdout, /arch_livepatch_apply/);
   const explained = await runCli(['check', dangerous, '--image', DEMO_IMAGE, '--explain']);
   assert.match(explained.stdout, /where {2}arch_livepatch_apply/);
@@ -289,4 +301,20 @@ test('a payload that Xen takes and that kills the host later is warned of and ex
   ) as { findings: { code: string; explanation?: { since: string } }[] };
   const hazard = findings.find(({ code }) => code === 'nop-splits-instruction');
   assert.match(hazard?.explanation?.since ?? '', /4\.17\.6/);
+});
+
+test('--fail-on says from which severity on a finding is a rejection', async () => {
+  const words = ['check', demo('data'), '--image', DEMO_IMAGE];
+  const warned = documentOf(await runCli([...words, '--json']));
+  assert.equal(warned['ok'], true);
+  assert.equal(warned['failOn'], 'error');
+  assert.deepEqual(codesOf(warned).includes('data-prevents-reapply'), true);
+  const strict = await runCli([...words, '--fail-on', 'warning', '--json']);
+  assert.equal(strict.code, 3);
+  assert.equal(documentOf(strict)['ok'], false);
+  const human = await runCli([...words, '--fail-on', 'warning']);
+  assert.match(human.stdout, /Rejected: 1 warning\./);
+  const clean = ['check', ...CHAIN, '--image', DEMO_IMAGE, '--fail-on'];
+  assert.equal((await runCli([...clean, 'note'])).code, 0);
+  assert.equal((await runCli([...clean, 'anything'])).code, 64);
 });

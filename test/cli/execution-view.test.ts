@@ -5,8 +5,10 @@ import { createStyle } from '../../cli/terminal/style.js';
 import { renderTable } from '../../cli/terminal/table.js';
 import { renderExecution } from '../../cli/views/execution.js';
 import { renderJson } from '../../cli/views/json.js';
+import type { ExecutionReport, StepReport } from '../../core/change/index.js';
 import { failureOf } from '../../core/change/outcome.js';
-import type { ExecutionReport, OperationResult, Step, StepReport } from '../../core/index.js';
+import type { OperationResult } from '../../core/hypervisor/index.js';
+import type { Step } from '../../core/stack/index.js';
 
 const plain = createStyle({ isTTY: false }, false, {});
 const step = (action: Step['action'], name: string): Step => ({

@@ -2,15 +2,11 @@ import assert from 'node:assert/strict';
 import { chmodSync, copyFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
-import { readMemory } from '../../core/image/index.js';
-import {
-  elf,
-  openHost,
-  parseHostSpec,
-  readImage,
-  readPayload,
-  readRecord,
-} from '../../core/index.js';
+import * as elf from '../../core/elf/index.js';
+import { openHost, parseHostSpec } from '../../core/host/index.js';
+import { readImage, readMemory } from '../../core/image/index.js';
+import { readRecord } from '../../core/oldcode/index.js';
+import { readPayload } from '../../core/payload/index.js';
 import {
   type CliResult,
   DEMO_IMAGE,
@@ -496,6 +492,9 @@ test('an embedded hypervisor without its image takes it from --image', async (t)
     return { ...state, image: null };
   });
   const words = ['plan', demo('hello'), ...host, '--check', 'old-code'];
-  assert.match((await refused(...words)).stderr, /created without its image\nName the image/);
+  assert.match(
+    (await refused(...words)).stderr,
+    /created without its image \(host embedded:.*\)\nName the image/,
+  );
   await succeed(...words, ...IMAGE);
 });

@@ -15,7 +15,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
-import { readPayload, readRecord } from '../../core/index.js';
+import { readRecord } from '../../core/oldcode/index.js';
+import { readPayload } from '../../core/payload/index.js';
 import { DEMO_IMAGE, demo, runCli, temporaryFolder } from '../support/cli.js';
 
 const IMAGE = ['--image', DEMO_IMAGE] as const;

@@ -8,7 +8,7 @@ import { decodeGolden, goldenModel } from './golden.js';
 import { sequenceOf } from './sequences.js';
 import { type Base, baseOf, variantOf } from './variants.js';
 
-const folder = join(repositoryRoot(), 'test', 'golden');
+const folder = join(repositoryRoot(), 'test', 'differential', 'golden');
 const FEWEST_VARIANTS = 300;
 const FEWEST_SEQUENCES = 40;
 
@@ -24,7 +24,7 @@ function payloads(encoded: Readonly<Record<string, string>>): Map<string, Uint8A
 for (const xen of ['4.14', '4.17', '4.20']) {
   describe(`what a real Xen ${xen} said`, () => {
     const file = readdirSync(folder).find((name) => name === `xen-${xen}.json.gz`);
-    assert.ok(file, `test/golden holds the answers of Xen ${xen}`);
+    assert.ok(file, `test/differential/golden holds the answers of Xen ${xen}`);
     const golden = decodeGolden(readFileSync(join(folder, file)));
     const model = goldenModel(golden);
 

@@ -46,14 +46,14 @@ export const codeCache: Part = async (setting) => {
       ['inspect', demo('hello')],
       join(folder, 'none'),
       { HOME: home, XDG_CACHE_HOME: join(home, '.cache') },
-      undefined,
-      program,
+      { program },
     );
   const good = await run();
   if (good.code !== 0) throw new Error(good.stderr);
   const caches = [...filesBelow(dirname(program)), ...filesBelow(home)].filter(
     (file) => !NO_CACHE.some((name) => file === join(dirname(program), name)),
   );
+  if (caches.length === 0) throw new Error('nothing is kept of what V8 compiled');
   const contents = caches.map((file) => readFileSync(file));
   const random = createPrng(setting.seed);
   const trials: Trial[] = [];

@@ -43,7 +43,7 @@ const SHARED: readonly [readonly string[], ...(readonly string[])[]] = [
 ];
 
 /** Errors that no command may end with, whoever else is at it. */
-const FALSE = ['state-damaged', 'no-hypervisor', 'internal-error', 'state-not-writable'];
+const FALSE = ['state-damaged', 'state-absent', 'internal-error', 'state-not-writable'];
 
 /** Many managers of one hypervisor at once. */
 export const crowd: Part = async (setting) => {
@@ -70,10 +70,17 @@ async function gather(one: Crowd, setting: Setting): Promise<readonly Trial[]> {
   const random = createPrng(setting.seed);
   const members = Array.from({ length: one.commands }, (_, i) => member(i, one, folder, random));
   const runs = await atOnce(members, one.atOnce, ({ words, killedAfterMs }) =>
-    runProgram([...words, '--json'], state, {}, (pid) => {
-      if (killedAfterMs === null) return;
-      setTimeout(() => killIfThere(pid), killedAfterMs).unref();
-    }),
+    runProgram(
+      [...words, '--json'],
+      state,
+      {},
+      {
+        onStart: (pid) => {
+          if (killedAfterMs === null) return;
+          setTimeout(() => killIfThere(pid), killedAfterMs).unref();
+        },
+      },
+    ),
   );
   const again = `--part crowd --only "${one.name}" --seed ${setting.seed}${setting.all ? ' --all' : ''}`;
   const row = one.name;

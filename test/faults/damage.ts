@@ -163,7 +163,7 @@ async function lostFiles(damaged: Damaged): Promise<readonly Trial[]> {
 async function judgeDamaged({ state, whole }: Damaged, place: string): Promise<readonly Fault[]> {
   const now = await truthOf(state);
   if (now.whole === whole || now.print === 'unreadable: state-damaged') return [];
-  if (now.print === 'unreadable: state-format') return [];
+  if (now.print === 'unreadable: state-too-new') return [];
   if (now.print === 'none') return [{ wrong: 'false report', what: `no hypervisor: ${place}` }];
   if (!now.print.startsWith('unreadable')) {
     return [{ wrong: 'wrong state', what: `silently another state: ${place}` }];

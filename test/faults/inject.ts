@@ -80,6 +80,8 @@ export function callsIn(log: string): readonly Call[] {
       const file = name
         .join(' ')
         .replace(/[0-9a-f]{64}/g, 'BLOB')
+        .replace(/\.[0-9a-f]{12}\.new$/, '.new')
+        .replace(/^lock\.\d+\.\d+\.[0-9a-f]{16}/, 'lock')
         .replace(/\d+/g, 'N');
       return {
         at: Number(at),

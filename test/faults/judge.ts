@@ -27,7 +27,7 @@ export function judgeReport(
   now: Truth,
   isText: boolean,
 ): readonly Fault[] {
-  if (run.hung) return [blocked('the command itself did not end in a minute')];
+  if (run.hung) return [blocked('the command itself did not end in three minutes')];
   if (run.signal !== null) return judgeDeath(prepared, run.signal, now);
   return isText ? judgeText(prepared, run, now) : judgeDocument(prepared, run, now);
 }
@@ -57,7 +57,7 @@ function judgeDocument(prepared: Prepared, { code, stdout }: Run, now: Truth): r
   if (said === 'state-locked') return [blocked('it locks itself out')];
   if (report.ok === true || code === 0) return claimsDone(prepared, now);
   if (ACCUSATIONS.includes(said)) return [falseReport(`${said} of a good state`)];
-  if (said === 'no-hypervisor' && beginsWithOne(prepared)) {
+  if (said === 'state-absent' && beginsWithOne(prepared)) {
     return [falseReport('there is no hypervisor, it says, and there is one')];
   }
   if (execution === undefined) return claimsNothing(prepared, now, said);
@@ -71,6 +71,8 @@ function claimsDone({ after }: Prepared, now: Truth): readonly Fault[] {
 /** A failure that tells of no step: nothing may have been changed then. */
 function claimsNothing({ before, after }: Prepared, now: Truth, said: string): readonly Fault[] {
   if (now.print === before.print) return [];
+  // It says that the new state is there, and what of that is not sure.
+  if (now.print === after.print && said === 'state-not-flushed') return [];
   if (now.print === after.print) return [falseReport(`${said}, it says, and all was done`)];
   return [falseReport(`${said}, it says, and not what was done and stays`)];
 }
@@ -96,6 +98,7 @@ function judgeExecution(
 }
 
 /** What the text has to hold once something was changed: `Applied now: ` and the stack. */
+const NOT_FLUSHED = /is written, but whether a loss of power undoes it is not known/;
 const APPLIED_NOW = /Applied now: ([^\n]*)/;
 
 function judgeText(
@@ -113,7 +116,8 @@ function judgeText(
   }
   if (code === 0) return claimsDone(prepared, now);
   const names = APPLIED_NOW.exec(text)?.[1];
-  if (names === undefined) return claimsNothing(prepared, now, 'failed');
+  const said = NOT_FLUSHED.test(text) ? 'state-not-flushed' : 'failed';
+  if (names === undefined) return claimsNothing(prepared, now, said);
   const stack = names === 'nothing' ? '' : names;
   const faults: Fault[] = [];
   if (stack !== now.applied.join(', ')) {
@@ -155,7 +159,7 @@ function judgeList(list: Run, now: Truth): readonly Fault[] {
   if (list.code !== 0) {
     const code = report.error?.code ?? 'no code';
     const isTrue =
-      now.print === NONE ? code === 'no-hypervisor' : now.print === `unreadable: ${code}`;
+      now.print === NONE ? code === 'state-absent' : now.print === `unreadable: ${code}`;
     return isTrue ? [] : [falseReport(`list fails with ${code} and the state is ${now.text}`)];
   }
   const { payloads } = report as { payloads?: readonly { name: string; state: string }[] };

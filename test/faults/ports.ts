@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { type ExecutionReport, executePlan } from '../../core/change/index.js';
-import { XspliceError } from '../../core/findings/index.js';
 import { modelFromImage } from '../../core/host/index.js';
 import { MemoryStore, ModelPort } from '../../core/hypervisor/embedded/index.js';
-import { type HypervisorPort, type Snapshot, stackOf } from '../../core/hypervisor/index.js';
+import { type Snapshot, stackOf } from '../../core/hypervisor/index.js';
 import { readImage } from '../../core/image/index.js';
 import { contentsOf, type InputFile, inputFile, readInputs } from '../../core/payload/index.js';
 import type { PlanPayload } from '../../core/payload/plan-payload.js';
 import { type Plan, planApply, planReplace, planRevert } from '../../core/stack/index.js';
 import { CHAIN, DEMO_IMAGE, demo } from '../support/cli.js';
+import { ThrowingPort, WAYS, type Way } from '../support/throwing-port.js';
 import type { Fault, Part, Trial } from './trial.js';
 import { type Truth, truthIn } from './truth.js';
 
@@ -38,10 +38,6 @@ const CASES: readonly Case[] = [
     plan: (snapshot, payloads, options) => planReplace(snapshot, first(payloads), options),
   },
 ];
-
-/** How a call throws: without having done anything, or with it done; then, or from then on. */
-const WAYS = ['before', 'done', 'lasting'] as const;
-type Way = (typeof WAYS)[number];
 
 /** More calls than any plan of these makes. */
 const MOST_CALLS = 200;
@@ -111,60 +107,15 @@ function judge(report: ExecutionReport, before: Truth, now: Truth): readonly Fau
   return faults;
 }
 
-/** Counts the calls of the executor, and throws in one of them. */
-class ThrowingPort implements HypervisorPort {
-  readonly host: HypervisorPort['host'];
-  readonly #port: HypervisorPort;
-  readonly #at: number;
-  readonly #way: Way;
-  #calls = 0;
-  /** Calls that may have changed something. */
-  changes = 0;
-  /** The call that threw first. */
-  thrownIn: string | null = null;
-
-  constructor(port: HypervisorPort, at: number, way: Way) {
-    this.host = port.host;
-    this.#port = port;
-    this.#at = at;
-    this.#way = way;
-  }
-
-  observe(): ReturnType<HypervisorPort['observe']> {
-    return this.#call('observe', () => this.#port.observe());
-  }
-
-  upload(...words: Parameters<HypervisorPort['upload']>): ReturnType<HypervisorPort['upload']> {
-    return this.#call('upload', () => this.#port.upload(...words));
-  }
-
-  act(...words: Parameters<HypervisorPort['act']>): ReturnType<HypervisorPort['act']> {
-    return this.#call(words[1], () => this.#port.act(...words));
-  }
-
-  close(): Promise<void> {
-    return this.#port.close();
-  }
-
-  async #call<T>(name: string, real: () => Promise<T>): Promise<T> {
-    this.#calls++;
-    const throws = this.#calls === this.#at || (this.#way === 'lasting' && this.#calls > this.#at);
-    if (!throws || this.#way === 'done') {
-      if (name !== 'observe') this.changes++;
-      const value = await real();
-      if (!throws) return value;
-    }
-    this.thrownIn ??= name;
-    throw new XspliceError('xen-get-failed', 'The hypercall failed: made to', { hint: 'None.' });
-  }
-}
-
 async function hypervisor(
   applied: readonly InputFile[],
 ): Promise<{ readonly store: MemoryStore; readonly port: ModelPort }> {
   const { model, version } = modelFromImage(readImage(readFileSync(DEMO_IMAGE), DEMO_IMAGE), null);
   const store = new MemoryStore(model, version);
-  const port = new ModelPort({ kind: 'embedded', spec: 'embedded:memory' }, store);
+  const port = new ModelPort(
+    { spec: 'embedded:memory', tellsReverted: true, tellsPlaces: true },
+    store,
+  );
   if (applied.length > 0) {
     const payloads = readInputs(applied).payloads.map(({ planned }) => planned);
     const plan = planApply(await port.observe(), payloads, { host: port.host });

@@ -1,7 +1,8 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { openHost } from '../../core/host/index.js';
-import { type Action, MemoryStore, ModelPort } from '../../core/index.js';
+import { MemoryStore, ModelPort } from '../../core/hypervisor/embedded/index.js';
+import type { Action } from '../../core/hypervisor/index.js';
 import { type Call, callsIn, injecting } from './inject.js';
 import { type Run, runProgram } from './program.js';
 import type { Scenario } from './scenarios.js';

@@ -7,7 +7,7 @@ import { repositoryRoot } from '../support/repository.js';
 export const PROGRAM = join(repositoryRoot(), 'dist', 'bin', 'xsplice-ts.js');
 
 /** Longest that a command may take on a busy machine: then it is blocked, and is killed. */
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 180_000;
 /** Most that is kept of either output, in characters. */
 const MOST_OUTPUT = 4 * 1024 * 1024;
 
@@ -18,8 +18,17 @@ export interface Run {
   readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
-  /** True where it did not end by itself in a minute. */
+  /** True where it did not end by itself in three minutes. */
   readonly hung: boolean;
+}
+
+/** Something else than the usual about a run. */
+export interface Unusual {
+  readonly onStart?: (pid: number) => void;
+  /** Another program than the one that is shipped. */
+  readonly program?: string;
+  /** Where an output goes that is not read. */
+  readonly full?: { readonly to: number; readonly which: 'stdout' | 'stderr' | 'both' };
 }
 
 /** Runs the program, without a terminal, on the embedded hypervisor in `state`. */
@@ -27,21 +36,20 @@ export function runProgram(
   words: readonly string[],
   state: string,
   more: NodeJS.ProcessEnv = {},
-  onStart: (pid: number) => void = () => undefined,
-  program = PROGRAM,
+  { onStart, program = PROGRAM, full }: Unusual = {},
 ): Promise<Run> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [program, ...words], {
       env: cliEnvironment({ XSPLICE_HOST: `embedded:${state}`, ...more }),
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', outputOf('stdout'), outputOf('stderr')],
     });
     let stdout = '';
     let stderr = '';
     let hung = false;
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       if (stdout.length < MOST_OUTPUT) stdout += text;
     });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       if (stderr.length < MOST_OUTPUT) stderr += text;
     });
     const limit = setTimeout(() => {
@@ -53,6 +61,10 @@ export function runProgram(
       clearTimeout(limit);
       resolve({ code, signal, stdout, stderr, hung });
     });
-    if (child.pid !== undefined) onStart(child.pid);
+    if (child.pid !== undefined) onStart?.(child.pid);
   });
+
+  function outputOf(which: 'stdout' | 'stderr'): 'pipe' | number {
+    return full?.which === which || full?.which === 'both' ? full.to : 'pipe';
+  }
 }

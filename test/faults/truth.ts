@@ -35,7 +35,7 @@ export async function truthOf(directory: string): Promise<Truth> {
     }
   } catch (error) {
     const code = error instanceof XspliceError ? error.code : String(error);
-    const print = code === 'no-hypervisor' ? NONE : `unreadable: ${code}`;
+    const print = code === 'state-absent' ? NONE : `unreadable: ${code}`;
     return { print, whole: print, applied: [], loaded: [], text: print };
   }
 }

@@ -14,11 +14,42 @@ import {
 import { KNOWN_MINORS, rulesFor } from '../../core/verify/index.js';
 import { repositoryRoot } from '../support/repository.js';
 
-const { CHAIN, CHANGE, COMMAND, ELF, HAZARDS, HOST, IMAGE, LOCKSTEP } = catalogue;
-const { OLD_CODE, PAYLOAD, STATE, VERDICT } = catalogue;
+const {
+  CHAIN,
+  CHANGE,
+  CLAIMS,
+  COMMAND,
+  ELF,
+  HAZARDS,
+  HOST,
+  IMAGE,
+  LOCKSTEP,
+  OLD_CODE,
+  PAYLOAD,
+  STATE,
+  UNUSED,
+  UNKNOWN,
+  VERDICT,
+} = catalogue;
 const AREAS = [
-  ...[CHAIN, CHANGE, COMMAND, ELF, HAZARDS, HOST, IMAGE, LOCKSTEP],
-  ...[OLD_CODE, PAYLOAD, STATE, VERDICT, STAGES],
+  ...[
+    CHAIN,
+    CHANGE,
+    CLAIMS,
+    COMMAND,
+    ELF,
+    HAZARDS,
+    HOST,
+    IMAGE,
+    LOCKSTEP,
+    OLD_CODE,
+    PAYLOAD,
+    STATE,
+    UNUSED,
+    UNKNOWN,
+    VERDICT,
+    STAGES,
+  ],
 ];
 const ENTRIES: readonly (readonly [string, StageEntry])[] = [
   ...Object.entries(CATALOGUE),
@@ -118,7 +149,7 @@ describe('explain', () => {
       { ...base, code: 'several-cumulative' },
     ]);
     assert.deepEqual(byStage?.explanation, explain('metadata'));
-    assert.match(byCode?.explanation?.what ?? '', /holds all fixes/);
+    assert.match(byCode?.explanation?.what ?? '', /one holds the fixes of the other/);
   });
 });
 

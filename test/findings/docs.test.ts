@@ -3,13 +3,15 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { CATALOGUE, STAGES } from '../../core/findings/index.js';
+import { madeFiles } from '../../docs/make.js';
 import { findingsDocument } from '../../docs/make-findings.js';
 import { repositoryRoot } from '../support/repository.js';
 
-test('docs/findings.md is what npm run docs makes of the catalogue', () => {
-  const file = readFileSync(join(repositoryRoot(), 'docs', 'findings.md'), 'utf8');
-  assert.equal(file, findingsDocument());
-});
+for (const { path, text } of madeFiles(repositoryRoot())) {
+  test(`${path} is what npm run docs makes`, () => {
+    assert.equal(readFileSync(join(repositoryRoot(), path), 'utf8'), text);
+  });
+}
 
 test('docs/findings.md has each code and each stage', () => {
   const headings = [...findingsDocument().matchAll(/^### `(.*)`$/gm)].map(([, name]) => name);

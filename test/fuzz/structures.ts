@@ -47,7 +47,7 @@ const EDGES = [
 export async function fuzzStructures(seed: number, budgetMs: number): Promise<StructureReport> {
   const { image, model } = demoHypervisor();
   const setting = codeContext(image, model);
-  const host = { kind: 'embedded', spec: 'embedded:fuzz' } as const;
+  const host = { spec: 'embedded:fuzz', tellsReverted: true, tellsPlaces: true } as const;
   const snapshot = snapshotOf(model, '4.17.7');
   const buildId = model.buildId;
   if (buildId === null) throw new Error('the demo has an id');

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { SHF } from '../../core/elf/constants.js';
-import type { HazardCode } from '../../core/findings/index.js';
+import { CATALOGUE, type HazardCode } from '../../core/findings/index.js';
 import { initSymbolAt } from '../../core/hazards/critical-code.js';
-import { checkHazards } from '../../core/hazards/index.js';
+import { checkHazards, checkUnload } from '../../core/hazards/index.js';
 import type { HazardContext } from '../../core/hazards/subject.js';
 import { createSymbolTable, type XenSymbol } from '../../core/image/symbol-table.js';
 import { apply, findPayload, type Model, revert, upload } from '../../core/verify/index.js';
@@ -38,10 +38,17 @@ const SWITCH: TinyFunction = {
   offset: 0x260,
   code: hexBytes('31 c0 b8 01 00 00 00 ff e0 c3'),
 };
+/** `xor; ret`, and what an assembler fills the room up to the next function with. */
+const PADDED: TinyFunction = {
+  name: 'padded_fn',
+  offset: 0x2e0,
+  code: hexBytes(`31 c0 c3 66 90 0f 1f 40 00 cc ${'90 '.repeat(22)}`.trim()),
+};
 const GROUND: readonly TinyFunction[] = [
   ...FUNCTIONS.map((func) => ({ ...func, code: func.code.subarray(0, 32) })),
   LOOP,
   SWITCH,
+  PADDED,
   ...[
     'check_for_livepatch_work',
     'arch/x86/livepatch.c#arch_livepatch_apply',
@@ -159,6 +166,18 @@ const CASES: readonly Case[] = [
     title: 'NOPs over the whole function',
     model: load([{ spec: nop('loop_fn', 10, 10) }]),
     expected: ['nop-falls-through'],
+  },
+  {
+    title: 'NOPs over all but the padding, where the table has no sizes',
+    model: load([{ spec: nop('padded_fn', 3, 32) }]),
+    context: { symbols: symbolsOf(GROUND, [], false) },
+    expected: ['nop-falls-through'],
+  },
+  {
+    title: 'NOPs that leave the return before the padding, where the table has no sizes',
+    model: load([{ spec: nop('padded_fn', 2, 32) }]),
+    context: { symbols: symbolsOf(GROUND, [], false) },
+    expected: [],
   },
   {
     title: 'a loop that leads into the jump',
@@ -378,7 +397,7 @@ describe('hazards', () => {
         expected,
         found.map(({ message: text }) => text).join('\n'),
       );
-      for (const { severity } of found) assert.equal(severity, 'warning');
+      for (const { code, severity } of found) assert.equal(severity, CATALOGUE[code].severity);
       if (message)
         assert.ok(
           found.some((f) => message.test(f.message)),
@@ -479,5 +498,30 @@ describe('initSymbolAt', () => {
     assert.equal(initSymbolAt(model, symbols, addressOf('plain_fn')), null);
     assert.equal(initSymbolAt(model, symbols, NOWHERE + 0x1000n), null);
     assert.equal(initSymbolAt(model, symbolsOf(GROUND), NOWHERE), null);
+  });
+});
+
+describe('an unload', () => {
+  const exporting = { extraSymbols: [{ name: 'shared', section: '.text', value: 16n }] };
+  const importing = {
+    ...one({ name: 'other_fn', newAddress: 'shared' }),
+    extraSymbols: [{ name: 'shared' }],
+  };
+
+  it('leaves links behind where another payload uses what is unloaded', () => {
+    const model = load([{ spec: exporting }, { spec: importing, applied: true }]);
+    const [found, ...more] = checkUnload(model, 'p1', new Set(['p2']));
+    assert.deepEqual(
+      [found?.code, found?.severity, found?.payload],
+      ['unload-leaves-links', 'error', 'p1'],
+    );
+    assert.match(found?.message ?? '', /^p2, which is applied, uses code or data of p1/);
+    assert.deepEqual(more, []);
+  });
+
+  it('leaves none where nothing is used, or all who use it go as well', () => {
+    const model = load([{ spec: exporting }, { spec: importing }]);
+    assert.deepEqual(checkUnload(model, 'p1', new Set()), []);
+    assert.deepEqual(checkUnload(model, 'p2', new Set(['p1'])), []);
   });
 });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { parseBuildId } from '../../core/abi/ids.js';
 import { findImage } from '../../core/host/find-image.js';
+import { localMachine } from '../../core/hypervisor/xen/index.js';
 import { readImage } from '../../core/image/index.js';
 import { repositoryRoot } from '../support/repository.js';
 
@@ -22,11 +23,11 @@ describe('the image of the running hypervisor', () => {
   assert.ok(own);
 
   it('is the one with its build-id; what cannot be read is passed over', async () => {
-    const image = await findImage(own.id, places);
+    const image = await findImage(localMachine, own.id, places);
     assert.equal(image?.file, join(folder, 'xen-syms-9'));
   });
 
   it('is null where no file has its build-id', async () => {
-    assert.equal(await findImage(parseBuildId('00'.repeat(20)), places), null);
+    assert.equal(await findImage(localMachine, parseBuildId('00'.repeat(20)), places), null);
   });
 });

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { check } from '../../core/check/index.js';
 import { XspliceError } from '../../core/findings/index.js';
 import { modelFromImage } from '../../core/host/image-model.js';
-import { modelWithoutImage } from '../../core/host/open-host.js';
+import { modelWithoutImage } from '../../core/host/running-xen.js';
 import { readImage } from '../../core/image/index.js';
 import { inputFile } from '../../core/payload/index.js';
 import { judgedAs } from '../../core/verify/index.js';

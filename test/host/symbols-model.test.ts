@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { checkHazards } from '../../core/hazards/index.js';
 import { modelFromImage } from '../../core/host/image-model.js';
-import { modelWithoutImage } from '../../core/host/open-host.js';
+import { modelWithoutImage } from '../../core/host/running-xen.js';
 import { modelFromSymbols, UNKNOWN_BYTES } from '../../core/host/symbols-model.js';
 import { snapshotOf } from '../../core/hypervisor/embedded/snapshot.js';
 import { readImage, readXensyms } from '../../core/image/index.js';
@@ -116,6 +116,7 @@ describe('the copy of a running hypervisor without an image', () => {
     const copy = modelWithoutImage(snapshot, xensyms, []);
     assert.ok(copy.model !== null);
     assert.deepEqual(copy.unknown, [
+      "4.17.7-demo is neither a build of upstream's nor of Debian's, and is taken to have their rules",
       UNKNOWN_BYTES,
       'symbols, hooks and code of hello, loaded before',
     ]);

@@ -1,9 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { renameSync } from 'node:fs';
 import { join } from 'node:path';
+import { cacheFolder } from '../../rig/cache.js';
+import { RigUnavailable } from '../../rig/run.js';
 import { repositoryRoot } from '../support/repository.js';
-import { cacheFolder } from '../xen/cache.js';
-import { RigUnavailable } from '../xen/run.js';
 
 /** How a program in a root ended. */
 export interface Answer {

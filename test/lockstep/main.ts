@@ -6,7 +6,7 @@ import { appendFileSync, mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { RigUnavailable } from '../xen/run.js';
+import { RigUnavailable } from '../../rig/run.js';
 import { compile } from './chroot.js';
 import { writeGoldens } from './goldens.js';
 import { familyPairs, strangerPairs } from './linked.js';

@@ -1,4 +1,4 @@
-import { unpackOlder, unpackRoot } from '../xen/packages.js';
+import { unpackOlder, unpackRoot } from '../../rig/packages.js';
 
 /** A Debian release, unpacked so that its programs run in it. */
 export interface Suite {

@@ -321,6 +321,11 @@ describe('readPayload', () => {
     });
   }
 
+  it('has nothing against a function without a name that gives its address (xen_nop)', () => {
+    const functions = [{ name: null, oldAddress: 0xffff82d040200000n, newAddress: null }];
+    assert.deepEqual(codes(read({ functions })), []);
+  });
+
   it('shows the ids of a payload whose symbols and relocations are gone', () => {
     const bytes = buildElf({
       symbolTable: false,

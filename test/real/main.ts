@@ -6,11 +6,11 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { cacheFolder } from '../../rig/cache.js';
+import { prepareHypervisor, type RigHypervisor } from '../../rig/hypervisor.js';
+import { RIG_RELEASES, type RigRelease } from '../../rig/releases.js';
+import { run } from '../../rig/run.js';
 import { repositoryRoot } from '../support/repository.js';
-import { cacheFolder } from '../xen/cache.js';
-import { prepareHypervisor, type RigHypervisor } from '../xen/hypervisor.js';
-import { RIG_RELEASES, type RigRelease } from '../xen/releases.js';
-import { run } from '../xen/run.js';
 
 const FUZZ_RUNS = 100_000;
 

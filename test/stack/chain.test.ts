@@ -32,11 +32,18 @@ describe('checkChain', () => {
       chain: ['a.livepatch', 'b.livepatch', 'c.livepatch'],
     },
     {
-      name: 'one alone is cumulative',
+      name: 'one alone is nothing to be said of (A7)',
       members: [a],
-      findings: ['note cumulative a.livepatch'],
+      findings: [],
       chain: ['a.livepatch'],
       cumulative: ['a.livepatch'],
+    },
+    {
+      name: "one alone with XenServer's name is cumulative",
+      members: [payloadFile('lp_4.13.4-1-4.13.4-2', null)],
+      findings: ['note cumulative lp_4.13.4-1-4.13.4-2.livepatch'],
+      chain: ['lp_4.13.4-1-4.13.4-2.livepatch'],
+      cumulative: ['lp_4.13.4-1-4.13.4-2.livepatch'],
     },
     {
       name: 'the same file twice counts once',
@@ -45,11 +52,39 @@ describe('checkChain', () => {
       chain: ['a.livepatch', 'b.livepatch'],
     },
     {
-      name: 'cumulative alternatives are no fork',
+      name: 'one-off fixes on one parent are too many (A8)',
       members: [a, payloadFile('z', null), payloadFile('m', null)],
-      findings: ['warning several-cumulative a.livepatch'],
+      findings: ['error several-roots a.livepatch'],
       chain: [],
       cumulative: ['a.livepatch', 'm.livepatch', 'z.livepatch'],
+    },
+    {
+      name: 'alternatives: each replaces all that the one before does',
+      members: [
+        payloadFile('x', null, { functions: ['f'] }),
+        payloadFile('y', null, { functions: ['f', 'g'] }),
+        payloadFile('z', null, { functions: ['f', 'g', 'h'] }),
+      ],
+      findings: ['warning several-cumulative x.livepatch'],
+      chain: [],
+      cumulative: ['x.livepatch', 'y.livepatch', 'z.livepatch'],
+    },
+    {
+      name: 'two that share a function and have one of their own each',
+      members: [
+        payloadFile('x', null, { functions: ['f', 'g'] }),
+        payloadFile('y', null, { functions: ['f', 'h'] }),
+      ],
+      findings: ['error several-roots x.livepatch'],
+      chain: [],
+      cumulative: ['x.livepatch', 'y.livepatch'],
+    },
+    {
+      name: "alternatives by XenServer's name",
+      members: [payloadFile('lp_1-2', null), payloadFile('lp_1-3', null), a],
+      findings: ['warning several-cumulative a.livepatch'],
+      chain: [],
+      cumulative: ['a.livepatch', 'lp_1-2.livepatch', 'lp_1-3.livepatch'],
     },
     {
       name: 'a second root beside a chain',

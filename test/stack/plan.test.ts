@@ -4,7 +4,8 @@ import { parseBuildId } from '../../core/abi/ids.js';
 import { InternalError, XspliceError } from '../../core/findings/index.js';
 import { fingerprintOf } from '../../core/hypervisor/snapshot.js';
 import { changesSomething, type Plan, type Step } from '../../core/stack/plan.js';
-import { planApply, planApplyUploaded, planLoad } from '../../core/stack/plan-apply.js';
+import { planApply, planLoad } from '../../core/stack/plan-apply.js';
+import { planApplyLoaded } from '../../core/stack/plan-apply-loaded.js';
 import { planReplace } from '../../core/stack/plan-replace.js';
 import { planRevert } from '../../core/stack/plan-revert.js';
 import { planUnload, planUpload } from '../../core/stack/plan-upload.js';
@@ -134,7 +135,10 @@ describe('planApply', () => {
       'It builds on p01, which is loaded but not applied: apply p01 first.',
     );
     const base = refusal(() => planApply(stackOfFiles([p1]), [payloadFile('x', null)], on));
-    assert.match(base.hint ?? '', /use replace, or revert --to base first/);
+    assert.match(
+      base.hint ?? '',
+      /the stack already holds p01\..*--mode independent.*the fix of p01_fn would go/,
+    );
   });
 
   it('refuses a gap in the files with the id that is missing', () => {
@@ -147,8 +151,11 @@ describe('planApply', () => {
     const fork = refusal(() => planApply(empty, [p1, p2, payloadFile('x', 'p01')], on));
     assert.deepEqual([fork.code, fork.findings[0]?.code], ['not-a-chain', 'fork']);
     const choose = refusal(() => planApply(empty, [payloadFile('x', null), p1], on));
+    assert.deepEqual([choose.code, choose.findings[0]?.code], ['not-a-chain', 'several-roots']);
+    const one = payloadFile('x', null, { functions: p1.functions });
+    const alternatives = refusal(() => planApply(empty, [one, p1], on));
     assert.deepEqual(
-      [choose.code, choose.findings[0]?.code],
+      [alternatives.code, alternatives.findings[0]?.code],
       ['not-a-chain', 'several-cumulative'],
     );
     const other = payloadFile('x', null, { xenDepends: idOf('other') });
@@ -218,37 +225,69 @@ describe('planApply', () => {
   });
 });
 
-describe('planApplyUploaded', () => {
+describe('planApplyLoaded', () => {
   const snapshot = snapshotOf([loaded(p1, 1), loaded(p2, null), loaded(p3, null)]);
 
   it('applies by name and by build-id', () => {
-    assert.deepEqual(steps(planApplyUploaded(snapshot, 'p02', on)), ['apply p02']);
-    assert.deepEqual(steps(planApplyUploaded(snapshot, idOf('p02').slice(0, 10), on)), [
+    assert.deepEqual(steps(planApplyLoaded(snapshot, ['p02'], on)), ['apply p02']);
+    assert.deepEqual(steps(planApplyLoaded(snapshot, [idOf('p02').slice(0, 10)], on)), [
       'apply p02',
     ]);
-    assert.deepEqual(steps(planApplyUploaded(snapshot, 'p01', on)), ['none p01']);
+    assert.deepEqual(steps(planApplyLoaded(snapshot, ['p01'], on)), ['none p01']);
+  });
+
+  it('brings several into the order in which they build on one another', () => {
+    const plan = planApplyLoaded(snapshot, ['p03', 'p01', 'p02', idOf('p03')], on);
+    assert.deepEqual(steps(plan), ['none p01', 'apply p02', 'apply p03']);
+    assert.deepEqual(
+      plan.steps.map(({ reason }) => reason),
+      [
+        'is applied already, at position 1',
+        'is loaded, and builds on the top of the stack',
+        'is loaded, and builds on p02',
+      ],
+    );
+    const nodeps = planApplyLoaded(snapshot, ['p03', 'p02'], { host: HOST, guard: 'nodeps' });
+    assert.deepEqual(steps(nodeps), ['apply p02', 'apply p03']);
+  });
+
+  it('names the one of several that does not attach, and where an id is not known', () => {
+    const all = snapshotOf([loaded(p1, null), loaded(p2, null), loaded(p3, null)]);
+    const gap = refusal(() => planApplyLoaded(all, ['p03', 'p01'], on));
+    assert.match(gap.message, /^p03 builds on [0-9a-f]+, but what it would be applied on is p01 /);
+    const fork = payloadFile('fork', null);
+    const forked = snapshotOf([loaded(p1, null), loaded(fork, null)]);
+    const second = refusal(() => planApplyLoaded(forked, ['p01', 'fork'], on));
+    assert.match(second.message, /^fork builds on .* is p01 /);
+    const blank = snapshotOf([loaded(p1, null, { buildId: null }), loaded(p2, null)]);
+    const unknown = refusal(() => planApplyLoaded(blank, ['p02', 'p01'], on));
+    assert.equal(unknown.code, 'unknown-stack');
+    assert.equal(
+      unknown.message,
+      'The build-id of p01 is not known, so it cannot be said whether p02 builds on it',
+    );
   });
 
   it('refuses what is not loaded, what does not attach, and what is not known', () => {
-    const unknown = refusal(() => planApplyUploaded(snapshot, 'nope', on));
+    const unknown = refusal(() => planApplyLoaded(snapshot, ['nope'], on));
     assert.deepEqual(
       [unknown.code, unknown.hint],
       ['no-such-payload', 'Loaded are: p01, p02, p03.'],
     );
-    const third = refusal(() => planApplyUploaded(snapshot, 'p03', on));
+    const third = refusal(() => planApplyLoaded(snapshot, ['p03'], on));
     assert.equal(third.code, 'does-not-attach');
     assert.match(third.hint ?? '', /apply p02 first/);
     const blank = snapshotOf([loaded(p1, null, { depends: null, buildId: null })]);
-    assert.equal(refusal(() => planApplyUploaded(blank, 'p01', on)).code, 'unknown-stack');
-    const trusted = planApplyUploaded(blank, 'p01', { host: HOST, guard: 'nodeps' });
+    assert.equal(refusal(() => planApplyLoaded(blank, ['p01'], on)).code, 'unknown-stack');
+    const trusted = planApplyLoaded(blank, ['p01'], { host: HOST, guard: 'nodeps' });
     assert.equal(trusted.steps[0]?.nodeps, true);
   });
 
   it('warns of what Xen may refuse, or link to a copy that is gone', () => {
     const reverted = snapshotOf([loaded(p1, null, { reverted: true })]);
-    assert.equal(planApplyUploaded(reverted, 'p01', on).findings[0]?.code, 'reverted-before');
+    assert.equal(planApplyLoaded(reverted, ['p01'], on).findings[0]?.code, 'reverted-before');
     const swapped = snapshotOf([loaded(p2, null), loaded(p1, 1)]);
-    assert.equal(planApplyUploaded(swapped, 'p02', on).findings[0]?.code, 'uploaded-before-parent');
+    assert.equal(planApplyLoaded(swapped, ['p02'], on).findings[0]?.code, 'uploaded-before-parent');
   });
 });
 
@@ -313,7 +352,18 @@ describe('planReplace', () => {
     assert.deepEqual(steps(plan), ['upload all', 'replace all']);
     assert.deepEqual(after(plan), ['all']);
     assert.equal(plan.steps[1]?.reason, 'takes the place of p01, p02');
-    assert.match(plan.findings[0]?.message ?? '', /still loaded afterwards: p01, p02/);
+    assert.deepEqual(
+      plan.findings.map(({ code, severity }) => `${severity} ${code}`),
+      ['warning replace-drops-fixes', 'note stay-loaded'],
+    );
+    assert.match(
+      plan.findings[0]?.message ?? '',
+      /does not replace p01_fn, p02_fn, as p01, p02 did/,
+    );
+    assert.match(plan.findings[1]?.message ?? '', /still loaded afterwards: p01, p02/);
+    const whole = { ...all, functions: ['p01_fn', 'p02_fn', 'more'] };
+    const [only, ...others] = planReplace(stackOfFiles([p1, p2]), whole, on).findings;
+    assert.deepEqual([only?.code, others], ['stay-loaded', []]);
   });
 
   it('works on an empty stack, and has nothing to do when it is the only one', () => {

@@ -1,16 +1,9 @@
 import { readFileSync } from 'node:fs';
-import {
-  findPayload,
-  inputFile,
-  MemoryStore,
-  ModelPort,
-  modelFromImage,
-  modelWithApplied,
-  type OpenHost,
-  type PayloadInput,
-  readImage,
-  readPayloadInputs,
-} from '../../core/index.js';
+import { modelFromImage, modelWithApplied, type OpenHost } from '../../core/host/index.js';
+import { MemoryStore, ModelPort } from '../../core/hypervisor/embedded/index.js';
+import { readImage } from '../../core/image/index.js';
+import { inputFile, type PayloadInput, readPayloadInputs } from '../../core/payload/index.js';
+import { findPayload } from '../../core/verify/index.js';
 import { DEMO_IMAGE, demo } from './cli.js';
 
 export const demoImage = readImage(readFileSync(DEMO_IMAGE), DEMO_IMAGE);
@@ -33,7 +26,10 @@ export interface DemoHost extends OpenHost {
 export function demoHost(...applied: readonly string[]): DemoHost {
   const model = modelWithApplied(booted.model, inputsOf(...applied.map(demo)));
   const store = new MemoryStore(model, booted.version);
-  const port = new ModelPort({ kind: 'embedded', spec: 'embedded:test' }, store);
+  const port = new ModelPort(
+    { spec: 'embedded:test', tellsReverted: true, tellsPlaces: true },
+    store,
+  );
   const { symbols } = demoImage;
   if (symbols === null) throw new Error('the demo image has symbols');
   let copies = 0;

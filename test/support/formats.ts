@@ -13,10 +13,10 @@ export interface GoldenState {
   readonly snapshot: Snapshot;
 }
 
-/** The state of a format version, from test/golden/formats. */
+/** The state of a format version, from test/formats/golden. */
 export function goldenState(formatVersion: number): GoldenState {
   const name = `hypervisor-${formatVersion}.json.gz`;
-  const packed = readFileSync(join(repositoryRoot(), 'test', 'golden', 'formats', name));
+  const packed = readFileSync(join(repositoryRoot(), 'test', 'formats', 'golden', name));
   return JSON.parse(gunzipSync(packed).toString('utf8'));
 }
 

@@ -4,7 +4,11 @@ import type { HostDescription } from '../../core/hypervisor/port.js';
 import type { LoadedPayload, Snapshot } from '../../core/hypervisor/snapshot.js';
 import type { PlanPayload } from '../../core/payload/plan-payload.js';
 
-export const HOST: HostDescription = { kind: 'embedded', spec: 'embedded:test' };
+export const HOST: HostDescription = {
+  spec: 'embedded:test',
+  tellsReverted: true,
+  tellsPlaces: true,
+};
 
 /** An id made from a word: SHA-1 of it. */
 export function idOf(word: string): BuildId {

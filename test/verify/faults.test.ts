@@ -4,7 +4,7 @@ import { errnoName } from '../../core/abi/errno.js';
 import { SHF } from '../../core/elf/constants.js';
 import { apply, KNOWN_MINORS, replace, rulesFor, upload } from '../../core/verify/index.js';
 import { MAX_FAULTS_OF_A_STAGE } from '../../core/verify/loading.js';
-import { NEEDS } from '../../core/verify/rules.js';
+import { NEEDS } from '../../core/verify/stage-order.js';
 import type { Fault } from '../../core/verify/verdict.js';
 import { withFields } from '../support/bytes.js';
 import { idBytes, type PayloadSpec } from '../support/payload-builder.js';

@@ -35,12 +35,12 @@ export const CHAIN = {
     what: 'More than one payload is built on the hypervisor itself. Only one can be the first.',
     where: [DEPENDENCY],
     since: ALL,
-    mend: 'Check them one chain at a time; a cumulative payload is used alone, with replace.',
+    mend: 'Check them one chain at a time. Independent fixes: --mode independent. Payloads of which one is used alone, with replace: --mode alternatives.',
   },
   'several-cumulative': {
     severity: 'warning',
     title: 'More than one cumulative payload',
-    what: 'Each of these payloads is built on the hypervisor alone and holds all fixes. Only one of them is to be used.',
+    what: 'Each of these payloads is built on the hypervisor alone, and of each two one holds the fixes of the other: by its name (lp_FROM-TO), or since it replaces all its functions. Only one of them is to be used.',
     where: [DEPENDENCY],
     since: ALL,
     mend: 'Choose one and use it with replace.',
@@ -56,7 +56,7 @@ export const CHAIN = {
   cumulative: {
     severity: 'note',
     title: 'Cumulative payload',
-    what: 'Both depends name the hypervisor: the payload holds all fixes, and takes the place of others by REPLACE.',
+    what: 'Both depends name the hypervisor, and by its name (lp_FROM-TO) the payload holds all fixes: it takes the place of others by REPLACE.',
     where: ['livepatch_action, REPLACE (common/livepatch.c)'],
     since: ALL,
     mend: 'Use one cumulative payload at a time: replace FILE.',

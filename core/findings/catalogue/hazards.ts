@@ -4,10 +4,17 @@ const APPLY = 'arch_livepatch_apply (arch/x86/livepatch.c)';
 const ACTION = 'livepatch_action, livepatch_do_action (common/livepatch.c)';
 const ALL = 'All releases.';
 
-/** What Xen accepts and what is dangerous all the same: the codes of core/hazards. */
+/**
+ * What Xen accepts and what is dangerous all the same: the codes of core/hazards.
+ *
+ * An error is one of which it is known that the host dies, or that a fix is lost in silence, with nothing else
+ * having to happen. A warning is one that hangs on a condition, or that nobody has seen kill a Xen yet: NOPs over
+ * a return, code of init sections (where Xen reads it, the verdict is fatal anyway), memory that is freed, code
+ * that patching needs, and an unload that leaves links behind.
+ */
 export const HAZARDS = {
   'nop-splits-instruction': {
-    severity: 'warning',
+    severity: 'error',
     title: 'NOPs end inside an instruction',
     what: 'Xen writes as many bytes of NOP as new_size says. If they end in the middle of an instruction, what is left of it runs as something else.',
     where: [APPLY, 'livepatch_insn_len (include/xen/livepatch.h)'],
@@ -16,7 +23,7 @@ export const HAZARDS = {
     mend: 'Choose new_size as the sum of whole instructions: objdump -d shows them.',
   },
   'nop-falls-through': {
-    severity: 'warning',
+    severity: 'error',
     title: 'NOPs cover the return',
     what: 'The NOPs cover the whole function, its return too: execution runs into the next function.',
     where: [APPLY],
@@ -42,15 +49,15 @@ export const HAZARDS = {
   'old-size-differs': {
     severity: 'warning',
     title: 'Old size differs',
-    what: "Xen believes old_size. It is not the function's: the payload was made for another build, or the room for the jump is not there.",
+    what: "Xen believes old_size, and compares with it whether there is room for the jump or the NOPs. It is not the function's. A note where a jump is written and there is room for it.",
     where: ['arch_livepatch_verify_func (arch/x86/livepatch.c)'],
     since: ALL,
     mend: 'Take the size from the xen-syms of this very hypervisor (nm -S).',
   },
   'new-size-differs': {
-    severity: 'warning',
+    severity: 'note',
     title: 'New size differs',
-    what: 'The entry states a new_size that is not the size of the new code. Xen uses it only for NOPs and for what it prints.',
+    what: 'The entry states a new_size that is not the size of the new code. Where there is new code, Xen does not use it.',
     where: ['livepatch_insn_len (include/xen/livepatch.h)'],
     since: ALL,
     mend: 'Set it to sizeof of the new function, as the build tools do.',
@@ -64,7 +71,7 @@ export const HAZARDS = {
     mend: 'Leave old_addr 0, and give the name as Xen has it: path/file.c#name for a local function.',
   },
   'function-patched-twice': {
-    severity: 'warning',
+    severity: 'error',
     title: 'Function patched twice',
     what: 'Entries are applied and reverted in the same order, so that the second one of two puts back the jump of the first: it stays after the revert, and leads into memory that is gone after UNLOAD.',
     where: ['apply_payload, revert_payload (common/livepatch.c)'],
@@ -72,20 +79,28 @@ export const HAZARDS = {
     mend: 'Keep one entry for each function.',
   },
   'function-name-unmapped': {
-    severity: 'warning',
+    severity: 'error',
     title: 'Function name leads nowhere',
-    what: 'The name of a function leads to no text. The loader does not read it where old_addr is given; debug key x, which lists the payloads, prints it. Whether that kills the host was not tried yet.',
+    what: 'The name of a function leads to no text. The loader does not read it where old_addr is given; debug key x, which lists the payloads, prints it, and the host dies of that (seen on 4.14, 4.17 and 4.20).',
     where: ['resolve_old_address, livepatch_printall (common/livepatch.c)'],
     since: ALL,
     mend: 'Build the payload again: the name of each function has to be a string in it.',
   },
   'patched-by-other': {
-    severity: 'warning',
+    severity: 'error',
     title: 'Function patched by another payload',
     what: 'The jump of the other payload is overwritten. Its fix of this function is lost without a word, although list shows it as applied.',
     where: [APPLY],
     since: ALL,
     mend: 'Build on the other payload, so that its fix is part of the new code, or replace both by one.',
+  },
+  'unload-leaves-links': {
+    severity: 'error',
+    title: 'Unload leaves links behind',
+    what: 'Another loaded payload uses code or data of this one. Xen does not count who uses whom: after the UNLOAD its links lead to memory that is gone.',
+    where: ['livepatch_symbols_lookup_by_name, free_payload (common/livepatch.c)'],
+    since: ALL,
+    mend: 'Revert and unload the payloads that use it first.',
   },
   'critical-code': {
     severity: 'warning',
@@ -104,7 +119,7 @@ export const HAZARDS = {
     mend: 'Such a fix needs a reboot into a new hypervisor.',
   },
   'init-code': {
-    severity: 'warning',
+    severity: 'error',
     title: 'Init code',
     what: 'Code of init sections is unmapped when Xen has booted. Since 4.17 (4.14.5, 4.15.3, 4.16.1) reading it for ENDBR64 kills the host at upload, NOPs and earlier releases at APPLY.',
     where: ['init_done (arch/x86/setup.c)', 'arch_livepatch_verify_func (arch/x86/livepatch.c)'],
@@ -128,7 +143,7 @@ export const HAZARDS = {
     mend: 'Build on the payload that has the symbol, or unload it before the upload.',
   },
   'kept-in-freed-memory': {
-    severity: 'warning',
+    severity: 'error',
     title: 'Kept in memory that is freed',
     what: 'A section that is not allocated keeps its address in the uploaded file, and Xen goes on using it after the file is freed.',
     where: ['livepatch_upload, move_payload (common/livepatch.c)'],

@@ -117,7 +117,7 @@ export const HOST = {
     what: 'Each release of Xen has a version of its sysctl interface. The one of this hypervisor is not known.',
     where: ['do_sysctl (common/sysctl.c)'],
     since: 'All releases.',
-    mend: 'Use a version of xsplice-ts that knows this Xen.',
+    mend: "Use a version of xsplice-ts that knows this Xen, or look at its XSM policy (xl getenforce). Until then the release's own tool takes a payload off: xen-livepatch list, xen-livepatch revert NAME.",
   },
   'xen-no-livepatch': {
     severity: 'error',
@@ -133,7 +133,7 @@ export const HOST = {
     what: 'The hypervisor does not let this domain manage live patches.',
     where: ['do_sysctl (common/sysctl.c)', 'xsm_sysctl (include/xsm/xsm.h)'],
     since: 'All releases.',
-    mend: 'Run this in dom0; with XSM, its policy has to allow the livepatch operations.',
+    mend: "Run this in dom0; with XSM, its policy has to allow the livepatch operations. Where it allows the release's own tool: xen-livepatch revert NAME.",
   },
   'xen-probe-failed': {
     severity: 'error',

@@ -1,5 +1,6 @@
 import { CHAIN } from './chain.js';
 import { CHANGE } from './change.js';
+import { CLAIMS } from './claims.js';
 import { COMMAND } from './command.js';
 import { ELF } from './elf.js';
 import { HAZARDS } from './hazards.js';
@@ -9,6 +10,8 @@ import { LOCKSTEP } from './lockstep.js';
 import { OLD_CODE } from './old-code.js';
 import { PAYLOAD } from './payload.js';
 import { STATE } from './state.js';
+import { UNKNOWN } from './unknown.js';
+import { UNUSED } from './unused.js';
 import { VERDICT } from './verdict.js';
 
 /** Every code of a finding or an error, once. The compiler takes no other. */
@@ -19,11 +22,14 @@ export const CATALOGUE = {
   ...CHAIN,
   ...VERDICT,
   ...HAZARDS,
+  ...UNUSED,
+  ...CLAIMS,
   ...OLD_CODE,
   ...HOST,
   ...STATE,
   ...CHANGE,
   ...LOCKSTEP,
+  ...UNKNOWN,
   ...COMMAND,
 };
 
@@ -31,11 +37,23 @@ export const CATALOGUE = {
 export type Code = keyof typeof CATALOGUE;
 /** What Xen accepts and what is dangerous all the same. */
 export type HazardCode = keyof typeof HAZARDS;
+/** What an administrator may let pass: a hazard, what Xen passes over, a wrong claim, or what is not known. */
+export type DangerCode =
+  | HazardCode
+  | keyof typeof UNUSED
+  | keyof typeof CLAIMS
+  | keyof typeof UNKNOWN;
+
+export function isDanger(code: string): code is DangerCode {
+  return [HAZARDS, UNUSED, CLAIMS, UNKNOWN].some((area) => Object.hasOwn(area, code));
+}
+
 export type { CatalogueEntry, Explanation, Severity, StageEntry } from './entry.js';
 export { STAGES } from './stages.js';
 export {
   CHAIN,
   CHANGE,
+  CLAIMS,
   COMMAND,
   ELF,
   HAZARDS,
@@ -45,5 +63,7 @@ export {
   OLD_CODE,
   PAYLOAD,
   STATE,
+  UNKNOWN,
+  UNUSED,
   VERDICT,
 };

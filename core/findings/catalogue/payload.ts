@@ -90,10 +90,10 @@ export const PAYLOAD = {
   'payload-no-function-name': {
     severity: 'error',
     title: 'Function entry without name',
-    what: 'The name of an entry leads to no string in the payload.',
-    where: [PREPARE],
+    what: 'The name of an entry leads to no string in the payload, and the entry gives no address: Xen reads the name without asking, and crashes. Where old_addr is given, the name is not read.',
+    where: ['resolve_old_address (common/livepatch.c)'],
     since: ALL,
-    mend: 'Rebuild the payload: Xen reads the name without asking, and crashes.',
+    mend: 'Give each entry a name, or its old_addr; and keep the relocations of .livepatch.funcs.',
   },
   'payload-bad-hook': {
     severity: 'error',
@@ -149,6 +149,14 @@ export const PAYLOAD = {
     where: [SPECIAL],
     since: ALL,
     mend: 'Rebuild the payload: Xen takes only one of each.',
+  },
+  'payload-no-contents': {
+    severity: 'error',
+    title: 'Payload without contents',
+    what: 'The file has the symbols of a payload, and neither its code nor its functions: it is one of debug information only. Xen would load zeros in their place.',
+    where: ['move_payload (common/livepatch.c)'],
+    since: ALL,
+    mend: 'Take the payload itself, not the file of its debug information.',
   },
   'section-not-loaded': {
     severity: 'error',

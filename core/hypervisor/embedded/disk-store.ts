@@ -1,11 +1,22 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
+import {
+  codeOf,
+  isDraft,
+  isLock,
+  makeTrusted,
+  NotFlushed,
+  readOwn,
+  reasonOf,
+  requireTrusted,
+  withLock,
+  writeDurably,
+} from '../../files/index.js';
 import { XspliceError } from '../../findings/index.js';
 import type { Model, SymbolLookup } from '../../verify/index.js';
-import { BlobFolder } from './blobs.js';
+import { BlobFolder, type BlobWriter } from './blobs.js';
 import { damaged } from './damaged.js';
-import { withLock } from './lock.js';
 import type { ModelStore } from './model-port.js';
 import {
   formatState,
@@ -17,16 +28,21 @@ import {
 } from './state.js';
 
 const STATE_FILE = 'hypervisor.json';
-const LOCK_FILE = 'lock';
 const BLOB_FOLDER = 'blobs';
+/** Of versions before the lock of now. */
+const OLD_LOCK = 'lock';
+
+/** How often a state that others change meanwhile is read anew. */
+const MOST_READS = 100;
 
 /** Turns the text of a symbol table into lookups. */
 export type SymbolReader = (text: string) => SymbolLookup;
 
 /**
- * A model in a directory: `hypervisor.json`, and its memory in `blobs/`, files named by their digest.
- * An operation takes the lock, reads, computes, writes new blobs and then renames the state file into
- * place, so that a killed process leaves the state before or after the operation.
+ * A model in a directory: `hypervisor.json`, and its memory in `blobs/`, files named by their digest. An operation
+ * takes the lock, reads, computes, writes new blobs, then the state file that names them, and removes what the
+ * state before needed only after that. Whatever happens at any moment, a loss of power included, leaves the
+ * state before or after the operation. Reading takes no lock.
  */
 export class DiskStore implements ModelStore {
   readonly version: string;
@@ -35,6 +51,8 @@ export class DiskStore implements ModelStore {
   readonly #readSymbols: SymbolReader;
   #symbols: { readonly sha256: string | null; readonly lookup: SymbolLookup } | undefined;
   #last: { readonly text: string; readonly model: Model } | undefined;
+  /** True while this store has the lock. */
+  #isHeld = false;
 
   private constructor(directory: string, readSymbols: SymbolReader, version: string) {
     this.#directory = directory;
@@ -43,8 +61,18 @@ export class DiskStore implements ModelStore {
     this.version = version;
   }
 
-  /** Opens what `createDiskStore` made. Fails with `state-absent` where there is none. */
+  /**
+   * Opens what `createDiskStore` made. Fails with `state-absent` where there is none, with `folder-not-trusted`
+   * where somebody else could have written it, and with `state-not-readable`, `state-damaged`, `state-too-new`.
+   */
   static async open(directory: string, readSymbols: SymbolReader): Promise<DiskStore> {
+    for (const folder of [directory, join(directory, BLOB_FOLDER)]) {
+      await requireTrusted(folder).catch((error: unknown) => {
+        // A lost folder of blobs is said when one of them is read.
+        if (folder !== directory && codeOf(error) === 'ENOENT') return;
+        throw notReadable(directory, folder, error);
+      });
+    }
     const { version } = parseState(await readStateText(directory));
     return new DiskStore(directory, readSymbols, version);
   }
@@ -53,12 +81,27 @@ export class DiskStore implements ModelStore {
     return (await this.#load()).model;
   }
 
+  /** Runs something, operations of this store included, while no other process changes the state. */
+  async exclusive<T>(run: () => Promise<T>): Promise<T> {
+    if (this.#isHeld) return run();
+    return withLock(this.#directory, { what: `embedded:${this.#directory}` }, async () => {
+      this.#isHeld = true;
+      try {
+        return await run();
+      } finally {
+        this.#isHeld = false;
+      }
+    });
+  }
+
   update<T>(operation: (model: Model) => { readonly model: Model; readonly value: T }): Promise<T> {
-    return withLock(join(this.#directory, LOCK_FILE), async () => {
+    return this.exclusive(async () => {
       const { model: before, state } = await this.#load();
       const { model, value } = operation(before);
       if (model !== before) {
-        const text = await commit(this.#directory, model, state, this.#blobs);
+        const text = await commit(this.#directory, state, this.#blobs, (writer) =>
+          storeModel(model, state, writer),
+        );
         this.#last = { text, model };
       }
       return value;
@@ -69,24 +112,49 @@ export class DiskStore implements ModelStore {
    * The image that the hypervisor was created from; null where it was not kept. No more than
    * `limitBytes` are unpacked. Fails with `state-damaged`.
    */
-  async image(limitBytes: number): Promise<ImageFile | null> {
-    const { image } = parseState(await readStateText(this.#directory));
-    if (image === null) return null;
-    const packed = await this.#blobs.read(image.sha256);
-    try {
-      return { file: image.file, bytes: gunzipSync(packed, { maxOutputLength: limitBytes }) };
-    } catch (cause) {
-      throw damaged(`the image kept of ${JSON.stringify(image.file)} cannot be unpacked`, cause);
-    }
+  image(limitBytes: number): Promise<ImageFile | null> {
+    return this.#reading(async (text) => {
+      const { image } = parseState(text);
+      if (image === null) return null;
+      const packed = await this.#blobs.read(image.sha256);
+      try {
+        return { file: image.file, bytes: gunzipSync(packed, { maxOutputLength: limitBytes }) };
+      } catch (cause) {
+        throw damaged(`the image kept of ${JSON.stringify(image.file)} cannot be unpacked`, cause);
+      }
+    });
   }
 
-  async #load(): Promise<{ model: Model; state: StoredModel }> {
-    const text = await readStateText(this.#directory);
-    const state = parseState(text);
-    if (this.#last?.text === text) return { model: this.#last.model, state };
-    const model = await loadModel(state, this.#blobs, await this.#symbolsOf(state));
-    this.#last = { text, model };
-    return { model, state };
+  #load(): Promise<{ model: Model; state: StoredModel }> {
+    return this.#reading(async (text) => {
+      const state = parseState(text);
+      if (this.#last?.text === text) return { model: this.#last.model, state };
+      const model = await loadModel(state, this.#blobs, await this.#symbolsOf(state));
+      this.#last = { text, model };
+      return { model, state };
+    });
+  }
+
+  /**
+   * Reads what a state file names. What is missing may have been removed since by who wrote the next state: it is
+   * damage only where the state file is still the same.
+   */
+  async #reading<T>(read: (text: string) => Promise<T>): Promise<T> {
+    let text = await readStateText(this.#directory);
+    for (let reads = 1; ; reads++) {
+      try {
+        return await read(text);
+      } catch (error) {
+        if (!(error instanceof XspliceError) || error.code !== 'state-damaged') throw error;
+        const now = await readStateText(this.#directory);
+        if (now === text) throw error;
+        if (reads >= MOST_READS) {
+          const what = `embedded:${this.#directory} changed during each of ${MOST_READS} attempts to read it`;
+          throw new XspliceError('state-locked', what);
+        }
+        text = now;
+      }
+    }
   }
 
   async #symbolsOf({ symbols: sha256 }: StoredModel): Promise<SymbolLookup> {
@@ -110,6 +178,9 @@ export interface ImageFile {
  * Makes a directory hold this model, in place of whatever hypervisor it held. `symbols` is the text
  * that the reader given to `DiskStore.open` understands; null where the image has none. The
  * image itself is kept too where it is given: what a guard asks about old code is answered from it.
+ *
+ * Fails with `folder-not-trusted`, with `folder-not-empty` where something is there that no hypervisor put there,
+ * with `state-locked`, `state-not-writable` and `state-not-flushed`.
  */
 export async function createDiskStore(
   directory: string,
@@ -118,43 +189,60 @@ export async function createDiskStore(
   symbols: string | null,
   image: ImageFile | null = null,
 ): Promise<void> {
-  await mkdir(directory, { recursive: true }).catch((cause: unknown) => {
-    throw notWritable(directory, cause);
+  await makeTrusted(directory).catch((error: unknown) => {
+    throw notWritable(directory, error);
   });
-  await withLock(join(directory, LOCK_FILE), async () => {
+  await requireOurs(directory);
+  await withLock(directory, { what: `embedded:${directory}` }, async () => {
+    await requireOurs(directory);
+    const previous = await previousState(directory);
     const blobs = new BlobFolder(join(directory, BLOB_FOLDER));
-    const digest =
-      symbols === null ? null : await blobs.write(Buffer.from(symbols, 'latin1')).catch(fail);
-    const kept =
-      image === null
-        ? null
-        : { file: image.file, sha256: await blobs.write(gzipSync(image.bytes)).catch(fail) };
-    await commit(directory, model, { version, symbols: digest, image: kept }, blobs);
+    await commit(directory, previous, blobs, async (writer) => {
+      const origin: Origin = {
+        version,
+        symbols: symbols === null ? null : await writer.write(Buffer.from(symbols, 'latin1')),
+        image:
+          image === null
+            ? null
+            : { file: image.file, sha256: await writer.write(gzipSync(image.bytes)) },
+      };
+      return storeModel(model, origin, writer);
+    });
   });
-
-  function fail(cause: unknown): never {
-    throw notWritable(directory, cause);
-  }
 }
 
-/** Blobs first, then the state file that names them, then what it no longer names goes. */
+/**
+ * Blobs first, then the state file that names them, then what only `previous` named goes. Up to the state file
+ * nothing has changed when it fails (`state-not-writable`); after it, the new state is there.
+ */
 async function commit(
   directory: string,
-  model: Model,
-  origin: Origin,
+  previous: StoredModel | null,
   blobs: BlobFolder,
+  store: (writer: BlobWriter) => Promise<StoredModel>,
 ): Promise<string> {
+  const before = previous === null ? new Set<string>() : blobsOf(previous);
+  const writer = blobs.writing(before);
   const path = join(directory, STATE_FILE);
+  let state: StoredModel;
+  let text: string;
   try {
-    const state = await storeModel(model, origin, blobs);
-    const text = formatState(state);
-    await writeFile(`${path}.new`, text, { flush: true });
-    await rename(`${path}.new`, path);
-    await blobs.keepOnly(blobsOf(state));
-    return text;
+    state = await store(writer);
+    text = formatState(state);
+    await writer.flush();
+    await writeDurably(path, text);
   } catch (cause) {
+    if (cause instanceof NotFlushed) {
+      const what = `${path} is written, but whether a loss of power undoes it is not known: ${cause.message}`;
+      throw new XspliceError('state-not-flushed', what, { cause });
+    }
+    await writer.undo();
     throw notWritable(directory, cause);
   }
+  const after = blobsOf(state);
+  await blobs.remove(new Set([...before].filter((digest) => !after.has(digest))));
+  await removeDrafts(directory);
+  return text;
 }
 
 function blobsOf({ symbols, image, regions }: StoredModel): ReadonlySet<string> {
@@ -162,20 +250,81 @@ function blobsOf({ symbols, image, regions }: StoredModel): ReadonlySet<string> 
   return new Set([...origin, ...regions.map(({ sha256 }) => sha256)]);
 }
 
-async function readStateText(directory: string): Promise<string> {
-  const path = join(directory, STATE_FILE);
-  try {
-    return await readFile(path, 'utf8');
-  } catch (cause) {
-    throw new XspliceError('state-absent', `There is no embedded hypervisor in ${directory}`, {
-      hint: `Create one: xsplice-ts init --image FILE --host embedded:${directory}`,
-      cause,
-    });
+/** What killed processes have left. */
+async function removeDrafts(directory: string): Promise<void> {
+  const names = await readdir(directory).catch(() => []);
+  for (const name of names.filter((one) => isDraft(one) && one.startsWith(`${STATE_FILE}.`))) {
+    await unlink(join(directory, name)).catch(() => undefined);
   }
 }
 
-function notWritable(directory: string, cause: unknown): XspliceError {
-  return new XspliceError('state-not-writable', `Cannot write to ${directory}: ${String(cause)}`, {
-    cause,
+/** Fails with `folder-not-empty` where a directory without a hypervisor holds what no hypervisor left there. */
+async function requireOurs(directory: string): Promise<void> {
+  const names = await namesIn(directory);
+  if (names.includes(STATE_FILE)) return;
+  const isOurs = (name: string) =>
+    name === BLOB_FOLDER || name === OLD_LOCK || isLock(name) || isDraft(name);
+  const inBlobs = names.includes(BLOB_FOLDER) ? await namesIn(join(directory, BLOB_FOLDER)) : [];
+  const [first] = [
+    ...names.filter((name) => !isOurs(name)),
+    ...inBlobs
+      .filter((name) => !/^[0-9a-f]{64}$/.test(name) && !isDraft(name))
+      .map((name) => join(BLOB_FOLDER, name)),
+  ];
+  if (first === undefined) return;
+  throw new XspliceError(
+    'folder-not-empty',
+    `${directory} is not empty, and holds no embedded hypervisor: ${first} is in it`,
+  );
+}
+
+async function namesIn(folder: string): Promise<readonly string[]> {
+  try {
+    await requireTrusted(folder);
+    return await readdir(folder);
+  } catch (error) {
+    throw notWritable(folder, error);
+  }
+}
+
+/** The state that a new one takes the place of; null where there is none, or it cannot be read any more. */
+async function previousState(directory: string): Promise<StoredModel | null> {
+  try {
+    return parseState(await readStateText(directory));
+  } catch {
+    return null;
+  }
+}
+
+async function readStateText(directory: string): Promise<string> {
+  const path = join(directory, STATE_FILE);
+  const bytes = await readOwn(path).catch((error: unknown) => {
+    throw notReadable(directory, path, error);
   });
+  if (bytes === null) throw absent(directory);
+  return Buffer.from(bytes).toString('utf8');
+}
+
+function absent(directory: string): XspliceError {
+  return new XspliceError('state-absent', `There is no embedded hypervisor in ${directory}`, {
+    hint: `Create one: xsplice-ts init --image FILE --host embedded:${directory}`,
+  });
+}
+
+/** Only what is not there is absent: of all else it is not known what is there. */
+function notReadable(directory: string, path: string, error: unknown): XspliceError {
+  if (error instanceof XspliceError) return error;
+  if (codeOf(error) === 'ENOENT') return absent(directory);
+  return new XspliceError('state-not-readable', `${path} cannot be read: ${reasonOf(error)}`, {
+    cause: error,
+  });
+}
+
+function notWritable(directory: string, error: unknown): XspliceError {
+  if (error instanceof XspliceError) return error;
+  return new XspliceError(
+    'state-not-writable',
+    `${directory} cannot be written to: ${reasonOf(error)}`,
+    { cause: error },
+  );
 }

@@ -25,6 +25,8 @@ export interface ModelStore {
   /** Runs one operation alone: what it returns as the model is kept, if it is not the one it got. */
   update<T>(operation: (model: Model) => { readonly model: Model; readonly value: T }): Promise<T>;
   read(): Promise<Model>;
+  /** Runs something while nobody else updates what is kept. */
+  exclusive<T>(run: () => Promise<T>): Promise<T>;
   /** XENVER_version and extraversion as text. */
   readonly version: string;
 }
@@ -78,6 +80,10 @@ export class ModelPort implements HypervisorPort {
     });
   }
 
+  exclusive<T>(run: () => Promise<T>): Promise<T> {
+    return this.#store.exclusive(run);
+  }
+
   async close(): Promise<void> {}
 
   async #run(
@@ -113,6 +119,11 @@ export class MemoryStore implements ModelStore {
 
   async read(): Promise<Model> {
     return this.#model;
+  }
+
+  /** Nobody else has it. */
+  exclusive<T>(run: () => Promise<T>): Promise<T> {
+    return run();
   }
 
   async update<T>(operation: (model: Model) => { model: Model; value: T }): Promise<T> {

@@ -11,7 +11,7 @@ import {
   rulesFor,
   type SymbolLookup,
 } from '../../verify/index.js';
-import type { BlobFolder } from './blobs.js';
+import type { BlobFolder, BlobWriter } from './blobs.js';
 import { isRecord } from './codec.js';
 import { damaged } from './damaged.js';
 import { storedFromFormat1 } from './format-1.js';
@@ -31,7 +31,7 @@ export type { KeptImage, StoredModel };
 export async function storeModel(
   { rules, memory, buildId, vmapStart, payloads, applied }: Model,
   { version, symbols, image }: Origin,
-  blobs: Pick<BlobFolder, 'write'>,
+  blobs: Pick<BlobWriter, 'write'>,
 ): Promise<StoredModel> {
   const regions = [];
   for (const { bytes, ...mapping } of memory.regions) {

@@ -1,6 +1,6 @@
-import { encodeDebugKeys, type InterfaceVersion } from '../../abi/sysctl.js';
+import { encodeDebugKeys } from '../../abi/sysctl.js';
 import { type DumpedPayload, parseDump } from './dump.js';
-import type { XenHandle } from './handle.js';
+import type { XenConnection } from './handle.js';
 import type { ConsoleRing } from './ring.js';
 
 /** How often the key is pressed again when another operation holds Xen's lock. */
@@ -20,21 +20,20 @@ function pause(milliseconds: number): Promise<void> {
  * @throws XspliceError `xen-console-failed` where the console may not be read.
  */
 export async function readDump(
-  handle: XenHandle,
-  version: InterfaceVersion,
+  { handle, version }: XenConnection,
   ring: ConsoleRing,
   names: readonly string[],
 ): Promise<readonly (DumpedPayload | null)[]> {
   const unknown = names.map(() => null);
-  ring.readNew();
+  await ring.readNew();
   for (let press = 0; press < MAX_PRESSES; press++) {
     if (press > 0) await pause(2 ** press);
-    const { rc } = handle.sysctl(encodeDebugKeys(version, handle.argument(Buffer.from('x'))));
+    const { rc } = await handle.sysctl(encodeDebugKeys(version, handle.argument(Buffer.from('x'))));
     if (rc < 0) return unknown;
     let text = '';
     for (let read = 0; read < MAX_READS; read++) {
       if (read > 0) await pause(read);
-      text += ring.readNew().text;
+      text += (await ring.readNew()).text;
       const dump = parseDump(text, names);
       if (dump.kind === 'complete') return dump.payloads;
       if (dump.kind === 'locked') break;

@@ -1,7 +1,12 @@
 import { errnoName, XEN_ERRNO } from '../../abi/errno.js';
 import type { BuildId } from '../../abi/ids.js';
 import { LIVEPATCH_MAX_SIZE } from '../../abi/livepatch.js';
-import { type GuestBytes, HYPERVISOR_SYSCTL, XEN_SYSCTL_SIZE } from '../../abi/sysctl.js';
+import {
+  type GuestBytes,
+  HYPERVISOR_SYSCTL,
+  type InterfaceVersion,
+  XEN_SYSCTL_SIZE,
+} from '../../abi/sysctl.js';
 import {
   decodeBuildId,
   decodeExtraVersion,
@@ -26,7 +31,10 @@ export interface SysctlAnswer {
   readonly bytes: Uint8Array;
 }
 
-/** The hypercalls that are needed, over buffers that are made once and reused. */
+/**
+ * The hypercalls that are needed, over buffers that are made once and reused: one call at a time. They are
+ * asynchronous, since the hypervisor may be that of another machine.
+ */
 export class XenHandle {
   readonly #call: XenCall;
   readonly #page: HypercallBuffer;
@@ -39,9 +47,9 @@ export class XenHandle {
   }
 
   /** Does a sysctl with this struct xen_sysctl. */
-  sysctl(request: Uint8Array): SysctlAnswer {
+  async sysctl(request: Uint8Array): Promise<SysctlAnswer> {
     this.#page.bytes.set(request, 0);
-    const rc = this.#call.call1(HYPERVISOR_SYSCTL, this.#page.address);
+    const rc = await this.#call.call(HYPERVISOR_SYSCTL, this.#page.address);
     return { rc, bytes: this.#page.bytes.slice(0, XEN_SYSCTL_SIZE) };
   }
 
@@ -63,30 +71,34 @@ export class XenHandle {
     return this.#data;
   }
 
-  #xenVersion(operation: number, argument: bigint): number {
-    const rc = this.#call.call2(HYPERVISOR_XEN_VERSION, BigInt(operation), argument);
+  async #xenVersion(operation: number, argument: bigint): Promise<number> {
+    const rc = await this.#call.call(HYPERVISOR_XEN_VERSION, BigInt(operation), argument);
     if (rc < 0 && rc !== -XEN_ERRNO.ENODATA) {
       throw new XspliceError(
         'xen-version-failed',
-        `Xen did not tell its version (xen_version ${operation}): ${errnoName(rc)}.`,
+        `Xen did not tell its version (xen_version ${operation}): ${errnoName(rc)}`,
       );
     }
     return rc;
   }
 
   /** `4.17` and `.7`, as XENVER_version and XENVER_extraversion give them. */
-  readVersion(): { readonly major: number; readonly minor: number; readonly extra: string } {
-    const version = decodeVersion(this.#xenVersion(XENVER.version, 0n));
+  async readVersion(): Promise<{
+    readonly major: number;
+    readonly minor: number;
+    readonly extra: string;
+  }> {
+    const version = decodeVersion(await this.#xenVersion(XENVER.version, 0n));
     const room = this.argument(new Uint8Array(XEN_EXTRAVERSION_SIZE));
-    this.#xenVersion(XENVER.extraversion, room.address);
+    await this.#xenVersion(XENVER.extraversion, room.address);
     const extra = decodeExtraVersion(this.#page.bytes.subarray(ARGUMENT_OFFSET));
     return { ...version, extra };
   }
 
   /** The running hypervisor's own id, or null where it was built without one. */
-  readBuildId(): BuildId | null {
+  async readBuildId(): Promise<BuildId | null> {
     const request = encodeBuildIdRequest(BUILD_ID_ROOM);
-    const size = this.#xenVersion(XENVER.build_id, this.argument(request).address);
+    const size = await this.#xenVersion(XENVER.build_id, this.argument(request).address);
     if (size < 0) return null;
     const start = ARGUMENT_OFFSET;
     return decodeBuildId(this.#page.bytes.slice(start, start + request.length), size);
@@ -100,4 +112,10 @@ export class XenHandle {
     this.#page.free();
     this.#call.close();
   }
+}
+
+/** A hypervisor that answers, and the sysctl interface version that it speaks. */
+export interface XenConnection {
+  readonly handle: XenHandle;
+  readonly version: InterfaceVersion;
 }

@@ -1,6 +1,8 @@
-import { open, readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { XspliceError } from '../../findings/index.js';
+import type { HostMachine } from '../machine.js';
+import { localMachine } from './local-machine.js';
 
 /** Where a dom0 shows that it is one; tests name other folders. */
 export interface HostPaths {
@@ -12,12 +14,9 @@ export interface HostPaths {
 
 export const HOST_PATHS: HostPaths = { procXen: '/proc/xen', devXen: '/dev/xen' };
 
-async function readOrNull(path: string): Promise<string | null> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch {
-    return null;
-  }
+async function readText(machine: HostMachine, path: string): Promise<string | null> {
+  const bytes = await machine.read(path);
+  return bytes === null ? null : Buffer.from(bytes).toString();
 }
 
 function codeOf(error: unknown): string {
@@ -26,12 +25,16 @@ function codeOf(error: unknown): string {
 
 /** True when this machine is the control domain of a Xen: what --host defaults to depends on it. */
 export async function isDom0(paths: HostPaths = HOST_PATHS): Promise<boolean> {
-  return (await readOrNull(join(paths.procXen, 'capabilities')))?.includes('control_d') ?? false;
+  const capabilities = await readText(localMachine, join(paths.procXen, 'capabilities'));
+  return capabilities?.includes('control_d') ?? false;
 }
 
-/** The symbol table of the running Xen, as text for `readXensyms`; null where it cannot be read. */
-export async function readRunningSymbols(paths: HostPaths = HOST_PATHS): Promise<string | null> {
-  const text = await readOrNull(join(paths.procXen, 'xensyms'));
+/** The symbol table of the Xen under this machine, as text for `readXensyms`; null where it cannot be read. */
+export async function readRunningSymbols(
+  machine: HostMachine,
+  paths: HostPaths = HOST_PATHS,
+): Promise<string | null> {
+  const text = await readText(machine, join(paths.procXen, 'xensyms'));
   return text === '' ? null : text;
 }
 
@@ -42,7 +45,7 @@ export async function readRunningSymbols(paths: HostPaths = HOST_PATHS): Promise
  */
 export async function requireDom0(paths: HostPaths = HOST_PATHS): Promise<void> {
   const file = join(paths.procXen, 'capabilities');
-  const capabilities = await readOrNull(file);
+  const capabilities = await readText(localMachine, file);
   if (capabilities === null) {
     throw new XspliceError('xen-not-dom0', `This is no dom0: there is no ${file}.`, {
       hint: `Use --host embedded:DIR, or run this in dom0. If this is one: mount -t xenfs xenfs ${paths.procXen}`,
@@ -58,11 +61,11 @@ export async function requireDom0(paths: HostPaths = HOST_PATHS): Promise<void> 
   } catch (cause) {
     const code = codeOf(cause);
     if (code === 'EACCES' || code === 'EPERM') {
-      throw new XspliceError('xen-not-root', `${device} may not be opened: ${code}.`, {
+      throw new XspliceError('xen-not-root', `${device} may not be opened: ${code}`, {
         cause,
       });
     }
-    const what = code === 'ENOENT' ? `There is no ${device}.` : `${device} is no device: ${code}.`;
+    const what = code === 'ENOENT' ? `There is no ${device}` : `${device} is no device: ${code}`;
     throw new XspliceError('xen-no-device', what, {
       cause,
     });

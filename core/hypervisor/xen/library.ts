@@ -12,9 +12,8 @@ export interface HypercallBuffer {
 
 /** libxencall.so.1 as this project needs it. Tests put a hypervisor of their own behind it. */
 export interface XenCall {
-  /** A hypercall of one argument: its result, 0 or more, or a negative errno. */
-  call1(hypercall: number, argument: bigint): number;
-  call2(hypercall: number, first: bigint, second: bigint): number;
+  /** A hypercall of one or two arguments: its result, 0 or more, or a negative errno. */
+  call(hypercall: number, first: bigint, second?: bigint): Promise<number>;
   /** Zeroed, and at least this big. */
   allocate(sizeBytes: number): HypercallBuffer;
   close(): void;
@@ -41,7 +40,7 @@ function loadFfi(): Ffi {
   } catch (cause) {
     throw new XspliceError(
       'xen-no-koffi',
-      'The package koffi, which calls libxencall, could not be loaded.',
+      'The package koffi, which calls libxencall, could not be loaded',
       { cause },
     );
   }
@@ -91,7 +90,7 @@ export function openXenCall(library = LIBRARY): XenCall {
   if (handle === null) {
     throw new XspliceError(
       'xen-open-failed',
-      `The hypercall interface could not be opened: ${errnoName(ffi.errno())}.`,
+      `The hypercall interface could not be opened: ${errnoName(ffi.errno())}`,
     );
   }
   const result = (value: unknown): number => {
@@ -100,15 +99,19 @@ export function openXenCall(library = LIBRARY): XenCall {
   };
   let isOpen = true;
   return {
-    call1: (hypercall, argument) => result(call1(handle, hypercall, argument)),
-    call2: (hypercall, first, second) => result(call2(handle, hypercall, first, second)),
+    call: async (hypercall, first, second) =>
+      result(
+        second === undefined
+          ? call1(handle, hypercall, first)
+          : call2(handle, hypercall, first, second),
+      ),
     allocate: (sizeBytes) => {
       const size = Math.ceil(Math.max(sizeBytes, 1) / PAGE_SIZE) * PAGE_SIZE;
       const pointer = allocate(handle, size);
       if (pointer === null) {
         throw new XspliceError(
           'xen-no-memory',
-          `No memory for a hypercall buffer of ${size} bytes.`,
+          `No memory for a hypercall buffer of ${size} bytes`,
         );
       }
       const bytes = new Uint8Array(ffi.view(pointer, size));

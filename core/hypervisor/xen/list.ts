@@ -4,14 +4,13 @@ import {
   decodeList,
   decodeListEntries,
   encodeList,
-  type InterfaceVersion,
   type ListAnswer,
   type ListEntry,
   type ListRequest,
   listHasMetadata,
 } from '../../abi/sysctl.js';
 import { XspliceError } from '../../findings/index.js';
-import type { XenHandle } from './handle.js';
+import type { XenConnection } from './handle.js';
 
 /** Payloads asked for with one hypercall; Xen's limit is 1024 and it may give fewer. */
 const PAGE_ENTRIES = 128;
@@ -45,22 +44,23 @@ export const SIZES_ONLY: ListRequest = {
 };
 
 function failed(rc: number): XspliceError {
-  return new XspliceError('xen-list-failed', `Xen did not list its payloads: ${formatRc(rc)}.`);
+  return new XspliceError('xen-list-failed', `Xen did not list its payloads: ${formatRc(rc)}`);
 }
 
-function readSizes(handle: XenHandle, version: InterfaceVersion): ListAnswer {
-  const { rc, bytes } = handle.sysctl(encodeList(version, SIZES_ONLY));
+async function readSizes({ handle, version }: XenConnection): Promise<ListAnswer> {
+  const { rc, bytes } = await handle.sysctl(encodeList(version, SIZES_ONLY));
   if (rc < 0) throw failed(rc);
   return decodeList(version, bytes);
 }
 
 /** Reads one page into the big buffer, laid out as status, lengths, names, metadata. */
-function readPage(
-  handle: XenHandle,
-  version: InterfaceVersion,
+async function readPage(
+  { handle, version }: XenConnection,
   index: number,
   sizes: ListAnswer,
-): { readonly entries: readonly ListEntry[]; readonly answer: ListAnswer } | typeof CHANGED {
+): Promise<
+  { readonly entries: readonly ListEntry[]; readonly answer: ListAnswer } | typeof CHANGED
+> {
   const count = PAGE_ENTRIES;
   const statusSize = 8 * count;
   const lengthSize = 4 * count;
@@ -85,7 +85,7 @@ function readPage(
   const metadataLength = part(lengthSize);
   const name = part(nameSize);
   const metadata = part(metadataSize);
-  const { rc, bytes } = handle.sysctl(
+  const { rc, bytes } = await handle.sysctl(
     encodeList(version, {
       index,
       count,
@@ -114,17 +114,17 @@ function readPage(
   };
 }
 
-function tryRead(handle: XenHandle, version: InterfaceVersion): PayloadList | typeof CHANGED {
-  const sizes = readSizes(handle, version);
+async function tryRead(connection: XenConnection): Promise<PayloadList | typeof CHANGED> {
+  const sizes = await readSizes(connection);
   if (sizes.remaining > MAX_PAYLOADS) {
     throw new XspliceError(
       'xen-bad-answer',
-      `Xen says that it holds ${sizes.remaining} payloads; ${MAX_PAYLOADS} is the most that is read.`,
+      `Xen says that it holds ${sizes.remaining} payloads; ${MAX_PAYLOADS} is the most that is read`,
     );
   }
   const entries: ListEntry[] = [];
   while (entries.length < sizes.remaining) {
-    const page = readPage(handle, version, entries.length, sizes);
+    const page = await readPage(connection, entries.length, sizes);
     if (page === CHANGED || page.answer.stamp !== sizes.stamp) return CHANGED;
     // Xen gives none only when it was interrupted before the first; asking again costs a try.
     if (page.entries.length === 0) return CHANGED;
@@ -139,13 +139,13 @@ function tryRead(handle: XenHandle, version: InterfaceVersion): PayloadList | ty
  *
  * @throws XspliceError `xen-list-changing` (exit: busy) or `xen-list-failed`.
  */
-export function readPayloadList(handle: XenHandle, version: InterfaceVersion): PayloadList {
+export async function readPayloadList(connection: XenConnection): Promise<PayloadList> {
   for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
-    const list = tryRead(handle, version);
+    const list = await tryRead(connection);
     if (list !== CHANGED) return list;
   }
   throw new XspliceError(
     'xen-list-changing',
-    `The list of payloads changed during each of ${MAX_TRIES} attempts to read it (${errnoName(XEN_ERRNO.EBUSY)}).`,
+    `The list of payloads changed during each of ${MAX_TRIES} attempts to read it (${errnoName(XEN_ERRNO.EBUSY)})`,
   );
 }

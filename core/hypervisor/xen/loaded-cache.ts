@@ -1,6 +1,5 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { type BuildId, parseBuildId } from '../../abi/ids.js';
+import type { HostMachine } from '../machine.js';
 import type { Known, KnownPayload } from './known.js';
 
 /** /run is emptied at each boot, as Xen's list is. */
@@ -14,31 +13,29 @@ const FORMAT_VERSION = 1;
  * the very one it was made of, and losing it costs one debug key.
  */
 export class LoadedRecord {
+  readonly #machine: HostMachine;
   readonly #path: string;
 
-  constructor(path = RECORD_PATH) {
+  constructor(machine: HostMachine, path = RECORD_PATH) {
+    this.#machine = machine;
     this.#path = path;
   }
 
   /** Null where there is none, where it is damaged, or of another hypervisor. */
   async read(hypervisor: BuildId | null): Promise<Known | null> {
+    const bytes = await this.#machine.noted(this.#path);
+    if (bytes === null) return null;
     try {
-      return parse(JSON.parse(await readFile(this.#path, 'utf8')), hypervisor);
+      return parse(JSON.parse(Buffer.from(bytes).toString()), hypervisor);
     } catch {
       return null;
     }
   }
 
-  /** Does nothing where it cannot be written. */
+  /** Where it cannot be written, the next run reads the ids back from Xen. */
   async write(hypervisor: BuildId | null, known: Known): Promise<void> {
     const text = JSON.stringify({ formatVersion: FORMAT_VERSION, hypervisor, ...known });
-    try {
-      await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
-      await writeFile(`${this.#path}.${process.pid}`, text, { mode: 0o600 });
-      await rename(`${this.#path}.${process.pid}`, this.#path);
-    } catch {
-      // The next run reads the ids back from Xen.
-    }
+    await this.#machine.note(this.#path, text);
   }
 }
 

@@ -1,6 +1,5 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import type { BuildId } from '../../abi/ids.js';
+import type { HostMachine } from '../machine.js';
 import {
   type Action,
   type ActionOptions,
@@ -14,6 +13,8 @@ import { type Snapshot, stackOf } from '../snapshot.js';
 /** /run is emptied at each boot, as Xen's list is. */
 export const ORDER_PATH = '/run/xsplice-ts/order.json';
 
+const FORMAT_VERSION = 1;
+
 /**
  * A port that knows the order of application where ids do not tell it, because something was applied
  * with NODEPS: what this program applied is kept in a file between two runs. It counts only while the
@@ -23,6 +24,7 @@ export const ORDER_PATH = '/run/xsplice-ts/order.json';
 export class OrderedPort implements HypervisorPort {
   readonly host: HostDescription;
   readonly #port: HypervisorPort;
+  readonly #machine: HostMachine;
   readonly #path: string;
   #hypervisor: BuildId | null = null;
   /** Names, base first; null where the order is not known. */
@@ -30,9 +32,10 @@ export class OrderedPort implements HypervisorPort {
   /** False while the ids alone tell the order: then it need not be kept. */
   #isNeeded = false;
 
-  constructor(port: HypervisorPort, path = ORDER_PATH) {
+  constructor(port: HypervisorPort, machine: HostMachine, path = ORDER_PATH) {
     this.host = port.host;
     this.#port = port;
+    this.#machine = machine;
     this.#path = path;
   }
 
@@ -73,16 +76,23 @@ export class OrderedPort implements HypervisorPort {
     return result;
   }
 
+  exclusive<T>(run: () => Promise<T>): Promise<T> {
+    return this.#port.exclusive(run);
+  }
+
   close(): Promise<void> {
     return this.#port.close();
   }
 
-  /** Null where there is none, where it is damaged, or of another hypervisor. */
+  /** Null where there is none, where it is damaged, of another format or of another hypervisor. */
   async #read(): Promise<readonly string[] | null> {
+    const bytes = await this.#machine.noted(this.#path);
+    if (bytes === null) return null;
     try {
-      const value: unknown = JSON.parse(await readFile(this.#path, 'utf8'));
+      const value: unknown = JSON.parse(Buffer.from(bytes).toString());
       if (typeof value !== 'object' || value === null) return null;
-      const { hypervisor, order } = value as Readonly<Record<string, unknown>>;
+      const { formatVersion, hypervisor, order } = value as Readonly<Record<string, unknown>>;
+      if (formatVersion !== FORMAT_VERSION) return null;
       const isOurs = hypervisor === this.#hypervisor && Array.isArray(order);
       if (!isOurs || !order.every((name) => typeof name === 'string')) return null;
       return new Set(order).size === order.length ? order : null;
@@ -93,16 +103,9 @@ export class OrderedPort implements HypervisorPort {
 
   /** Does nothing where it cannot be written: the order is then not known to the next run. */
   async #write(order: readonly string[]): Promise<void> {
-    const draft = `${this.#path}.${process.pid}`;
-    try {
-      await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
-      await writeFile(draft, JSON.stringify({ hypervisor: this.#hypervisor, order }), {
-        mode: 0o600,
-      });
-      await rename(draft, this.#path);
-    } catch {
-      // Without it the ids alone tell the order.
-    }
+    const hypervisor = this.#hypervisor;
+    const text = JSON.stringify({ formatVersion: FORMAT_VERSION, hypervisor, order });
+    await this.#machine.note(this.#path, text);
   }
 }
 

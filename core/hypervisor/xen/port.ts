@@ -23,7 +23,7 @@ import type {
 import type { LoadedPayload, Snapshot } from '../snapshot.js';
 import { readDump } from './debug-key.js';
 import type { DumpedPayload } from './dump.js';
-import type { XenHandle } from './handle.js';
+import type { XenConnection } from './handle.js';
 import { afterUnload, afterUpload, isCurrent, type Known } from './known.js';
 import { type PayloadList, readPayloadList } from './list.js';
 import type { LoadedRecord } from './loaded-cache.js';
@@ -55,33 +55,45 @@ function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
+/** Runs something while no other run of this program changes the same Xen. */
+export type Exclusively = <T>(run: () => Promise<T>) => Promise<T>;
+
 /** The hypervisor under this dom0. */
 export class XenPort implements HypervisorPort {
-  readonly host: HostDescription = { kind: 'xen', spec: 'xen' };
-  /** The sysctl interface version that was agreed on. */
-  readonly interfaceVersion: InterfaceVersion;
-  readonly #handle: XenHandle;
+  readonly host: HostDescription = {
+    spec: 'xen',
+    tellsReverted: false,
+    tellsPlaces: false,
+  };
+  readonly #connection: XenConnection;
   readonly #ring: ConsoleRing;
   readonly #record: LoadedRecord | null;
+  readonly #exclusively: Exclusively;
   /** Null until the payloads were looked at, and where not all of them are known. */
   #known: Known | null = null;
 
-  /** Without a record, ids are always read back from Xen. */
+  /** Without a record, ids are always read back from Xen; `exclusively` is the lock against other runs. */
   constructor(
-    handle: XenHandle,
-    interfaceVersion: InterfaceVersion,
+    connection: XenConnection,
     record: LoadedRecord | null = null,
+    exclusively: Exclusively = (run) => run(),
   ) {
     this.#record = record;
-    this.#handle = handle;
-    this.interfaceVersion = interfaceVersion;
-    this.#ring = new ConsoleRing(handle, interfaceVersion);
+    this.#exclusively = exclusively;
+    this.#connection = connection;
+    this.#ring = new ConsoleRing(connection);
+  }
+
+  /** The sysctl interface version that was agreed on. */
+  get interfaceVersion(): InterfaceVersion {
+    return this.#connection.version;
   }
 
   async observe(): Promise<Snapshot> {
-    const version = this.#handle.readVersion();
+    const { handle } = this.#connection;
+    const version = await handle.readVersion();
     const text = `${version.major}.${version.minor}${version.extra}`;
-    const buildId = this.#handle.readBuildId();
+    const buildId = await handle.readBuildId();
     const { list, dump } = await this.#readPayloads(buildId);
     const payloads = list.entries.map((entry, index): LoadedPayload => {
       const known = dump[index] ?? null;
@@ -117,7 +129,7 @@ export class XenPort implements HypervisorPort {
     readonly dump: readonly (DumpedPayload | null)[];
   }> {
     for (let attempt = 0; attempt < MAX_OBSERVATIONS; attempt++) {
-      const list = readPayloadList(this.#handle, this.interfaceVersion);
+      const list = await readPayloadList(this.#connection);
       if (list.entries.length === 0) {
         this.#known = { stamp: list.stamp, payloads: [] };
         return { list, dump: [] };
@@ -125,15 +137,15 @@ export class XenPort implements HypervisorPort {
       const known = await this.#knownOf(list, hypervisor);
       if (known !== null) return { list, dump: known.payloads };
       const names = list.entries.map((entry) => entry.name);
-      const payloads = await readDump(this.#handle, this.interfaceVersion, this.#ring, names);
-      const after = readPayloadList(this.#handle, this.interfaceVersion);
+      const payloads = await readDump(this.#connection, this.#ring, names);
+      const after = await readPayloadList(this.#connection);
       if (after.stamp !== list.stamp) continue;
       await this.#remember(after, payloads, hypervisor);
       return { list: after, dump: payloads };
     }
     throw new XspliceError(
       'xen-list-changing',
-      `The payloads changed during each of ${MAX_OBSERVATIONS} attempts to look at them.`,
+      `The payloads changed during each of ${MAX_OBSERVATIONS} attempts to look at them`,
     );
   }
 
@@ -168,31 +180,36 @@ export class XenPort implements HypervisorPort {
     if (bytes.length > LIVEPATCH_MAX_SIZE) {
       throw new XspliceError(
         'payload-too-large',
-        `The payload has ${bytes.length} bytes; Xen takes ${LIVEPATCH_MAX_SIZE} at most.`,
+        `The payload has ${bytes.length} bytes; Xen takes ${LIVEPATCH_MAX_SIZE} at most`,
         { hint: 'Strip its debug sections: strip --strip-debug' },
       );
     }
     return this.#withLog(async () => {
-      const data = this.#handle.data();
+      const { handle, version } = this.#connection;
+      const data = handle.data();
       data.bytes.set(bytes, 0);
-      const { rc } = this.#handle.sysctl(
-        encodeUpload(this.interfaceVersion, this.#handle.argument(encoded), {
+      const { rc } = await handle.sysctl(
+        encodeUpload(version, handle.argument(encoded), {
           address: data.address,
           sizeBytes: bytes.length,
         }),
       );
       if (rc === 0 && this.#known !== null) this.#known = afterUpload(this.#known, name, bytes);
       // A new payload's rc is 0. After a refusal there may be an older one of that name.
-      return { hypercallRc: rc, payloadRc: rc === 0 ? 0 : (this.#get(encoded)?.rc ?? null) };
+      return {
+        hypercallRc: rc,
+        payloadRc: rc === 0 ? 0 : ((await this.#get(encoded))?.rc ?? null),
+      };
     });
   }
 
   async act(name: string, action: Action, options: ActionOptions): Promise<OperationResult> {
     const encoded = encodeName(name);
     return this.#withLog(async (log) => {
-      const { rc } = this.#handle.sysctl(
-        encodeAction(this.interfaceVersion, {
-          name: this.#handle.argument(encoded),
+      const { handle, version } = this.#connection;
+      const { rc } = await handle.sysctl(
+        encodeAction(version, {
+          name: handle.argument(encoded),
           action,
           ...options,
         }),
@@ -208,20 +225,23 @@ export class XenPort implements HypervisorPort {
     });
   }
 
+  exclusive<T>(run: () => Promise<T>): Promise<T> {
+    return this.#exclusively(run);
+  }
+
   async close(): Promise<void> {
-    this.#handle.close();
+    this.#connection.handle.close();
   }
 
   /** State and rc of one payload; null when Xen has none of that name. */
-  #get(encodedName: Uint8Array): PayloadStatus | null {
-    const { rc, bytes } = this.#handle.sysctl(
-      encodeGet(this.interfaceVersion, this.#handle.argument(encodedName)),
-    );
+  async #get(encodedName: Uint8Array): Promise<PayloadStatus | null> {
+    const { handle, version } = this.#connection;
+    const { rc, bytes } = await handle.sysctl(encodeGet(version, handle.argument(encodedName)));
     if (rc === -XEN_ERRNO.ENOENT) return null;
     if (rc < 0) {
       throw new XspliceError(
         'xen-get-failed',
-        `Xen did not tell a payload's state: ${formatRc(rc)}.`,
+        `Xen did not tell a payload's state: ${formatRc(rc)}`,
       );
     }
     return decodeGet(bytes);
@@ -239,7 +259,7 @@ export class XenPort implements HypervisorPort {
     const started = performance.now();
     let pauseMs = 1;
     for (let poll = 0; ; poll++) {
-      const status = this.#get(encodedName);
+      const status = await this.#get(encodedName);
       if (status?.rc !== EAGAIN) return status;
       const limitMs = isRunning(accepted, status) ? timeoutMs : LEFT_BEHIND_MS;
       if (performance.now() - started > limitMs) return status;
@@ -253,12 +273,12 @@ export class XenPort implements HypervisorPort {
   async #withLog(
     operation: (log: OperationLog) => Promise<Pick<OperationResult, 'hypercallRc' | 'payloadRc'>>,
   ): Promise<OperationResult> {
-    this.#ring.readNew();
+    await this.#ring.readNew();
     const log = new OperationLog(this.#ring);
     const started = performance.now();
     const answers = await operation(log);
     const elapsedMs = performance.now() - started;
-    return { ...answers, elapsedMs, log: log.read() };
+    return { ...answers, elapsedMs, log: await log.read() };
   }
 }
 
@@ -273,8 +293,8 @@ class OperationLog {
   }
 
   /** All lines until now. */
-  read(): readonly string[] {
-    const { text, overwritten } = this.#ring.readNew();
+  async read(): Promise<readonly string[]> {
+    const { text, overwritten } = await this.#ring.readNew();
     this.#text += text;
     this.#overwritten ||= overwritten;
     const lines = livepatchLines(this.#text);
@@ -292,9 +312,8 @@ class OperationLog {
 async function waitForLastWords(log: OperationLog, name: string): Promise<void> {
   const deadline = performance.now() + LAST_WORDS_MS;
   for (let look = 0; performance.now() < deadline; look++) {
-    const words = log
-      .read()
-      .flatMap((line) => (line.startsWith(name) ? line.slice(name.length) : []));
+    const lines = await log.read();
+    const words = lines.flatMap((line) => (line.startsWith(name) ? line.slice(name.length) : []));
     if (words.some((text) => LAST_WORDS.test(text))) return;
     const isPrinted = words.some((text) => FIRST_WORDS.test(text));
     if (!isPrinted || look >= EAGER_POLLS) await pause(1);

@@ -1,7 +1,7 @@
 import { formatRc } from '../../abi/errno.js';
-import { decodeReadConsole, encodeReadConsole, type InterfaceVersion } from '../../abi/sysctl.js';
+import { decodeReadConsole, encodeReadConsole } from '../../abi/sysctl.js';
 import { XspliceError } from '../../findings/index.js';
-import type { XenHandle } from './handle.js';
+import type { XenConnection } from './handle.js';
 
 /** Bytes asked for with one hypercall; Xen's ring has 16 KiB unless conring_size says otherwise. */
 const CHUNK_BYTES = 64 * 1024;
@@ -18,24 +18,23 @@ export interface ConsoleText {
 
 /** Follows Xen's console ring. It is never cleared: other readers lose nothing. */
 export class ConsoleRing {
-  readonly #handle: XenHandle;
-  readonly #version: InterfaceVersion;
+  readonly #connection: XenConnection;
   /** Number of the first byte not read yet; null before the first look. */
   #index: number | null = null;
 
-  constructor(handle: XenHandle, version: InterfaceVersion) {
-    this.#handle = handle;
-    this.#version = version;
+  constructor(connection: XenConnection) {
+    this.#connection = connection;
   }
 
   /** The text since the last call; all that the ring holds at the first. */
-  readNew(): ConsoleText {
+  async readNew(): Promise<ConsoleText> {
+    const { handle, version } = this.#connection;
     let text = '';
     let overwritten = false;
     for (let chunk = 0; chunk < MAX_CHUNKS; chunk++) {
-      const buffer = this.#handle.data(CHUNK_BYTES);
-      const { rc, bytes } = this.#handle.sysctl(
-        encodeReadConsole(this.#version, this.#index, {
+      const buffer = handle.data(CHUNK_BYTES);
+      const { rc, bytes } = await handle.sysctl(
+        encodeReadConsole(version, this.#index, {
           address: buffer.address,
           sizeBytes: CHUNK_BYTES,
         }),
@@ -43,7 +42,7 @@ export class ConsoleRing {
       if (rc < 0) {
         throw new XspliceError(
           'xen-console-failed',
-          `Xen's console could not be read: ${formatRc(rc)}.`,
+          `Xen's console could not be read: ${formatRc(rc)}`,
         );
       }
       const answer = decodeReadConsole(bytes);

@@ -3,9 +3,9 @@ import { SECTION } from '../../abi/livepatch.js';
 import {
   checkWholeEntries,
   contentsAddress,
+  loadingSectionByName,
   refuse,
   type Stage,
-  sectionByName,
 } from '../loading.js';
 import { formatAddress, wrap64 } from '../memory.js';
 
@@ -16,7 +16,7 @@ const CALL_SITE_BYTES = 6n;
 /** `.alt_call_sites` in prepare_payload and apply_alt_calls. Since 4.21. */
 export const altCallSites: Stage = (loading) => {
   const { memory, draft } = loading;
-  const section = sectionByName(loading, SECTION.altCallSites);
+  const section = loadingSectionByName(loading, SECTION.altCallSites);
   if (!section) return 0;
   const fault = checkWholeEntries(loading, section, ALT_CALL_BYTES);
   if (fault) return fault;

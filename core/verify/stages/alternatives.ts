@@ -5,10 +5,10 @@ import {
   contentsAddress,
   type Loading,
   type LoadingSection,
+  loadingSectionByName,
   refuse,
   type Stage,
   type StageResult,
-  sectionByName,
 } from '../loading.js';
 import { formatAddress, wrap64 } from '../memory.js';
 import { XenPanic } from '../verdict.js';
@@ -18,6 +18,12 @@ const ALT_INSTR_BYTES = 14;
 const BUFFER_BYTES = 254;
 const ALT_FLAG_NOT = 0x8000;
 const NOP = 0x90;
+/** Offset of `priv` in a struct alt_instr. */
+const PRIV = 13n;
+/** X86_FEATURE_ALWAYS: long mode, which every CPU has that runs Xen. */
+const FEATURE_ALWAYS = 93;
+/** The instruction as a little-endian word. */
+const ENDBR64 = 0xfa1e0ff3;
 
 /** A struct alt_instr. */
 interface Alternative {
@@ -37,13 +43,14 @@ interface Alternative {
  * (4.17.4): the condition before could never be true. A bad entry BUG()s the host before 4.20
  * (4.18.4, 4.19.1).
  *
- * Which CPU features the host has is not known here, so every feature counts as absent, and the NOPs
- * of the toolchain as ideal, so that nothing is written then. It changes the payload's own code only;
- * the verdict too, where ranges are not checked and an entry lies outside: that is then assumed.
+ * Which CPU features the host has is not known here, so that every feature but the one that all have counts as
+ * absent, and the NOPs of the toolchain as ideal, so that nothing is written then. It changes the payload's own
+ * code only. What would be written outside the payload's text is a stray write: Xen dies of it where it is
+ * sure to come and nothing writable is there; else the verdict says what it depends on.
  */
 export const alternatives: Stage = (loading) => {
   const { rules, draft } = loading;
-  const section = sectionByName(loading, SECTION.altInstructions);
+  const section = loadingSectionByName(loading, SECTION.altInstructions);
   if (!section) return 0;
   const fault = checkWholeEntries(loading, section, ALT_INSTR_BYTES);
   if (fault) return fault;
@@ -63,7 +70,7 @@ export const alternatives: Stage = (loading) => {
         section: SECTION.altInstructions,
       });
     }
-    const replacements = sectionByName(loading, SECTION.altReplacement);
+    const replacements = loadingSectionByName(loading, SECTION.altReplacement);
     if (!replacements) {
       return refuse(
         loading,
@@ -77,8 +84,11 @@ export const alternatives: Stage = (loading) => {
       if (outside) return outside;
     }
   }
+  // The first of those entries that patch one place, one behind the other.
+  let base: Alternative | null = null;
   for (const entry of entries()) {
-    const bad = applyAlternative(loading, entry, entry.at - start);
+    if (base?.original !== entry.original) base = entry;
+    const bad = applyAlternative(loading, entry, base, entry.at - start);
     if (bad) return bad;
   }
   return 0;
@@ -136,7 +146,12 @@ function hex(value: number | bigint): string {
   return Number(value) === 0 ? '0' : `0x${value.toString(16)}`;
 }
 
-function applyAlternative(loading: Loading, entry: Alternative, offset: bigint): StageResult {
+function applyAlternative(
+  loading: Loading,
+  entry: Alternative,
+  base: Alternative,
+  offset: bigint,
+): StageResult {
   const { rules, memory } = loading;
   const totalBytes = entry.originalBytes + entry.paddingBytes;
   const feature = rules.has('alternativeNot') ? entry.feature & ~ALT_FLAG_NOT : entry.feature;
@@ -160,22 +175,80 @@ function applyAlternative(loading: Loading, entry: Alternative, offset: bigint):
 
   if (entry.isDone) return 0;
   const inverted = rules.has('alternativeNot') && (entry.feature & ALT_FLAG_NOT) !== 0;
-  if (!inverted) {
-    const { address, sizeBytes } = loading.draft.text;
-    if (isOutside(entry.original, totalBytes, address, sizeBytes)) {
-      loading.assumptions.push(
-        `the CPU has no feature ${feature}: its alternative is outside the payload's text`,
-      );
-    }
+  const isTouched = memory.u8(base.at + PRIV) !== 0;
+  checkStray(loading, entry, offset, { feature, inverted, isTouched });
+  if ((feature === FEATURE_ALWAYS) === inverted) {
+    if (!isTouched) memory.write(entry.at + PRIV, Uint8Array.of(1));
     return 0;
   }
   const code = new Uint8Array(totalBytes).fill(NOP);
   code.set(memory.read(entry.replacement, entry.replacementBytes));
   if (entry.replacementBytes >= 5 && ((code[0] ?? 0) & 0xfe) === 0xe8) {
-    const view = new DataView(code.buffer);
-    const moved = BigInt(view.getInt32(1, true)) + entry.replacement - entry.original;
-    view.setInt32(1, Number(BigInt.asIntN(32, moved)), true);
+    const call = indirectCall(loading, entry, code);
+    if (call === null) {
+      const view = new DataView(code.buffer);
+      const moved = BigInt(view.getInt32(1, true)) + entry.replacement - entry.original;
+      view.setInt32(1, Number(BigInt.asIntN(32, moved)), true);
+    } else code.set(call);
   }
-  memory.write(entry.original, code);
+  memory.write(entry.at + PRIV, Uint8Array.of(1));
+  if (totalBytes > 0) memory.write(entry.original, code);
   return 0;
+}
+
+/**
+ * An indirect call or jump through a pointer becomes a direct one (alternative_call; until 4.20): the new
+ * bytes, or null where the entry is none of these.
+ */
+function indirectCall(
+  { memory, rules }: Loading,
+  entry: Alternative,
+  code: Uint8Array,
+): Uint8Array | null {
+  if (rules.has('altCalls') || entry.feature !== FEATURE_ALWAYS) return null;
+  const view = new DataView(code.buffer, code.byteOffset);
+  if (view.getInt32(1, true) !== -5 || entry.originalBytes < 6) return null;
+  const isJump = ((code[0] ?? 0) & 1) !== 0;
+  if (memory.u16(entry.original) !== (isJump ? 0x25ff : 0x15ff)) return null;
+  const next = entry.original + 6n;
+  const pointer = wrap64(next + BigInt(memory.i32(wrap64(entry.original + 2n))));
+  let destination = memory.u64(pointer);
+  if (destination === 0n) return Uint8Array.of(0x0f, 0x0b, 0x0f, 0xff, 0xff);
+  // CONFIG_XEN_IBT, on wherever the compiler can: the call leads behind an ENDBR64.
+  if (rules.has('endbrPoison') && memory.u32(destination) === ENDBR64) destination += 4n;
+  const direct = Uint8Array.of(code[0] ?? 0, 0, 0, 0, 0);
+  const distance = Number(BigInt.asIntN(32, destination - (entry.original + 5n)));
+  new DataView(direct.buffer).setInt32(1, distance, true);
+  return direct;
+}
+
+/** Notes what Xen writes, or may write, outside the payload's text for an entry. */
+function checkStray(
+  loading: Loading,
+  { original, originalBytes, paddingBytes }: Alternative,
+  offset: bigint,
+  known: { readonly feature: number; readonly inverted: boolean; readonly isTouched: boolean },
+): void {
+  const { address, sizeBytes } = loading.draft.text;
+  const bytes = originalBytes + paddingBytes;
+  if (bytes === 0 || !isOutside(original, bytes, address, sizeBytes)) return;
+  const { feature, inverted, isTouched } = known;
+  const isOnNops = paddingBytes > 1 && !isTouched;
+  const replaces = `the CPU has ${inverted ? 'no ' : ''}feature ${feature}`;
+  const isSure = feature === FEATURE_ALWAYS && !inverted;
+  const when = isSure
+    ? null
+    : `${replaces}${isOnNops ? ', or the NOPs of the compiler do not suit it' : ''}`;
+  loading.strayWrites.push({
+    section: SECTION.altInstructions,
+    offset,
+    address: original,
+    bytes,
+    when,
+  });
+  if (when === null) return;
+  const nops = isOnNops && !inverted ? ', and the NOPs of the compiler suit it' : '';
+  loading.assumptions.push(
+    `the CPU has no feature ${feature}${nops}: its alternative is outside the payload's text`,
+  );
 }

@@ -1,6 +1,11 @@
-import { checkWholeEntries, type Stage, type StageResult, sectionByName } from '../loading.js';
+import {
+  checkWholeEntries,
+  loadingSectionByName,
+  type Stage,
+  type StageResult,
+} from '../loading.js';
+import { BUGFRAME_NR } from '../looked-up.js';
 
-const BUGFRAME_NR = 4;
 /** sizeof(struct bug_frame) without its flexible tail. */
 const BUG_FRAME_BYTES = 8;
 
@@ -8,7 +13,7 @@ const BUG_FRAME_BYTES = 8;
 export const bugFrames: Stage = (loading) => {
   let fault: StageResult = 0;
   for (let i = 0; i < BUGFRAME_NR; i++) {
-    const section = sectionByName(loading, `.bug_frames.${i}`);
+    const section = loadingSectionByName(loading, `.bug_frames.${i}`);
     if (section) fault = checkWholeEntries(loading, section, BUG_FRAME_BYTES) || fault;
   }
   return fault;

@@ -4,10 +4,10 @@ import {
   contentsAddress,
   type Loading,
   type LoadingSection,
+  loadingSectionByName,
   refuse,
   type Stage,
   type StageResult,
-  sectionByName,
 } from '../loading.js';
 import { wrap32, wrap64 } from '../memory.js';
 import type { IdSpan } from '../model.js';
@@ -53,7 +53,7 @@ function malformed(loading: Loading, errno: number, section: string): StageResul
 
 /** The payload's own id, which no loaded payload may have. All releases. */
 export const ownBuildId: Stage = (loading) => {
-  const section = sectionByName(loading, SECTION.buildId);
+  const section = loadingSectionByName(loading, SECTION.buildId);
   if (!section) return 0;
   const id = parseBuildId(loading, section, contentsAddress(loading, section));
   if (typeof id === 'number') return malformed(loading, id, SECTION.buildId);
@@ -71,7 +71,7 @@ export const ownBuildId: Stage = (loading) => {
 
 /** The parent's id: parsed here, compared only by APPLY and REPLACE. All releases. */
 export const depends: Stage = (loading) => {
-  const section = sectionByName(loading, SECTION.depends);
+  const section = loadingSectionByName(loading, SECTION.depends);
   if (!section) return 0;
   const id = parseBuildId(loading, section, contentsAddress(loading, section));
   if (typeof id === 'number') return malformed(loading, id, SECTION.depends);
@@ -81,7 +81,7 @@ export const depends: Stage = (loading) => {
 
 /** The hypervisor's id, parsed. 4.14 to 4.19 (not 4.18.4, 4.19.1). */
 export const xenDepends: Stage = (loading) => {
-  const section = sectionByName(loading, SECTION.xenDepends);
+  const section = loadingSectionByName(loading, SECTION.xenDepends);
   if (!section) return 0;
   const id = parseBuildId(loading, section, contentsAddress(loading, section));
   if (typeof id === 'number') return malformed(loading, id, SECTION.xenDepends);
@@ -99,7 +99,7 @@ export const xenBuildId: Stage = (loading) =>
 
 function compareEarly(loading: Loading): StageResult {
   const where = { section: SECTION.xenDepends };
-  const section = sectionByName(loading, SECTION.xenDepends);
+  const section = loadingSectionByName(loading, SECTION.xenDepends);
   if (!section) {
     return refuse(loading, XEN_ERRNO.EINVAL, `: section ${SECTION.xenDepends} is missing`, where);
   }

@@ -1,5 +1,10 @@
 import { LIVEPATCH_MAX_SIZE, SECTION } from '../../abi/livepatch.js';
-import { checkWholeEntries, contentsAddress, type Stage, sectionByName } from '../loading.js';
+import {
+  checkWholeEntries,
+  contentsAddress,
+  loadingSectionByName,
+  type Stage,
+} from '../loading.js';
 import { MemoryFault, wrap64 } from '../memory.js';
 
 const ENTRY_BYTES = 8;
@@ -9,7 +14,7 @@ const MAX_ENTRIES = BigInt(LIVEPATCH_MAX_SIZE / ENTRY_BYTES);
 /** `.ex_table` in prepare_payload: whole entries, which are then sorted in place. All releases. */
 export const exceptionTable: Stage = (loading) => {
   const { memory } = loading;
-  const section = sectionByName(loading, SECTION.exTable);
+  const section = loadingSectionByName(loading, SECTION.exTable);
   if (!section) return 0;
   const fault = checkWholeEntries(loading, section, ENTRY_BYTES);
   if (fault) return fault;

@@ -13,11 +13,11 @@ import {
   contentsAddress,
   hasMaxFaults,
   type Loading,
+  loadingSectionByName,
   named,
   refuse,
   type Stage,
   type StageResult,
-  sectionByName,
 } from '../loading.js';
 import { formatAddress, signed64, wrap32, wrap64 } from '../memory.js';
 import { type FunctionState, lookupInPayloads } from '../model.js';
@@ -35,7 +35,7 @@ const UINT_MAX = 0xffffffff;
  */
 export const functions: Stage = (loading) => {
   const { memory, rules, draft } = loading;
-  const section = sectionByName(loading, SECTION.funcs);
+  const section = loadingSectionByName(loading, SECTION.funcs);
   if (!section) return 0;
   const entryBytes = LIVEPATCH_FUNC.sizeBytes[rules.payloadVersion];
   const notWhole = checkWholeEntries(loading, section, entryBytes);

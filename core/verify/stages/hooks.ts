@@ -3,10 +3,10 @@ import { HOOK_KINDS, hookSection, isHookArray } from '../../abi/livepatch.js';
 import {
   checkWholeEntries,
   contentsAddress,
+  loadingSectionByName,
   refuse,
   type Stage,
   type StageResult,
-  sectionByName,
 } from '../loading.js';
 import { wrap32 } from '../memory.js';
 
@@ -21,7 +21,7 @@ export const hooks: Stage = (loading) => {
   let fault: StageResult = 0;
   for (const kind of kinds) {
     const name = hookSection(kind);
-    const section = sectionByName(loading, name);
+    const section = loadingSectionByName(loading, name);
     if (!section) continue;
     const notWhole = checkWholeEntries(loading, section, Number(POINTER_BYTES));
     if (notWhole) {

@@ -1,6 +1,6 @@
 import { XEN_ERRNO } from '../../abi/errno.js';
 import { SECTION } from '../../abi/livepatch.js';
-import { contentsAddress, refuse, type Stage, sectionByName } from '../loading.js';
+import { contentsAddress, loadingSectionByName, refuse, type Stage } from '../loading.js';
 import { wrap32, wrap64 } from '../memory.js';
 
 /**
@@ -8,7 +8,7 @@ import { wrap32, wrap64 } from '../memory.js';
  * empty section is read 4 GiB behind its start, which kills the host. Since 4.14.
  */
 export const metadata: Stage = (loading) => {
-  const section = sectionByName(loading, SECTION.modinfo);
+  const section = loadingSectionByName(loading, SECTION.modinfo);
   if (!section) return 0;
   const address = contentsAddress(loading, section);
   const sizeBytes = wrap32(section.header.size);

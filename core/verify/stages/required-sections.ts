@@ -1,6 +1,12 @@
 import { XEN_ERRNO } from '../../abi/errno.js';
 import { HOOK_KINDS, hookSection, SECTION } from '../../abi/livepatch.js';
-import { type Loading, refuse, type Stage, type StageResult, sectionByName } from '../loading.js';
+import {
+  type Loading,
+  loadingSectionByName,
+  refuse,
+  type Stage,
+  type StageResult,
+} from '../loading.js';
 
 /**
  * check_special_sections: the id sections have to be there and not empty. Up to 4.13 the list begins
@@ -17,7 +23,7 @@ export const specialSections: Stage = (loading) => {
   ];
   let fault: StageResult = 0;
   for (const name of names) {
-    const section = sectionByName(loading, name);
+    const section = loadingSectionByName(loading, name);
     if (!section) {
       fault = refuse(loading, XEN_ERRNO.EINVAL, `: ${name} is missing`, { section: name });
     } else if (section.header.size === 0n) fault = isEmpty(loading, name);
@@ -30,7 +36,7 @@ export const patchingSections: Stage = (loading) => {
   let found = false;
   let fault: StageResult = 0;
   for (const name of [SECTION.funcs, ...HOOK_KINDS.map(hookSection)]) {
-    const section = sectionByName(loading, name);
+    const section = loadingSectionByName(loading, name);
     if (!section) continue;
     if (section.header.size === 0n) fault = isEmpty(loading, name);
     found = true;

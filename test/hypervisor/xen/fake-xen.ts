@@ -11,7 +11,7 @@ export interface FakePayload {
   rc: number;
 }
 
-export type Sysctl = 'console' | 'key' | 'upload' | 'get' | 'list' | 'action';
+export type Sysctl = 'console' | 'key' | 'physinfo' | 'upload' | 'get' | 'list' | 'action';
 
 /** What one test wants the imitation to do. */
 export interface FakeSettings {
@@ -52,6 +52,8 @@ function sysctlOf(op: Buffer): Sysctl {
   switch (op.readUInt32LE(0)) {
     case 1:
       return 'console';
+    case 3:
+      return 'physinfo';
     case 7:
       return 'key';
     default:
@@ -129,7 +131,13 @@ export class FakeXen implements XenCall {
     throw new Error(`hypercall with ${sizeBytes} bytes at 0x${address.toString(16)}: no buffer`);
   }
 
-  call2(hypercall: number, operation: bigint, argument: bigint): number {
+  async call(hypercall: number, first: bigint, second?: bigint): Promise<number> {
+    return second === undefined
+      ? this.#sysctl(hypercall, first)
+      : this.#xenVersion(hypercall, first, second);
+  }
+
+  #xenVersion(hypercall: number, operation: bigint, argument: bigint): number {
     if (hypercall !== 17) return -38;
     if (operation === 0n) return 0x0004_0011;
     if (operation === 1n) {
@@ -140,7 +148,7 @@ export class FakeXen implements XenCall {
     return 20;
   }
 
-  call1(hypercall: number, argument: bigint): number {
+  #sysctl(hypercall: number, argument: bigint): number {
     if (hypercall !== 35) return -38;
     const op = this.#memory(argument, XEN_SYSCTL_SIZE);
     if (op.readUInt32LE(4) !== this.settings.interfaceVersion) return -13;
@@ -150,6 +158,8 @@ export class FakeXen implements XenCall {
     switch (what) {
       case 'console':
         return this.#readConsole(op);
+      case 'physinfo':
+        return 0;
       case 'key':
         return this.#debugKey();
       case 'list':

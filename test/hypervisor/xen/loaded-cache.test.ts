@@ -6,6 +6,7 @@ import { after, describe, it } from 'node:test';
 import { XenHandle } from '../../../core/hypervisor/xen/handle.js';
 import { afterUnload, afterUpload, isCurrent } from '../../../core/hypervisor/xen/known.js';
 import { LoadedRecord } from '../../../core/hypervisor/xen/loaded-cache.js';
+import { localMachine } from '../../../core/hypervisor/xen/local-machine.js';
 import { negotiate } from '../../../core/hypervisor/xen/negotiate.js';
 import { XenPort } from '../../../core/hypervisor/xen/port.js';
 import { repositoryRoot } from '../../support/repository.js';
@@ -15,16 +16,16 @@ const ID = { a: '0a'.repeat(20), b: '0b'.repeat(20) };
 const folder = mkdtempSync(join(tmpdir(), 'xsplice-record-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-function portTo(xen: FakeXen, path: string): XenPort {
+async function portTo(xen: FakeXen, path: string): Promise<XenPort> {
   const handle = new XenHandle(xen);
-  return new XenPort(handle, negotiate(handle), new LoadedRecord(path));
+  return new XenPort(await negotiate(handle), new LoadedRecord(localMachine, path));
 }
 
 /** Two payloads that some tool has loaded. */
 async function loadedXen(): Promise<FakeXen> {
   const xen = new FakeXen();
   const handle = new XenHandle(xen);
-  const port = new XenPort(handle, negotiate(handle));
+  const port = new XenPort(await negotiate(handle));
   await port.upload('one', Buffer.from(`${ID.a}<${xen.buildId}`));
   await port.upload('two', Buffer.from(`${ID.b}<${ID.a}`));
   return xen;
@@ -42,27 +43,27 @@ describe('the record of what is loaded', () => {
   it('spares the debug key in the next run while the list is the same', async () => {
     const xen = await loadedXen();
     const path = join(folder, 'same', 'loaded.json');
-    assert.deepEqual(await idsOf(portTo(xen, path)), [ID.a, ID.b]);
+    assert.deepEqual(await idsOf(await portTo(xen, path)), [ID.a, ID.b]);
     assert.equal(keysOf(xen), 1);
-    assert.deepEqual(await idsOf(portTo(xen, path)), [ID.a, ID.b]);
+    assert.deepEqual(await idsOf(await portTo(xen, path)), [ID.a, ID.b]);
     assert.equal(keysOf(xen), 1);
   });
 
   it('is not used once another tool has changed the list', async () => {
     const xen = await loadedXen();
     const path = join(folder, 'changed', 'loaded.json');
-    await idsOf(portTo(xen, path));
-    const other = new XenPort(new XenHandle(xen), 0x15);
+    await idsOf(await portTo(xen, path));
+    const other = new XenPort({ handle: new XenHandle(xen), version: 0x15 });
     await other.act('two', 'UNLOAD', { timeoutNs: 0, nodeps: false });
     await other.upload('two', Buffer.from(`${'0c'.repeat(20)}<${ID.a}`));
-    assert.deepEqual(await idsOf(portTo(xen, path)), [ID.a, '0c'.repeat(20)]);
+    assert.deepEqual(await idsOf(await portTo(xen, path)), [ID.a, '0c'.repeat(20)]);
     assert.equal(keysOf(xen), 2);
   });
 
   it('is passed over when it is damaged, of another hypervisor, or cannot be written', async () => {
     const xen = await loadedXen();
     const path = join(folder, 'damaged.json');
-    await idsOf(portTo(xen, path));
+    await idsOf(await portTo(xen, path));
     const good = readFileSync(path, 'utf8');
     const spoiled = [
       '',
@@ -74,11 +75,11 @@ describe('the record of what is loaded', () => {
     ];
     for (const [index, text] of spoiled.entries()) {
       writeFileSync(path, text);
-      assert.deepEqual(await idsOf(portTo(xen, path)), [ID.a, ID.b], text);
+      assert.deepEqual(await idsOf(await portTo(xen, path)), [ID.a, ID.b], text);
       assert.equal(keysOf(xen), 2 + index, text);
     }
     const unwritable = join(path, 'below', 'a-file.json');
-    assert.deepEqual(await idsOf(portTo(xen, unwritable)), [ID.a, ID.b]);
+    assert.deepEqual(await idsOf(await portTo(xen, unwritable)), [ID.a, ID.b]);
   });
 });
 

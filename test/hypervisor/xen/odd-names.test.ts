@@ -24,9 +24,9 @@ const NAMES = [
 ];
 const idOf = (index: number): string => index.toString(16).padStart(40, '0');
 
-function portTo(xen: FakeXen): XenPort {
+async function portTo(xen: FakeXen): Promise<XenPort> {
   const handle = new XenHandle(xen);
-  return new XenPort(handle, negotiate(handle));
+  return new XenPort(await negotiate(handle));
 }
 
 async function load(port: XenPort, xen: FakeXen): Promise<void> {
@@ -41,7 +41,7 @@ describe('names of any bytes', () => {
   for (const interfaceVersion of SYSCTL_INTERFACE_VERSIONS) {
     it(`go to Xen and come back, interface 0x${interfaceVersion.toString(16)}`, async () => {
       const xen = new FakeXen({ interfaceVersion });
-      const port = portTo(xen);
+      const port = await portTo(xen);
       await load(port, xen);
       assert.deepEqual(
         xen.payloads.map(({ name }) => name),
@@ -52,7 +52,7 @@ describe('names of any bytes', () => {
         assert.deepEqual([hypercallRc, payloadRc], [0, 0]);
       }
       // Another run knows nothing of these uploads: ids are read out of lines that hold the names.
-      const { payloads } = await portTo(xen).observe();
+      const { payloads } = await (await portTo(xen)).observe();
       assert.deepEqual(
         payloads.map(({ name, buildId, position }) => [name, buildId, position]),
         NAMES.map((name, index) => [name, idOf(index), index + 1]),
@@ -69,7 +69,7 @@ describe('names of any bytes', () => {
     for (const [index, name] of NAMES.entries()) {
       xen.add(name, idOf(index), xen.buildId, `key=\x1b]0;title\x07\x9b\n\0`);
     }
-    const snapshot = await portTo(xen).observe();
+    const snapshot = await (await portTo(xen)).observe();
     const plain = createStyle({ isTTY: false }, false, {});
     for (const verbose of [false, true]) {
       const text = renderList('xen', snapshot, new Set(), plain, verbose);

@@ -6,6 +6,7 @@ import test, { type TestContext } from 'node:test';
 import { MemoryStore, ModelPort } from '../../../core/hypervisor/embedded/model-port.js';
 import type { HypervisorPort } from '../../../core/hypervisor/port.js';
 import { stackOf } from '../../../core/hypervisor/snapshot.js';
+import { localMachine } from '../../../core/hypervisor/xen/local-machine.js';
 import { OrderedPort } from '../../../core/hypervisor/xen/ordered-port.js';
 import { demoPayload, demoSetting } from '../../support/demo-code.js';
 
@@ -14,13 +15,14 @@ const NODEPS = { timeoutNs: 0, nodeps: true };
 /** A hypervisor that tells no positions, as Xen does not once NODEPS was used. */
 async function forgetful(): Promise<HypervisorPort> {
   const port = new ModelPort(
-    { kind: 'embedded', spec: 'embedded:test' },
+    { spec: 'embedded:test', tellsReverted: true, tellsPlaces: true },
     new MemoryStore((await demoSetting()).model, '4.17.7-demo'),
   );
   return {
     host: port.host,
     upload: (name, bytes) => port.upload(name, bytes),
     act: (name, action, options) => port.act(name, action, options),
+    exclusive: (run) => port.exclusive(run),
     close: () => port.close(),
     observe: async () => {
       const snapshot = await port.observe();
@@ -51,21 +53,21 @@ async function applyTwo(port: HypervisorPort): Promise<void> {
 test('the order of what was applied with NODEPS is known to the next run', async (t) => {
   const xen = await forgetful();
   const file = path(t);
-  await applyTwo(new OrderedPort(xen, file));
-  const next = new OrderedPort(xen, file);
+  await applyTwo(new OrderedPort(xen, localMachine, file));
+  const next = new OrderedPort(xen, localMachine, file);
   assert.deepEqual(await stack(next), [
     ['independent-b', 1],
     ['independent-a', 2],
   ]);
   await next.act('independent-a', 'REVERT', NODEPS);
-  assert.deepEqual(await stack(new OrderedPort(xen, file)), [['independent-b', 1]]);
+  assert.deepEqual(await stack(new OrderedPort(xen, localMachine, file)), [['independent-b', 1]]);
 });
 
 test('an action that is refused does not change the order', async (t) => {
   const xen = await forgetful();
   const file = path(t);
-  await applyTwo(new OrderedPort(xen, file));
-  const next = new OrderedPort(xen, file);
+  await applyTwo(new OrderedPort(xen, localMachine, file));
+  const next = new OrderedPort(xen, localMachine, file);
   await next.observe();
   const refused = await next.act('independent-b', 'REVERT', NODEPS);
   assert.equal(refused.hypercallRc, -16);
@@ -85,13 +87,15 @@ for (const [what, text] of [
   test(`no order is known where the file ${what}`, async (t) => {
     const xen = await forgetful();
     const file = path(t);
-    await applyTwo(new OrderedPort(xen, file));
+    await applyTwo(new OrderedPort(xen, localMachine, file));
     if (what === 'names others') {
       const kept = JSON.parse(readFileSync(file, 'utf8'));
       writeFileSync(file, JSON.stringify({ ...kept, order: ['independent-b', 'hello'] }));
     } else if (text === null) rmSync(file);
     else writeFileSync(file, text);
-    const positions = (await stack(new OrderedPort(xen, file))).map(([, position]) => position);
+    const positions = (await stack(new OrderedPort(xen, localMachine, file))).map(
+      ([, position]) => position,
+    );
     assert.deepEqual(positions, [null, null]);
   });
 }

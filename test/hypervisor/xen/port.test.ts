@@ -10,9 +10,9 @@ import { FakeXen, type Sysctl } from './fake-xen.js';
 const OPTIONS = { timeoutNs: 0, nodeps: false };
 const ID = { a: '0a'.repeat(20), b: '0b'.repeat(20), c: '0c'.repeat(20) };
 
-function portTo(xen: FakeXen): XenPort {
+async function portTo(xen: FakeXen): Promise<XenPort> {
   const handle = new XenHandle(xen);
-  return new XenPort(handle, negotiate(handle));
+  return new XenPort(await negotiate(handle));
 }
 
 function hasCode(code: string, ...words: readonly string[]): (error: unknown) => boolean {
@@ -29,14 +29,32 @@ function payload(own: string, parent: string): Uint8Array {
 
 describe('negotiation', () => {
   for (const interfaceVersion of SYSCTL_INTERFACE_VERSIONS) {
-    it(`finds 0x${interfaceVersion.toString(16)}`, () => {
-      assert.equal(negotiate(new XenHandle(new FakeXen({ interfaceVersion }))), interfaceVersion);
+    it(`finds 0x${interfaceVersion.toString(16)}`, async () => {
+      const { version } = await negotiate(new XenHandle(new FakeXen({ interfaceVersion })));
+      assert.equal(version, interfaceVersion);
     });
   }
-  it('names the release and what it knows when it knows none', () => {
-    assert.throws(
+  it('names the release and what it knows when it knows none', async () => {
+    await assert.rejects(
       () => negotiate(new XenHandle(new FakeXen({ interfaceVersion: 0x17 }))),
       hasCode('xen-unknown-interface', 'Xen 4.17.7', '0x16 (Xen 4.21 and 4.22)', '0x12'),
+    );
+  });
+  it('says both causes and the way out where everything is answered with EACCES', async () => {
+    const xen = new FakeXen({ interfaceVersion: 0x17 });
+    await assert.rejects(
+      () => negotiate(new XenHandle(xen)),
+      (error: unknown) =>
+        error instanceof XspliceError &&
+        /a newer one, or its XSM policy/.test(error.message) &&
+        /xen-livepatch revert NAME/.test(error.hint),
+    );
+  });
+  it('tells a policy of XSM by a sysctl that is no live patching', async () => {
+    const xen = new FakeXen({ errnoOf: (what) => (what === 'physinfo' ? 0 : 13) });
+    await assert.rejects(
+      () => negotiate(new XenHandle(xen)),
+      hasCode('xen-not-permitted', '4.17.7', 'XSM policy does not allow'),
     );
   });
   const refusals: readonly (readonly [errno: number, code: string])[] = [
@@ -46,9 +64,9 @@ describe('negotiation', () => {
     [12, 'xen-probe-failed'],
   ];
   for (const [errno, code] of refusals) {
-    it(`errno ${errno} is ${code}`, () => {
+    it(`errno ${errno} is ${code}`, async () => {
       const xen = new FakeXen({ errnoOf: () => errno });
-      assert.throws(() => negotiate(new XenHandle(xen)), hasCode(code, '4.17.7'));
+      await assert.rejects(() => negotiate(new XenHandle(xen)), hasCode(code, '4.17.7'));
     });
   }
 });
@@ -62,7 +80,7 @@ describe('observe', () => {
         const parent = index === 0 ? xen.buildId : (index - 1).toString(16).padStart(40, '0');
         xen.add(`payload ${index}`, own, parent, `number=${index}\0`).state = 2;
       }
-      const { payloads, hypervisor } = await portTo(xen).observe();
+      const { payloads, hypervisor } = await (await portTo(xen)).observe();
       assert.equal(hypervisor.version, '4.17.7');
       assert.equal(hypervisor.buildId, xen.buildId);
       assert.deepEqual(
@@ -87,14 +105,14 @@ describe('observe', () => {
       },
     });
     for (const name of ['one', 'two', 'three', 'four']) xen.add(name, ID.a, ID.b);
-    const names = (await portTo(xen).observe()).payloads.map((p) => p.name);
+    const names = (await (await portTo(xen)).observe()).payloads.map((p) => p.name);
     assert.deepEqual(names, ['new', 'two', 'three', 'four']);
   });
 
   it('gives up in words when the list never stands still', async () => {
     const xen = new FakeXen({ before: (self) => void self.stamp++ });
     xen.add('one', ID.a, ID.b);
-    await assert.rejects(portTo(xen).observe(), hasCode('xen-list-changing'));
+    await assert.rejects((await portTo(xen)).observe(), hasCode('xen-list-changing'));
   });
 
   it('reads the list again when it becomes shorter than the page that is asked for', async () => {
@@ -107,7 +125,7 @@ describe('observe', () => {
       },
     });
     for (const name of ['one', 'two', 'three', 'four']) xen.add(name, ID.a, ID.b);
-    const names = (await portTo(xen).observe()).payloads.map((p) => p.name);
+    const names = (await (await portTo(xen)).observe()).payloads.map((p) => p.name);
     assert.deepEqual(names, ['four']);
   });
 
@@ -122,7 +140,7 @@ describe('observe', () => {
       },
     });
     xen.add('small', ID.a, ID.b);
-    const { payloads } = await portTo(xen).observe();
+    const { payloads } = await (await portTo(xen)).observe();
     assert.deepEqual(
       payloads.map((p) => [p.name, p.metadata.join().length]),
       [
@@ -135,7 +153,7 @@ describe('observe', () => {
   it('gives up in words when Xen gives none of the payloads that it counts', async () => {
     const xen = new FakeXen({ listLimit: 0 });
     xen.add('one', ID.a, ID.b);
-    await assert.rejects(portTo(xen).observe(), hasCode('xen-list-changing'));
+    await assert.rejects((await portTo(xen)).observe(), hasCode('xen-list-changing'));
   });
 
   it('gives up in words when payloads come and go whenever the ids are read', async () => {
@@ -145,7 +163,7 @@ describe('observe', () => {
       },
     });
     xen.add('one', ID.a, ID.b);
-    await assert.rejects(portTo(xen).observe(), { code: 'xen-list-changing', exitCode: 2 });
+    await assert.rejects((await portTo(xen)).observe(), { code: 'xen-list-changing', exitCode: 2 });
     assert.equal(xen.calls.length, 5);
   });
 
@@ -153,7 +171,7 @@ describe('observe', () => {
     let presses = 0;
     const xen = new FakeXen({ isLocked: () => ++presses < 3 });
     xen.add('one', ID.a, ID.b);
-    const { payloads } = await portTo(xen).observe();
+    const { payloads } = await (await portTo(xen)).observe();
     assert.deepEqual([payloads[0]?.buildId, presses], [ID.a, 3]);
   });
 
@@ -164,7 +182,7 @@ describe('observe', () => {
     it(`ids are unknown where ${what}`, async () => {
       const xen = new FakeXen(settings);
       xen.add('one', ID.a, ID.b);
-      const { payloads } = await portTo(xen).observe();
+      const { payloads } = await (await portTo(xen)).observe();
       assert.deepEqual([payloads[0]?.name, payloads[0]?.buildId], ['one', null]);
     });
   }
@@ -179,7 +197,7 @@ describe('observe', () => {
         errnoOf: (sysctl) => (isRefused && sysctl === what ? errno : 0),
       });
       xen.add('one', ID.a, ID.b);
-      const port = portTo(xen);
+      const port = await portTo(xen);
       isRefused = true;
       await assert.rejects(port.observe(), hasCode(code, ...words));
     });
@@ -193,7 +211,7 @@ describe('observe', () => {
       },
     });
     xen.add('early', ID.a, xen.buildId);
-    const { payloads } = await portTo(xen).observe();
+    const { payloads } = await (await portTo(xen)).observe();
     assert.deepEqual(
       payloads.map((p) => [p.name, p.buildId]),
       [
@@ -207,7 +225,7 @@ describe('observe', () => {
     const xen = new FakeXen({ ringBytes: 400 });
     xen.add('lost', ID.a, xen.buildId).state = 2;
     xen.add('kept', ID.b, ID.a).state = 2;
-    const { payloads } = await portTo(xen).observe();
+    const { payloads } = await (await portTo(xen)).observe();
     assert.deepEqual(
       payloads.map((p) => [p.buildId, p.functions, p.position]),
       [
@@ -220,7 +238,7 @@ describe('observe', () => {
   it('presses the key once for a list that stays the same', async () => {
     const xen = new FakeXen();
     xen.add('one', ID.a, xen.buildId);
-    const port = portTo(xen);
+    const port = await portTo(xen);
     await port.observe();
     await port.observe();
     assert.deepEqual(xen.calls, ['key x']);
@@ -228,7 +246,7 @@ describe('observe', () => {
 
   it('does not press the key when nothing is loaded', async () => {
     const xen = new FakeXen();
-    assert.deepEqual((await portTo(xen).observe()).payloads, []);
+    assert.deepEqual((await (await portTo(xen)).observe()).payloads, []);
     assert.deepEqual(xen.calls, []);
   });
 });
@@ -237,7 +255,7 @@ describe('upload', () => {
   it('gives what Xen answered and printed, and nothing else of its console', async () => {
     const xen = new FakeXen();
     xen.print('livepatch: earlier: not of this operation');
-    const port = portTo(xen);
+    const port = await portTo(xen);
     const refused = await port.upload('p', payload('', ''));
     assert.deepEqual(
       [refused.hypercallRc, refused.payloadRc, refused.log],
@@ -252,13 +270,13 @@ describe('upload', () => {
   it('says so when the ring was overwritten meanwhile', async () => {
     const xen = new FakeXen({ ringBytes: 64, before: (self) => self.print('x'.repeat(100)) });
     xen.add('p', ID.a, xen.buildId);
-    const { log } = await portTo(xen).upload('p', payload(ID.b, ID.a));
+    const { log } = await (await portTo(xen)).upload('p', payload(ID.b, ID.a));
     assert.match(log[0] ?? '', /overwritten/);
   });
 
   it('refuses what cannot be, before any hypercall', async () => {
     const xen = new FakeXen();
-    const port = portTo(xen);
+    const port = await portTo(xen);
     await assert.rejects(port.upload('a\0b', payload(ID.a, ID.b)), hasCode('payload-bad-name'));
     const big = new Uint8Array(2 * 1024 * 1024 + 1);
     await assert.rejects(port.upload('big', big), hasCode('payload-too-large'));
@@ -270,7 +288,7 @@ describe('actions', () => {
   it('both answers', async () => {
     const xen = new FakeXen();
     xen.add('p', ID.a, xen.buildId);
-    const port = portTo(xen);
+    const port = await portTo(xen);
     const answers = async (action: 'APPLY' | 'REVERT' | 'UNLOAD'): Promise<unknown[]> => {
       const result = await port.act('p', action, OPTIONS);
       return [result.hypercallRc, result.payloadRc];
@@ -285,7 +303,7 @@ describe('actions', () => {
   it('says so where Xen does not tell the state', async () => {
     const xen = new FakeXen({ errnoOf: (what) => (what === 'get' ? 22 : 0) });
     xen.add('p', ID.a, xen.buildId);
-    const applied = portTo(xen).act('p', 'APPLY', OPTIONS);
+    const applied = (await portTo(xen)).act('p', 'APPLY', OPTIONS);
     await assert.rejects(applied, hasCode('xen-get-failed', '-22 (EINVAL)'));
   });
 
@@ -301,7 +319,7 @@ describe('actions', () => {
       },
     });
     xen.add('p', ID.a, xen.buildId);
-    const result = await portTo(xen).act('p', 'APPLY', OPTIONS);
+    const result = await (await portTo(xen)).act('p', 'APPLY', OPTIONS);
     assert.deepEqual([result.hypercallRc, result.payloadRc], [0, 0]);
     assert.equal(polls, 8);
   });
@@ -316,7 +334,7 @@ describe('actions', () => {
       left.state = state;
       left.rc = -11;
       xen.actionErrnos.push(...errnos);
-      const result = await portTo(xen).act('p', 'APPLY', { ...OPTIONS, timeoutNs: 4e9 });
+      const result = await (await portTo(xen)).act('p', 'APPLY', { ...OPTIONS, timeoutNs: 4e9 });
       assert.deepEqual([result.hypercallRc, result.payloadRc], [errnos.length > 0 ? -16 : 0, -11]);
       // A tenth of a second, which a busy machine may stretch, but not to the timeout of 4 s and 10 s more.
       assert.ok(result.elapsedMs >= 100 && result.elapsedMs < 10_000, `${result.elapsedMs} ms`);
@@ -345,7 +363,7 @@ describe('actions', () => {
         },
       });
       xen.add('p', ID.a, xen.buildId);
-      const result = await portTo(xen).act('p', 'APPLY', OPTIONS);
+      const result = await (await portTo(xen)).act('p', 'APPLY', OPTIONS);
       assert.equal(result.log.at(-1), 'p finished APPLY with rc=0');
     });
   }
@@ -360,7 +378,7 @@ describe('actions', () => {
       },
     });
     xen.add('p', ID.a, xen.buildId);
-    const result = await portTo(xen).act('p', 'APPLY', OPTIONS);
+    const result = await (await portTo(xen)).act('p', 'APPLY', OPTIONS);
     assert.deepEqual(result.log, []);
     assert.equal(reads, 3, 'one before it, one look for last words, one for the result');
   });
@@ -370,7 +388,7 @@ describe('closing', () => {
   it('gives every buffer back, once', async () => {
     const xen = new FakeXen();
     xen.add('p', ID.a, xen.buildId);
-    const port = portTo(xen);
+    const port = await portTo(xen);
     await port.observe();
     assert.ok(xen.openBuffers > 0);
     await port.close();

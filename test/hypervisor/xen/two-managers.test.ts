@@ -13,15 +13,15 @@ import { FakeXen } from './fake-xen.js';
 const NORMALLY = { timeoutNs: 0, nodeps: false };
 const ID = { one: '01'.repeat(20), two: '02'.repeat(20) };
 
-function portTo(xen: FakeXen): XenPort {
+async function portTo(xen: FakeXen): Promise<XenPort> {
   const handle = new XenHandle(xen);
-  return new XenPort(handle, negotiate(handle));
+  return new XenPort(await negotiate(handle));
 }
 
 describe('two managers on one hypervisor', () => {
   it('what the other one reverted and unloaded counts as taken back', async () => {
     const xen = new FakeXen();
-    const [ours, other] = [portTo(xen), portTo(xen)];
+    const [ours, other] = [await portTo(xen), await portTo(xen)];
     const parents = { one: xen.buildId, two: ID.one };
     const contents = new Map(
       (['one', 'two'] as const).map((name) => [
@@ -55,6 +55,7 @@ describe('two managers on one hypervisor', () => {
         }
         return ours.act(name, action, options);
       },
+      exclusive: (run) => ours.exclusive(run),
       close: () => ours.close(),
     };
 

@@ -1,0 +1,283 @@
+import type { ExitName } from './exit-codes.js';
+
+/** What a shell can propose for a word: files, payloads of the host, or names that are known beforehand. */
+export type Proposal = 'file' | 'loaded' | 'code' | 'danger' | 'verb';
+
+/** What stands behind a command beside its options. */
+export interface Words {
+  /** What one is called in the help. */
+  readonly name: string;
+  readonly help: string;
+  /** Fewer are wrong usage. */
+  readonly min: number;
+  readonly proposals: readonly Proposal[];
+}
+
+/** A command line that works, without the name of the program, and what it is for. */
+export type Example = readonly [line: string, purpose: string];
+
+/** A command as the parser, its help, the README and the completions need it. */
+export interface CommandEntry {
+  /** What follows its name, each a way to type it; empty where nothing has to. */
+  readonly synopses: readonly string[];
+  /** Null where it takes options only. */
+  readonly words: Words | null;
+  readonly about: string;
+  readonly examples: readonly [Example, Example, ...Example[]];
+  readonly exits: readonly ExitName[];
+}
+
+/** Exit codes of a command that looks at a host, and of one that changes it. */
+const LOOKING = ['0', '1', '2', '64'] as const;
+const CHANGING = [...LOOKING, '129, 130, 143'] as const;
+
+/** All commands by name, in the order of the help. */
+export const COMMANDS = {
+  inspect: {
+    synopses: ['FILE…'],
+    words: { name: 'FILE', help: 'Payloads and images', min: 1, proposals: ['file'] },
+    about: 'What is in a payload or hypervisor image (xen-syms, xen.gz, xen.efi)',
+    examples: [
+      ['inspect hello.livepatch', 'Its functions, hooks, ids and sections'],
+      ['inspect xen-syms --json', 'The same of an image, for a program'],
+    ],
+    exits: ['0', '1', '64'],
+  },
+  check: {
+    synopses: ['[PATH…]', 'PATH… --image FILE', 'PATH… --build-id HEX'],
+    words: {
+      name: 'PATH',
+      help: 'Payloads, directories with *.livepatch files below them, or patterns; without: all of the configuration',
+      min: 0,
+      proposals: ['file'],
+    },
+    about: 'Do these payloads form one valid chain, and will that hypervisor take each?',
+    examples: [
+      [
+        'check patches/ --image xen-syms',
+        'The verdict of that hypervisor on each payload of a folder',
+      ],
+      [
+        'check patches/*.livepatch --image xen-syms --json',
+        'The same for CI: exit code 3 is a rejection',
+      ],
+    ],
+    exits: ['0', '1', '3', '64'],
+  },
+  report: {
+    synopses: ['[PATH…] --output FILE', 'PATH… --image FILE --output FILE'],
+    words: { name: 'PATH', help: 'As check takes them', min: 0, proposals: ['file'] },
+    about: 'Check, and write one page that shows all: the chain, the code, the hazards',
+    examples: [
+      ['report --output report.html', 'The page of all targets of xsplice.config.json'],
+      ['report patches/ --image xen-syms -o report.html', 'The page of one hypervisor'],
+    ],
+    exits: ['0', '1', '64'],
+  },
+  graph: {
+    synopses: ['[PATH…]', 'PATH… --image FILE'],
+    words: { name: 'PATH', help: 'As check takes them', min: 0, proposals: ['file'] },
+    about: 'The chain as a picture, with the verdicts: SVG, or DOT for Graphviz',
+    examples: [
+      ['graph patches/ --image xen-syms --output chain.svg', 'A picture of a folder'],
+      ['graph patches/ --image xen-syms --format dot', 'The same for Graphviz'],
+    ],
+    exits: ['0', '1', '64'],
+  },
+  init: {
+    synopses: ['--image FILE --host embedded:DIR'],
+    words: null,
+    about: 'Create an embedded hypervisor from an image',
+    examples: [
+      ['init --image xen-syms --host embedded:./try', 'A hypervisor to try things on'],
+      [
+        'init --image xen-syms --host embedded:./try --xen 4.17.7 --yes',
+        'Anew, with the rules of another patch level',
+      ],
+    ],
+    exits: LOOKING,
+  },
+  list: {
+    synopses: [],
+    words: null,
+    about: 'The stack, base at the bottom, and what is loaded beside it',
+    examples: [
+      ['list', 'The stack of the Xen of this dom0, or of XSPLICE_HOST'],
+      ['list --host embedded:./try --verbose', 'That of an embedded hypervisor, with full ids'],
+    ],
+    exits: LOOKING,
+  },
+  plan: {
+    synopses: ['PATH…', 'VERB …'],
+    words: {
+      name: 'WHAT',
+      help: 'Payloads to apply; or apply, revert, replace, upload, unload or load, and what that takes',
+      min: 1,
+      proposals: ['verb', 'file'],
+    },
+    about: 'What a command would do, and why; without VERB: apply',
+    examples: [
+      ['plan patches/', 'What apply would do with a folder of payloads'],
+      ['plan revert --to base', 'What it takes to have nothing applied'],
+    ],
+    exits: LOOKING,
+  },
+  apply: {
+    synopses: ['PATH…', 'NAME…'],
+    words: {
+      name: 'WHAT',
+      help: 'Files and directories, or names of payloads that are uploaded',
+      min: 1,
+      proposals: ['file', 'loaded'],
+    },
+    about: 'Bring payloads onto the stack, in the right order, from any order',
+    examples: [
+      ['apply patches/ --dry-run', 'What would be done, and what Xen will answer'],
+      [
+        'apply hello.livepatch bye.livepatch --yes',
+        'Both, whichever is the first to be applied; nobody is asked',
+      ],
+      ['apply bye hello --yes', 'The same where both are uploaded'],
+    ],
+    exits: CHANGING,
+  },
+  revert: {
+    synopses: ['[--to NAME|BUILD-ID|base]', 'NAME --check old-code [FILE…]'],
+    words: {
+      name: 'WHAT',
+      help: 'With --check old-code: one NAME or BUILD-ID, then the files of what is applied',
+      min: 0,
+      proposals: ['loaded', 'file'],
+    },
+    about:
+      'Take off the top, or everything above; or one payload from anywhere, if those above are independent of it',
+    examples: [
+      ['revert --yes', 'Takes off the top'],
+      ['revert --to base --yes', 'Takes off all that is applied'],
+      [
+        'revert hello --check old-code hello.livepatch --yes',
+        'Takes out one payload, wherever it is',
+      ],
+    ],
+    exits: CHANGING,
+  },
+  replace: {
+    synopses: ['FILE'],
+    words: { name: 'FILE', help: 'One payload', min: 1, proposals: ['file'] },
+    about: 'Leave only this (cumulative) payload applied, in one action of the hypervisor',
+    examples: [
+      ['replace replace.livepatch --dry-run', 'What would be reverted with it'],
+      ['replace replace.livepatch --yes', 'Leaves only this one applied'],
+    ],
+    exits: CHANGING,
+  },
+  upload: {
+    synopses: ['PATH…'],
+    words: { name: 'PATH', help: 'Payloads or directories', min: 1, proposals: ['file'] },
+    about: 'Load payloads without applying them',
+    examples: [
+      ['upload patches/ --yes', 'Loads a folder, and applies nothing'],
+      ['upload hello.livepatch --yes --json', 'One payload, with a document about it'],
+    ],
+    exits: CHANGING,
+  },
+  unload: {
+    synopses: ['NAME…'],
+    words: { name: 'NAME', help: 'Names or build-ids', min: 1, proposals: ['loaded'] },
+    about: 'Remove loaded payloads that are not applied',
+    examples: [
+      ['unload bye --dry-run', 'Whether it can be removed'],
+      ['unload hello bye --yes', 'Removes both'],
+    ],
+    exits: CHANGING,
+  },
+  load: {
+    synopses: ['FILE'],
+    words: { name: 'FILE', help: 'One payload', min: 1, proposals: ['file'] },
+    about: 'Upload and apply one payload, as xen-livepatch load does',
+    examples: [
+      ['load hello.livepatch --yes', 'Uploads and applies it'],
+      ['load hello.livepatch --nodeps --yes', 'The same, with its parent not compared'],
+    ],
+    exits: CHANGING,
+  },
+  which: {
+    synopses: ['NAME|ADDRESS…', 'NAME|ADDRESS… --image FILE [--on PAYLOAD]…'],
+    words: {
+      name: 'NAME',
+      help: 'Symbols, or addresses as 0x… or 16 digits',
+      min: 1,
+      proposals: [],
+    },
+    about: 'Whose code it is, what the code of the function was, and which runs now',
+    examples: [
+      ['which xen_extra_version', 'Which code of a function runs'],
+      [
+        'which xen_extra_version --image xen-syms --on hello.livepatch',
+        'Which would run with a payload applied',
+      ],
+    ],
+    exits: LOOKING,
+  },
+  record: {
+    synopses: ['FILE --image FILE [--on PAYLOAD]… --output FILE'],
+    words: { name: 'FILE', help: 'One payload', min: 1, proposals: ['file'] },
+    about: 'Write into a payload what code it is made against, for --check old-code',
+    examples: [
+      ['record hello.livepatch --image xen-syms --output recorded.livepatch', 'Writes a new file'],
+      [
+        'record bye.livepatch --image xen-syms --on hello.livepatch --yes',
+        'Changes a payload that is applied on another',
+      ],
+    ],
+    exits: ['0', '1', '64'],
+  },
+  lockstep: {
+    synopses: ['HOST [MODULE…]', '--running', '--root DIR'],
+    words: {
+      name: 'WHAT',
+      help: 'A program, a library, pid:N or a hypervisor image; then modules or folders (default: its own)',
+      min: 0,
+      proposals: ['file'],
+    },
+    about:
+      'Will this QEMU, nbdkit, program or hypervisor take these modules? Also all that runs here, or a whole tree',
+    examples: [
+      ['lockstep --running', 'What runs here, with the modules that are on disk now'],
+      [
+        'lockstep /usr/bin/qemu-system-x86_64 modules/',
+        'Modules of a folder that a QEMU is to load',
+      ],
+      ['lockstep --root ./image --json', 'A whole tree of files, for CI'],
+    ],
+    exits: ['0', '1', '3', '64'],
+  },
+  explain: {
+    synopses: ['[CODE…]'],
+    words: {
+      name: 'CODE',
+      help: 'Codes as they stand in brackets behind a message, or stages',
+      min: 0,
+      proposals: ['code'],
+    },
+    about:
+      'What a code in a message means, where Xen checks it, since when, how to mend it; alone: all of them',
+    examples: [
+      ['explain fork', 'What a code means'],
+      ['explain', 'All codes, a line each'],
+    ],
+    exits: ['0', '64'],
+  },
+} as const satisfies Readonly<Record<string, CommandEntry>>;
+
+export type CommandName = keyof typeof COMMANDS;
+
+/** All names, in the order of the help. */
+export const COMMAND_NAMES = Object.keys(COMMANDS) as readonly CommandName[];
+
+/** Not for people, and in no help: what shells ask for payloads that are loaded. */
+export const LOADED = '__loaded';
+
+/** The verbs that change a hypervisor, as `plan` names them too. */
+export const CHANGE_VERBS = ['apply', 'revert', 'replace', 'upload', 'unload', 'load'] as const;
+export type ChangeVerb = (typeof CHANGE_VERBS)[number];

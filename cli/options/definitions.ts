@@ -1,0 +1,211 @@
+import { CHANGE_VERBS, COMMAND_NAMES, type CommandName, type Proposal } from './commands.js';
+
+/** One option, for whatever wants to know about it: the parser, settings, help, README. */
+export interface OptionDefinition {
+  /** One letter, typed behind a single dash. */
+  readonly alias?: string;
+  /** What its value is called in the help; without it, it is a flag. */
+  readonly value?: string;
+  /** The only values that it takes; the first is the default. */
+  readonly choices?: readonly [string, ...string[]];
+  /** It may be given again, a value each time. */
+  readonly isMany?: true;
+  /** What a shell can propose for its value, beside its choices; texts are proposed as they are. */
+  readonly proposals?: readonly (Proposal | { readonly text: string })[];
+  readonly help: string;
+  /** Where the help is another one. */
+  readonly helpOf?: Readonly<Partial<Record<CommandName, string>>>;
+  /** The commands that take it; all others refuse it. */
+  readonly commands: readonly CommandName[];
+}
+
+const HOST = [...CHANGE_VERBS, 'init', 'list', 'plan', 'which'] as const;
+/** Those that check payloads. */
+const CHECKING = ['check', 'report', 'graph'] as const;
+/** Those that carry a payload's actions out on a hypervisor. An upload and an unload stop no CPU. */
+const ACTING = ['apply', 'revert', 'replace', 'load'] as const;
+
+/** All options by name, in the order of the help. */
+export const OPTIONS = {
+  host: {
+    value: 'HOST',
+    proposals: [{ text: 'xen' }, { text: 'embedded:' }],
+    help: 'xen, or embedded:DIR (default: XSPLICE_HOST, else the Xen of this dom0)',
+    commands: HOST,
+  },
+  image: {
+    value: 'FILE',
+    proposals: ['file'],
+    help: 'The image that the hypervisor was booted from, to verify a plan with',
+    helpOf: {
+      check: 'The hypervisor: xen-syms, xen.gz or xen.efi',
+      init: 'The hypervisor: xen-syms',
+      record: 'The hypervisor: xen-syms',
+      which: 'Ask about this image and --on; with --host, the image of that host',
+    },
+    commands: [...CHECKING, 'init', 'plan', ...CHANGE_VERBS, 'which', 'record'],
+  },
+  'build-id': {
+    value: 'HEX',
+    help: "Only the hypervisor's id: then only the chain is checked",
+    commands: CHECKING,
+  },
+  on: {
+    value: 'PAYLOAD',
+    proposals: ['file'],
+    isMany: true,
+    help: 'A payload that is applied on the image; repeated, in the order of application',
+    commands: ['which', 'record'],
+  },
+  xen: {
+    value: 'RELEASE',
+    help: 'The release of Xen whose rules count, e.g. 4.17.7 (default: what the image or Xen says)',
+    commands: [...CHECKING, 'init', 'plan', ...CHANGE_VERBS, 'which', 'record', 'lockstep'],
+  },
+  check: {
+    choices: ['build-id', 'old-code', 'both'],
+    help: 'What has to fit before a payload is applied: its parent (the default), or the code it was made against',
+    helpOf: { revert: 'With NAME: old-code or both; what those above have to be independent in' },
+    commands: [...CHECKING, 'plan', 'apply', 'revert', 'replace', 'load'],
+  },
+  mode: {
+    choices: ['chain', 'alternatives', 'independent'],
+    help: 'What several payloads are: layers (the default), alternatives of which one is used alone with replace, or independent (--check old-code)',
+    commands: [...CHECKING, 'plan', 'apply'],
+  },
+  nodeps: {
+    help: 'Have Xen not compare parents (NODEPS)',
+    commands: ['plan', 'apply', 'load'],
+  },
+  to: {
+    value: 'TARGET',
+    proposals: [{ text: 'base' }, 'loaded'],
+    help: 'What is to be on top: NAME, BUILD-ID, or base for the hypervisor',
+    commands: ['plan', 'revert'],
+  },
+  accept: {
+    value: 'CODE[=NAME]',
+    proposals: ['danger'],
+    isMany: true,
+    help: 'Let a danger pass: CODE, or CODE=NAME where several payloads have it; may be repeated',
+    commands: ['plan', ...CHANGE_VERBS],
+  },
+  'fail-on': {
+    choices: ['error', 'warning', 'note'],
+    help: 'The least severe finding that is a rejection (exit code 3; the default: error)',
+    commands: CHECKING,
+  },
+  'dry-run': {
+    alias: 'n',
+    help: 'Show and verify the plan, change nothing',
+    commands: CHANGE_VERBS,
+  },
+  yes: {
+    alias: 'y',
+    help: 'Do not ask',
+    helpOf: {
+      init: 'Replace the hypervisor that is there',
+      record: 'Replace the file that is there: --output, or without it the payload itself',
+    },
+    commands: ['init', ...CHANGE_VERBS, 'record'],
+  },
+  timeout: {
+    value: 'MS',
+    help: 'Milliseconds for all CPUs to meet in one action (default: 30)',
+    commands: ACTING,
+  },
+  'keep-going': {
+    help: 'Leave what was done when a step fails, instead of taking it back',
+    commands: CHANGE_VERBS,
+  },
+  expect: {
+    help: "Fill in Xen's own expectations too: the hypervisor then compares at apply",
+    commands: ['record'],
+  },
+  running: {
+    help: 'All that runs here and loads modules, with what is on disk now',
+    commands: ['lockstep'],
+  },
+  root: {
+    value: 'DIR',
+    proposals: ['file'],
+    help: 'A whole tree of files; with HOST: where HOST and MODULE are',
+    commands: ['lockstep'],
+  },
+  as: {
+    choices: ['auto', 'qemu', 'nbdkit', 'linked', 'xen'],
+    help: 'What HOST is, where the file does not tell',
+    commands: ['lockstep'],
+  },
+  config: {
+    value: 'FILE',
+    help: 'Targets, their payloads and waivers (default: the nearest xsplice.config.json)',
+    commands: CHECKING,
+  },
+  target: {
+    value: 'NAME',
+    isMany: true,
+    help: 'Only this target of the configuration; may be repeated',
+    commands: CHECKING,
+  },
+  since: {
+    value: 'REV',
+    help: 'Only targets that a change since this revision of git touches',
+    commands: CHECKING,
+  },
+  output: {
+    alias: 'o',
+    value: '[FORMAT=]FILE',
+    proposals: ['file'],
+    isMany: true,
+    help: 'A file to write, in the format of --format or another one; may be repeated',
+    helpOf: {
+      record: 'The file to write; FORMAT=FILE for what is said',
+      report: 'The page to write; FORMAT=FILE for what is said',
+    },
+    commands: COMMAND_NAMES,
+  },
+  format: {
+    choices: ['human', 'json', 'sarif', 'junit', 'gitlab', 'github', 'markdown', 'svg', 'dot'],
+    help: 'What standard output gets: human or json; of check also sarif to markdown; graph has svg and dot',
+    commands: COMMAND_NAMES,
+  },
+  json: { help: 'The same as --format json', commands: COMMAND_NAMES },
+  quiet: { alias: 'q', help: 'Say only what is wrong', commands: COMMAND_NAMES },
+  verbose: {
+    alias: 'v',
+    help: 'Say everything: full ids, each step, log',
+    commands: COMMAND_NAMES,
+  },
+  explain: {
+    help: 'With each finding: what Xen checks there, since when, how to mend it',
+    commands: COMMAND_NAMES,
+  },
+  'no-color': { help: 'No colour, on a terminal too', commands: COMMAND_NAMES },
+  help: { alias: 'h', help: 'Show help', commands: COMMAND_NAMES },
+  version: { alias: 'V', help: 'Show the version', commands: [] },
+} as const satisfies Readonly<Record<string, OptionDefinition>>;
+
+export type OptionName = keyof typeof OPTIONS;
+
+/** The same, for whoever treats them all alike. */
+export const DEFINITIONS: readonly (readonly [OptionName, OptionDefinition])[] = Object.entries(
+  OPTIONS,
+) as [OptionName, OptionDefinition][];
+
+/** What a command takes. */
+export function optionsOf(
+  command: CommandName,
+): readonly (readonly [OptionName, OptionDefinition])[] {
+  return DEFINITIONS.filter(([, { commands }]) => commands.includes(command));
+}
+
+/** What it does in this command. */
+export function helpOf({ help, helpOf }: OptionDefinition, command: CommandName | null): string {
+  return (command === null ? undefined : helpOf?.[command]) ?? help;
+}
+
+/** What its value is called; null for a flag. */
+export function valueName({ value, choices }: OptionDefinition): string | null {
+  return value ?? choices?.join('|') ?? null;
+}

@@ -1,0 +1,75 @@
+import { alike, didYouMean } from '../../core/findings/index.js';
+import { usage } from '../usage.js';
+import {
+  CHANGE_VERBS,
+  COMMAND_NAMES,
+  COMMANDS,
+  type CommandEntry,
+  type CommandName,
+} from './commands.js';
+import { OPTIONS, type OptionName, optionsOf } from './definitions.js';
+import type { Line } from './parse.js';
+
+/** The command that was meant. Fails with `usage` where it is missing, or none of ours. */
+export function commandOf({ command }: Pick<Line, 'command'>): CommandName {
+  const known = COMMAND_NAMES.find((name) => name === command);
+  if (known !== undefined) return known;
+  if (command === null) throw usage('Say what to do: the command is missing');
+  throw usage(
+    `There is no command ${JSON.stringify(command)}`,
+    `${didYouMean(alike(command, COMMAND_NAMES))}xsplice-ts help lists all commands.`,
+  );
+}
+
+/** Fails with `usage` where the command does not take these options, or that many words. */
+export function refuseForeign(name: CommandName, { words, options }: Line): void {
+  const { title, taken } = takenBy(name, words);
+  for (const given of Object.keys(options)) {
+    if (taken.includes(given as OptionName)) continue;
+    throw Object.hasOwn(OPTIONS, given)
+      ? foreign(title, given as OptionName)
+      : unknown(name, given, taken);
+  }
+  const command: CommandEntry = COMMANDS[name];
+  const [extra] = words;
+  if (command.words === null && extra !== undefined) {
+    throw usage(`${name} takes options only, and no ${JSON.stringify(extra)}`);
+  }
+  if (words.length < (command.words?.min ?? 0)) {
+    const ways = command.synopses.map((synopsis) => `${name} ${synopsis}`);
+    throw usage(`${name} needs something to work on: ${ways.join(', or ')}`);
+  }
+}
+
+/** The options that have an effect. `plan` takes those of its own that the planned verb has too. */
+export function takenBy(
+  name: CommandName,
+  [first]: readonly string[],
+): { readonly title: string; readonly taken: readonly OptionName[] } {
+  const own = optionsOf(name).map(([option]) => option);
+  if (name !== 'plan') return { title: name, taken: own };
+  const verb = CHANGE_VERBS.find((known) => known === first);
+  const planned = optionsOf(verb ?? 'apply').map(([option]) => option);
+  return {
+    title: verb === undefined ? name : `${name} ${verb}`,
+    taken: own.filter((option) => planned.includes(option)),
+  };
+}
+
+function foreign(title: string, option: OptionName) {
+  const commands = COMMAND_NAMES.filter((name) =>
+    optionsOf(name).some(([taken]) => taken === option),
+  );
+  return usage(
+    `${title} takes no --${option}: it would have no effect`,
+    `It is an option of ${commands.join(', ')}.`,
+  );
+}
+
+function unknown(name: CommandName, given: string, taken: readonly OptionName[]) {
+  const near = alike(given, given.length === 1 ? [] : taken).map((option) => `--${option}`);
+  return usage(
+    `There is no option ${given.length === 1 ? '-' : '--'}${given}`,
+    `${didYouMean(near)}xsplice-ts ${name} --help lists all options.`,
+  );
+}

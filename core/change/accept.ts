@@ -1,0 +1,101 @@
+import {
+  type DangerCode,
+  type Finding,
+  finding,
+  isDanger,
+  XspliceError,
+} from '../findings/index.js';
+
+/** A danger that the caller lets pass. */
+export interface Acceptance {
+  readonly code: DangerCode;
+  /** The payload's name on the host, as list shows it; null where only one payload has the danger. */
+  readonly payload: string | null;
+}
+
+/**
+ * Reads `CODE` or `CODE=NAME`. Fails with `bad-accept` (exit code 64) where the code is none of a danger:
+ * whatever else stops a change is not to be let pass.
+ */
+export function parseAcceptance(text: string): Acceptance {
+  const [code = '', ...name] = text.split('=');
+  if (!isDanger(code) || (name.length > 0 && name.join('=') === '')) {
+    throw new XspliceError(
+      'bad-accept',
+      `--accept takes the code of a danger, or CODE=NAME; it is ${JSON.stringify(text)}`,
+    );
+  }
+  return { code, payload: name.length === 0 ? null : name.join('=') };
+}
+
+/** Findings, of which those that are let pass weigh as warnings, and those that were. */
+export interface Judged {
+  readonly findings: readonly Finding[];
+  readonly accepted: readonly Finding[];
+}
+
+/**
+ * Lets dangers pass that would stop a change. What fits nothing is noted. Fails with `bad-accept` where a code
+ * without a name fits more than one payload: which one is known to be harmless is not told then.
+ */
+export function acceptDangers(
+  findings: readonly Finding[],
+  acceptances: readonly Acceptance[],
+): Judged {
+  for (const { code, payload } of acceptances) {
+    if (payload !== null) continue;
+    const names = new Set(findings.filter((f) => isStopping(f) && f.code === code).map(payloadOf));
+    if (names.size < 2) continue;
+    const each = [...names].map((name) => `--accept ${code}=${name}`).join(' ');
+    throw new XspliceError('bad-accept', `${names.size} payloads have ${code}: say of which`, {
+      hint: `For all of them: ${each}`,
+    });
+  }
+  const accepted: Finding[] = [];
+  const used = new Set<Acceptance>();
+  const judged = findings.map((found): Finding => {
+    if (!isStopping(found)) return found;
+    const fitting = acceptances.filter((one) => fits(one, found));
+    if (fitting.length === 0) return found;
+    for (const one of fitting) used.add(one);
+    const passed: Finding = { ...found, severity: 'warning', accepted: true };
+    accepted.push(passed);
+    return passed;
+  });
+  const unused = acceptances.filter((one) => !used.has(one)).map(unusedNote);
+  return { findings: [...judged, ...unused], accepted };
+}
+
+/** Why a change with these findings is not made, and how to mend it; null where nothing stops it. */
+export function refusalOfDangers(findings: readonly Finding[]): XspliceError | null {
+  const stopping = findings.filter(isStopping);
+  if (stopping.length === 0) return null;
+  const options = new Map<string, string>();
+  for (const found of stopping) {
+    const names = new Set(stopping.filter(({ code }) => code === found.code).map(payloadOf));
+    const name = names.size > 1 ? `=${payloadOf(found)}` : '';
+    options.set(`${found.code} of ${payloadOf(found)}`, `--accept ${found.code}${name}`);
+  }
+  return new XspliceError(
+    'not-accepted',
+    `Nothing was changed: there is a danger that is not accepted, ${[...options.keys()].join(', ')}`,
+    { hint: `Who knows that it does no harm adds: ${[...new Set(options.values())].join(' ')}` },
+  );
+}
+
+function isStopping({ code, severity }: Finding): boolean {
+  return severity === 'error' && isDanger(code);
+}
+
+function fits({ code, payload }: Acceptance, found: Finding): boolean {
+  return code === found.code && (payload === null || payload === payloadOf(found));
+}
+
+function payloadOf({ payload }: Finding): string {
+  return payload ?? '?';
+}
+
+function unusedNote({ code, payload }: Acceptance): Finding {
+  const whose = payload === null ? '' : ` of ${payload}`;
+  return finding('accept-unused', { message: `There is no ${code}${whose} to accept` });
+}

@@ -1,0 +1,79 @@
+import { type BuildId, parseBuildId } from '../abi/ids.js';
+import type { XenRelease } from '../abi/release.js';
+import { type Finding, XspliceError } from '../findings/index.js';
+import { modelFromImage } from '../host/index.js';
+import type { HypervisorImage, SymbolTable } from '../image/index.js';
+import { type CodeContext, type CodeGuard, codeContext } from '../oldcode/index.js';
+import type { Model } from '../verify/index.js';
+
+/** What payloads are checked against. */
+export interface CheckTarget {
+  readonly buildId: BuildId;
+  /** The hypervisor just booted; null where what its loader answers cannot be computed. */
+  readonly model: Model | null;
+  /** Its symbols with types and sizes, as far as they are known; null without an image. */
+  readonly symbols: SymbolTable | null;
+  /** Why there is no model, in words; null where there is one. */
+  readonly notVerified: string | null;
+  /** True where an image was given: then a verdict is expected, and none is an error. */
+  readonly isImageGiven?: boolean;
+  /** That the rules are those of another release, in words; absent or null where they are not. */
+  readonly assumption?: string | null;
+  /** What is to be said of the image beside its verdicts; absent where nothing is. */
+  readonly imageFindings?: readonly Finding[];
+  /** To have the code that payloads replace compared too; the context is of the model. */
+  readonly oldCode?: { readonly guard: CodeGuard; readonly context: CodeContext };
+}
+
+/** What the caller says of an image. */
+export interface ImageTargetOptions {
+  /** The release whose rules count; null, the default, is what the image says it is. */
+  readonly release?: XenRelease | null;
+  /** Have the code that payloads replace compared too; null, the default, does not. */
+  readonly guard?: CodeGuard | null;
+}
+
+/**
+ * A hypervisor of which only the build-id is known, as hex digits: chains are checked, verdicts are not given.
+ * Fails with `bad-build-id`.
+ */
+export function targetOfBuildId(hex: string): CheckTarget {
+  const notVerified =
+    "only the hypervisor's build-id was given, so only the chain was checked; with --image, what its loader answers would be too";
+  return { buildId: parseBuildId(hex), model: null, symbols: null, notVerified };
+}
+
+/**
+ * The hypervisor of an image. Where its loader's answers cannot be computed, the target says why, and chains are
+ * checked all the same. Fails with `image-no-build-id` and `unknown-release`; and where a guard was asked for, as
+ * modelFromImage does.
+ */
+export function targetOfImage(
+  image: HypervisorImage,
+  { release = null, guard = null }: ImageTargetOptions = {},
+): CheckTarget {
+  const buildId = idOf(image);
+  try {
+    const { model, assumption } = modelFromImage(image, release);
+    // An image with an error in it that makes a model all the same has nothing that counts for it.
+    const imageFindings = image.findings.filter(({ severity }) => severity !== 'error');
+    const of = { buildId, model, assumption, symbols: image.symbols, imageFindings };
+    const target = { ...of, notVerified: null };
+    if (guard === null) return target;
+    return { ...target, oldCode: { guard, context: codeContext(image, model) } };
+  } catch (error) {
+    if (!(error instanceof XspliceError) || guard !== null) throw error;
+    // A release that nobody knows is a mistake in what was asked for, whatever the image.
+    if (error.code === 'unknown-release') throw error;
+    const notVerified = `${error.message}. ${error.hint}`;
+    return { buildId, model: null, isImageGiven: true, symbols: null, notVerified };
+  }
+}
+
+function idOf(image: HypervisorImage): BuildId {
+  const [first] = image.buildIds;
+  if (first !== undefined) return first.id;
+  throw new XspliceError('image-no-build-id', `${image.file} has no build-id`, {
+    findings: image.findings,
+  });
+}

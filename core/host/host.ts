@@ -1,0 +1,35 @@
+import type { XenRelease } from '../abi/release.js';
+import type { HypervisorPort, Snapshot } from '../hypervisor/index.js';
+import type { HypervisorImage, SymbolTable } from '../image/index.js';
+import type { PayloadInput } from '../payload/index.js';
+import type { Model } from '../verify/index.js';
+
+/** A model to try a plan on, with what is not known of it in words; or why there is none. */
+export type PreflightModel =
+  | {
+      readonly model: Model;
+      readonly version: string;
+      readonly unknown: readonly string[];
+      /** Names of loaded payloads whose contents are not at hand, unescaped. */
+      readonly opaque: readonly string[];
+      /** The hypervisor's symbols, with sizes as far as they are known. */
+      readonly symbols: SymbolTable;
+      /** The image that was booted. Fails with `host-no-image` where it is not at hand. */
+      image(): Promise<HypervisorImage>;
+    }
+  | { readonly model: null; readonly why: string };
+
+/** What the caller knows of a hypervisor that it does not tell itself. */
+export interface HostKnowledge {
+  /** The file it was booted from. */
+  readonly image?: HypervisorImage | null;
+  /** The release whose rules count; null, the default, is what it says it is. */
+  readonly release?: XenRelease | null;
+}
+
+/** A hypervisor that can be operated, and a copy of it that can be tried on. */
+export interface OpenHost {
+  readonly port: HypervisorPort;
+  /** Of this snapshot; payloads that are loaded are known better where their files are among these. */
+  preflightModel(snapshot: Snapshot, payloads: readonly PayloadInput[]): Promise<PreflightModel>;
+}

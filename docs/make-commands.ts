@@ -1,0 +1,46 @@
+import { COMMAND_NAMES, COMMANDS, type CommandEntry } from '../cli/options/commands.js';
+import { DEFINITIONS, type OptionDefinition } from '../cli/options/definitions.js';
+import { EXIT_MEANINGS } from '../cli/options/exit-codes.js';
+import { optionTerm } from '../cli/views/help.js';
+
+/** The README's table of exit codes, in Markdown. */
+export function exitTable(): string {
+  return table(['Exit code', 'Meaning'], Object.entries(EXIT_MEANINGS));
+}
+
+/** The README's tables of commands and options, in Markdown. */
+export function commandTables(): string {
+  const commands = COMMAND_NAMES.map((name) => {
+    const { synopses, about }: CommandEntry = COMMANDS[name];
+    const ways = synopses.length === 0 ? [name] : synopses.map((text) => `${name} ${text}`);
+    return [ways.map(code).join(' or '), about];
+  });
+  const options = DEFINITIONS.map(([name, definition]) => [
+    code(optionTerm(name, definition)),
+    takersOf(definition),
+    meaningOf(definition),
+  ]);
+  return [
+    table(['Command', 'What it does'], commands),
+    table(['Option', 'Commands', 'What it does'], options),
+  ].join('\n\n');
+}
+
+function takersOf({ commands }: OptionDefinition): string {
+  const isOfAll = commands === COMMAND_NAMES || commands.length === 0;
+  return isOfAll ? 'all' : COMMAND_NAMES.filter((name) => commands.includes(name)).join(', ');
+}
+
+/** What it does, and in which commands something else. */
+function meaningOf({ help, helpOf = {} }: OptionDefinition): string {
+  const others = Object.entries(helpOf).map(([command, other]) => `${command}: ${other}`);
+  return [help, ...others].join('. ');
+}
+
+function code(text: string): string {
+  return `\`${text.replaceAll('|', '\\|')}\``;
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  return [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
+}

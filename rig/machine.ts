@@ -1,0 +1,290 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import {
+  createReadStream,
+  createWriteStream,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import type { Socket } from 'node:net';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { gunzipSync } from 'node:zlib';
+import { cacheFolder } from './cache.js';
+import { type ArchiveEntry, cpioArchive } from './cpio.js';
+import { signOfDeath } from './death.js';
+import type { Dom0 } from './initramfs.js';
+import { MARK } from './marks.js';
+import type { Pausable } from './measuring.js';
+import { connectTo, Monitor } from './monitor.js';
+import { run } from './run.js';
+
+/** After a sign of death, this long for the rest of the hypervisor's last words. */
+const LAST_WORDS_MS = 150;
+/** The result port is looked at this often. */
+const POLL_MS = 2;
+const SNAPSHOT = 'ready';
+/** A machine that was set back takes an empty line at once; it is loaded in a second or two. */
+const AWAKE_LIMIT_MS = 60_000;
+/** A boot takes eight seconds alone. */
+const BOOT_LIMIT_MS = 240_000;
+
+// A signal would end this process without the 'exit' hooks by which QEMU is taken down.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => process.exit(128 + constants.signals[signal]));
+}
+
+/** What to boot. */
+export interface MachineRequest {
+  /** The hypervisor as packaged: gzipped. */
+  readonly hypervisor: string;
+  readonly dom0: Dom0;
+  /** Second layer of the initramfs: files under test. */
+  readonly files: readonly ArchiveEntry[];
+  /** Shell command that runs in dom0. It has to end in a program that takes lines (`serve` of agent.ts). */
+  readonly command: string;
+  /** Further words for Xen's command line. */
+  readonly xenOptions?: string;
+}
+
+/** What a machine answered to one line. */
+export type Answer = { readonly lines: readonly string[] } & (
+  | { readonly kind: 'answered' }
+  /** The program in dom0 ended, with this exit status. */
+  | { readonly kind: 'ended'; readonly status: number }
+  /** The hypervisor (or dom0's kernel) died; the line of the console that says so. */
+  | { readonly kind: 'died'; readonly reason: string }
+  /** QEMU ended. */
+  | { readonly kind: 'lost'; readonly reason: string }
+  | { readonly kind: 'timeout' }
+);
+
+/** The initramfs of one machine: the dom0, the files under test, and the command. */
+async function writeInitramfs(target: string, request: MachineRequest): Promise<void> {
+  const bytes = Buffer.from(request.command);
+  const command: ArchiveEntry = { path: 'rig/command', kind: 'file', bytes };
+  await pipeline(createReadStream(request.dom0.baseInitramfs), createWriteStream(target));
+  writeFileSync(target, cpioArchive([...request.files, command]), { flag: 'a' });
+}
+
+function qemuArguments(request: MachineRequest, folder: string): string[] {
+  // Xen has two CPUs, which have to meet for every action. A dom0 with two let a third of its programs that
+  // ran WebAssembly die of SIGSEGV (QEMU 7.2), and QEMU with one thread for both never let them meet in time
+  // in a sixth of the actions; with one CPU for dom0, neither was seen.
+  const xen = `console=com1 com1=115200,8n1 dom0_mem=2048M dom0_max_vcpus=1 loglvl=all guest_loglvl=all ${request.xenOptions ?? ''}`;
+  // Its kernel would look at each of its pages for a second before it protects them.
+  const kernel = `${request.dom0.kernel} console=hvc0 earlyprintk=xen rodata=off`;
+  const disk = join(folder, 'snapshots.qcow2');
+  return [
+    // `-cpu max` has features that Xen under TCG does not survive; qemu64 has not.
+    ...['-machine', 'q35', '-cpu', 'qemu64', '-accel', 'tcg,thread=multi'],
+    ...['-smp', '2', '-m', '3072', '-nographic', '-nodefaults'],
+    // A killed Xen reboots: the machine stops there instead of ending, to be set back.
+    ...['-action', 'reboot=shutdown,shutdown=pause'],
+    ...['-kernel', join(folder, 'xen'), '-append', xen.trim()],
+    ...['-initrd', `${kernel},${join(folder, 'initramfs')}`],
+    ...['-serial', 'stdio'],
+    ...['-chardev', `socket,id=port,path=${join(folder, 'port')},server=on,wait=off`],
+    ...['-serial', 'chardev:port'],
+    ...['-qmp', `unix:${join(folder, 'monitor')},server=on,wait=off`],
+    ...['-drive', `if=none,id=snapshots,format=qcow2,file=${disk}`],
+  ];
+}
+
+/**
+ * A real Xen with its dom0 in QEMU. Its program takes lines on the second serial port; the machine can be set
+ * back to the moment at which it was first ready: a hypervisor that was killed is there again within a second
+ * or two. QEMU and its files are gone when the process ends, however it ends.
+ */
+export class Machine implements Pausable {
+  readonly #request: MachineRequest;
+  readonly #folder: string;
+  readonly #takeDown: () => void;
+  #qemu: ChildProcess | null = null;
+  #port: Socket | null = null;
+  #monitor: Monitor | null = null;
+  #console = '';
+  #received: Buffer = Buffer.alloc(0);
+  /** The lines in what was received, until more is. */
+  #lines: readonly string[] | null = null;
+  #failure: string | null = null;
+  #isPaused = false;
+  #bootMs = 0;
+
+  private constructor(request: MachineRequest, folder: string) {
+    this.#request = request;
+    this.#folder = folder;
+    this.#takeDown = () => {
+      this.#qemu?.kill('SIGKILL');
+      rmSync(folder, { recursive: true, force: true });
+    };
+    process.once('exit', this.#takeDown);
+  }
+
+  /**
+   * Boots until the program in dom0 is ready, and remembers that moment.
+   *
+   * @throws Error with the end of the console when it does not come up.
+   */
+  static async start(request: MachineRequest): Promise<Machine> {
+    const folder = mkdtempSync(join(cacheFolder('run'), 'machine-'));
+    const machine = new Machine(request, folder);
+    writeFileSync(join(folder, 'xen'), gunzipSync(readFileSync(request.hypervisor)));
+    await writeInitramfs(join(folder, 'initramfs'), request);
+    run('qemu-img', ['create', '-q', '-f', 'qcow2', join(folder, 'snapshots.qcow2'), '1M']);
+    const started = performance.now();
+    await machine.#run([]);
+    const first = await machine.#read(BOOT_LIMIT_MS);
+    if (first.kind !== 'answered') {
+      const words = machine.lastWords(first);
+      await machine.stop();
+      throw new Error(`the machine did not come up: ${words}`);
+    }
+    machine.#bootMs = performance.now() - started;
+    await machine.#tell(`savevm ${SNAPSHOT}`);
+    return machine;
+  }
+
+  /** From the start of QEMU until the program in dom0 was ready. */
+  get bootMs(): number {
+    return this.#bootMs;
+  }
+
+  /** Sends a line to the program and waits until it is ready again, or does not live any more. */
+  async ask(line: string, timeoutMs: number): Promise<Answer> {
+    this.#console = '';
+    this.#received = Buffer.alloc(0);
+    this.#lines = null;
+    this.#port?.write(`${line}\n`);
+    return this.#read(timeoutMs);
+  }
+
+  /** What an answer that is none says, and the end of both serial ports. */
+  lastWords(answer: Answer): string {
+    const what = 'reason' in answer ? `${answer.kind}: ${answer.reason}` : answer.kind;
+    const tail = this.#console.trimEnd().split('\n').slice(-25);
+    return [what, ...answer.lines.slice(-20), ...tail].join('\n');
+  }
+
+  /**
+   * Sets the machine back to the moment after its boot, in a new QEMU: one that loads a snapshot while it runs
+   * goes on counting the TSC from where it was (cpu_get_ticks_locked, 7.2), Xen's clock leaps, and the machine
+   * may stand still.
+   *
+   * @throws Error when it does not wake up.
+   */
+  async reset(): Promise<void> {
+    await this.#end();
+    await this.#run(['-loadvm', SNAPSHOT]);
+    if (this.#isPaused) await this.#tell('stop');
+    const answer = await this.ask('', AWAKE_LIMIT_MS);
+    if (answer.kind !== 'answered') throw new Error(`set back: ${this.lastWords(answer)}`);
+  }
+
+  /** Makes it stand still: no time passes in it, and none of what `ask` waits. */
+  pause(): void {
+    this.#isPaused = true;
+    this.#tell('stop').catch(() => undefined);
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#tell('cont').catch(() => undefined);
+  }
+
+  /** Ends QEMU and removes its files. */
+  async stop(): Promise<void> {
+    await this.#end();
+    this.#takeDown();
+    process.off('exit', this.#takeDown);
+  }
+
+  /** Starts QEMU with these further words, and opens its ports. */
+  async #run(more: readonly string[]): Promise<void> {
+    this.#console = '';
+    this.#failure = null;
+    const words = [...qemuArguments(this.#request, this.#folder), ...more];
+    const qemu = spawn('qemu-system-x86_64', words, { stdio: ['ignore', 'pipe', 'inherit'] });
+    this.#qemu = qemu;
+    qemu.stdout.on('data', (chunk: Buffer) => {
+      this.#console += chunk.toString('latin1');
+    });
+    qemu.once('error', ({ message }) => {
+      this.#failure ??= message;
+    });
+    qemu.once('close', (status, signal) => {
+      this.#failure ??= `QEMU ended with ${status ?? signal}`;
+    });
+    this.#port = await connectTo(join(this.#folder, 'port'));
+    this.#port.on('data', (chunk: Buffer) => {
+      this.#received = Buffer.concat([this.#received, chunk]);
+      this.#lines = null;
+    });
+    // A QEMU that is killed resets it; who waits for an answer sees its end otherwise.
+    this.#port.on('error', () => undefined);
+    this.#monitor = await Monitor.connect(join(this.#folder, 'monitor'));
+  }
+
+  /** Ends QEMU, whatever state it is in. */
+  async #end(): Promise<void> {
+    this.#port?.destroy();
+    this.#monitor?.close();
+    const qemu = this.#qemu;
+    if (qemu !== null && qemu.exitCode === null && qemu.signalCode === null) {
+      const closed = new Promise((resolve) => qemu.once('close', resolve));
+      qemu.kill('SIGKILL');
+      await closed;
+    }
+    for (const name of ['port', 'monitor']) rmSync(join(this.#folder, name), { force: true });
+  }
+
+  async #read(timeoutMs: number): Promise<Answer> {
+    let waitedMs = 0;
+    for (let last = performance.now(); ; ) {
+      const lines = this.#linesNow();
+      const mark = lines.findIndex((line) => line.startsWith(MARK.ready));
+      if (mark >= 0) return { kind: 'answered', lines: lines.slice(0, mark) };
+      const death = signOfDeath(this.#console);
+      if (death !== null) {
+        await sleep(LAST_WORDS_MS);
+        return { kind: 'died', lines: this.#linesNow(), reason: death };
+      }
+      const end = lines.findIndex((line) => line.startsWith(MARK.end));
+      if (end >= 0) {
+        const status = Number(lines[end]?.slice(MARK.end.length));
+        return { kind: 'ended', lines: lines.slice(0, end), status };
+      }
+      if (this.#failure !== null) return { kind: 'lost', lines, reason: this.#failure };
+      if (waitedMs > timeoutMs) return { kind: 'timeout', lines };
+      await sleep(POLL_MS);
+      const now = performance.now();
+      if (!this.#isPaused) waitedMs += now - last;
+      last = now;
+    }
+  }
+
+  /** The lines received since the last question, without empty ones. The last may not be whole. */
+  #linesNow(): readonly string[] {
+    this.#lines ??= this.#received
+      .toString('utf8')
+      .replaceAll('\r', '')
+      .split('\n')
+      .filter((line) => line !== '');
+    return this.#lines;
+  }
+
+  /** Has QEMU's monitor carry out a command. */
+  async #tell(line: string): Promise<void> {
+    const reply = await this.#monitor?.ask({
+      execute: 'human-monitor-command',
+      arguments: { 'command-line': line },
+    });
+    if (!/"return": ""/.test(reply ?? '')) throw new Error(`QEMU said to ${line}: ${reply}`);
+  }
+}
+
+function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

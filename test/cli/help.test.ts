@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { copyFileSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'node:test';
+import {
+  COMMAND_NAMES,
+  COMMANDS,
+  type CommandEntry,
+  type CommandName,
+} from '../../cli/options/commands.js';
+import { DEFINITIONS, optionsOf } from '../../cli/options/definitions.js';
+import { helpText } from '../../cli/views/help.js';
+import { DEMO_IMAGE, demo, runCli, temporaryFolder } from '../support/cli.js';
+
+const env = { XSPLICE_HOST: 'embedded:./try' };
+const home = process.cwd();
+
+async function done(line: string): Promise<void> {
+  const { code, stdout, stderr } = await runCli(line.split(' '), { env });
+  assert.equal(code, 0, `${line}\n${stdout}${stderr}`);
+}
+
+/** What has to be true of the hypervisor before the examples of a command work, one line for each example. */
+const FIRST: Readonly<Partial<Record<CommandName, readonly string[]>>> = {
+  apply: ['', '', 'upload patches/ --yes'],
+  revert: ['apply patches/ --yes', 'apply patches/ --yes', 'apply hello.livepatch --yes'],
+  replace: ['apply patches/ --yes', 'apply patches/ --yes'],
+  unload: ['upload patches/ --yes', 'upload patches/ --yes'],
+};
+
+for (const name of COMMAND_NAMES) {
+  test(`the examples of ${name} work`, async (t) => {
+    const folder = temporaryFolder(t);
+    t.after(() => process.chdir(home));
+    process.chdir(folder);
+    mkdirSync('patches');
+    copyFileSync(DEMO_IMAGE, 'xen-syms');
+    for (const file of ['hello', 'bye', 'replace']) copyFileSync(demo(file), `${file}.livepatch`);
+    for (const file of ['hello', 'bye'])
+      copyFileSync(demo(file), join('patches', `${file}.livepatch`));
+    const { examples }: CommandEntry = COMMANDS[name];
+    for (const [index, [line]] of examples.entries()) {
+      assert.ok(line === name || line.startsWith(`${name} `), line);
+      if (name !== 'init') await done('init --image xen-syms --host embedded:./try --yes');
+      const first = FIRST[name]?.[index] ?? '';
+      if (first !== '') await done(first);
+      // What a shell makes of it.
+      await done(
+        line.replace('patches/*.livepatch', 'patches/hello.livepatch patches/bye.livepatch'),
+      );
+    }
+  });
+}
+
+test('help keeps to the width there is, and has all of a command at any', () => {
+  for (const name of [null, ...COMMAND_NAMES]) {
+    for (const width of [40, 80, 120]) {
+      const text = helpText(name, width);
+      const wide = text.split('\n').filter((line) => line.length > Math.min(width, 100));
+      assert.deepEqual(wide, [], `${name} at ${width}`);
+      const words = text.split(/\s+/);
+      const options =
+        name === null ? DEFINITIONS.filter(([, { alias }]) => alias === 'V') : optionsOf(name);
+      for (const [option] of options) assert.ok(words.includes(`--${option}`), `${name} ${option}`);
+      assert.match(text, /^Exit codes$/m);
+      if (name !== null) assert.match(text, /^Examples$/m);
+    }
+  }
+});

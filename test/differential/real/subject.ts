@@ -1,0 +1,106 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { modelFromImage } from '../../../core/host/image-model.js';
+import { type HypervisorImage, readImage } from '../../../core/image/index.js';
+import type { Model } from '../../../core/verify/model.js';
+import type { ArchiveEntry } from '../../../rig/cpio.js';
+import type { RigHypervisor } from '../../../rig/hypervisor.js';
+import type { Dom0 } from '../../../rig/initramfs.js';
+import type { MachineRequest } from '../../../rig/machine.js';
+import { RigUnavailable } from '../../../rig/run.js';
+import { prepareFamily } from '../../support/family.js';
+import { APP_FOLDER, projectEntries } from '../../support/under-test.js';
+import { type Base, baseOf } from '../variants.js';
+
+/** Payloads that variants are made of. */
+const BASES = [
+  'hello',
+  'data',
+  'metadata',
+  'expect-right',
+  'hook-apply',
+  'hook-load',
+  'nofunc',
+  'nop',
+  'build-tools-shape',
+  'chain-01',
+  'old-address',
+];
+
+/** Payloads of sequences. Hooks that veto, or print, are left out: the model takes hooks to succeed silently. */
+const SEQUENCE_PAYLOADS = [
+  ...['hello', 'bye', 'replace', 'data', 'metadata', 'nofunc', 'nop'],
+  ...['expect-right', 'expect-wrong', 'independent-a', 'independent-b'],
+  ...['cumulative-1', 'cumulative-2', 'chain-01', 'chain-02', 'chain-03'],
+  ...['hook-load', 'hook-preapply', 'hook-postrevert', 'wrong-depends'],
+];
+
+/** The dom0's folders with the two sets of payloads. */
+const BASES_FOLDER = 'rig/bases';
+const FAMILY_FOLDER = 'rig/family';
+
+/** A real Xen and its model, and the payloads with which the two are compared. */
+export interface Subject {
+  readonly hypervisor: RigHypervisor;
+  readonly image: HypervisorImage;
+  readonly model: Model;
+  /** As the hypervisor prints it. */
+  readonly version: string;
+  /** As /proc/xen/xensyms prints it. */
+  readonly symbols: string;
+  /** The folder of the payload family. */
+  readonly family: string;
+  readonly bases: readonly [Base, ...Base[]];
+  readonly payloads: ReadonlyMap<string, Uint8Array>;
+  readonly request: MachineRequest;
+}
+
+/** Those of the family that could be built for this hypervisor, by name. */
+function contentsIn(family: string, names: readonly string[]): Map<string, Uint8Array> {
+  return new Map(
+    names
+      .map((name) => ({ name, file: join(family, `${name}.livepatch`) }))
+      .filter(({ file }) => existsSync(file))
+      .map(({ name, file }) => [name, new Uint8Array(readFileSync(file))]),
+  );
+}
+
+function payloadEntries(folder: string, contents: ReadonlyMap<string, Uint8Array>): ArchiveEntry[] {
+  return [...contents].map(([name, bytes]) => ({
+    path: `${folder}/${name}.livepatch`,
+    kind: 'file',
+    bytes: Buffer.from(bytes),
+  }));
+}
+
+/** Makes a release ready for the comparison. */
+export async function prepareSubject(hypervisor: RigHypervisor, dom0: Dom0): Promise<Subject> {
+  const family = await prepareFamily(hypervisor);
+  const image = readImage(readFileSync(hypervisor.symbols), hypervisor.symbols);
+  const { model, version, symbols } = modelFromImage(image, null);
+  const baseContents = contentsIn(family, [...BASES].sort());
+  const [base, ...others] = [...baseContents].map(([name, bytes]) => baseOf(name, bytes));
+  if (base === undefined) throw new RigUnavailable(`${family} holds none of the payloads needed.`);
+  const payloads = contentsIn(family, SEQUENCE_PAYLOADS);
+  const request: MachineRequest = {
+    hypervisor: hypervisor.image,
+    dom0,
+    files: [
+      ...projectEntries('test/differential/real/agent.js'),
+      ...payloadEntries(BASES_FOLDER, baseContents),
+      ...payloadEntries(FAMILY_FOLDER, payloads),
+    ],
+    command: `exec node /${APP_FOLDER}/dist/test/differential/real/agent.js /${BASES_FOLDER} /${FAMILY_FOLDER}`,
+  };
+  return {
+    hypervisor,
+    image,
+    model,
+    version,
+    symbols,
+    family,
+    bases: [base, ...others],
+    payloads,
+    request,
+  };
+}
