@@ -1,11 +1,10 @@
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { check, targetOfImage } from '../../core/check/index.js';
 import { EXIT, type Finding, finding, XspliceError } from '../../core/findings/index.js';
-import { exists, openImage, readPayloadFiles } from '../../core/inputs/index.js';
+import { openImage, readPayloadFiles } from '../../core/inputs/index.js';
 import {
   ACCEPTED,
-  HOST_KINDS,
   type HostKind,
   type HostReport,
   hostText,
@@ -77,18 +76,13 @@ async function judge(settings: Settings): Promise<Judged> {
     const isNothing = hosts.length === 0 && findings.length === 0;
     return { hosts, findings: isNothing ? [noHosts(root)] : findings };
   }
-  const kind = kindOf(as);
+  const kind = as === 'auto' ? null : as;
   const pid = /^pid:(\d+)$/.exec(host)?.[1];
   if (pid !== undefined) {
     if (root !== null) throw usage('pid:N has its own root: --root is for files');
     return { hosts: [judgeProcess(Number(pid), modules, kind)], findings: [] };
   }
   return { hosts: [await judgeFile(host, modules, { root, kind, settings })], findings: [] };
-}
-
-/** What --as says; null where it is for the file to say. */
-function kindOf(as: Settings['as']): HostKind | null {
-  return HOST_KINDS.find((one) => one === as) ?? null;
 }
 
 /** Files are named as on this machine; with --root as in that root. */
@@ -106,7 +100,7 @@ async function judgeFile(
   const path = place(host);
   if (tree.real(path) === null) {
     // Says what is there instead.
-    if (exists(tree.onDisk(path)))
+    if (existsSync(tree.onDisk(path)))
       throw new XspliceError('not-a-file', `${host} is no regular file`);
     throw new XspliceError('file-not-found', `${host} does not exist`);
   }
@@ -145,8 +139,11 @@ async function judgeHypervisor(
   if (settings.root !== null) throw usage('A hypervisor image is named without --root');
   if (modules.length === 0) throw usage('A hypervisor image needs payloads to be judged with it');
   const { inputs, findings } = readPayloadFiles(modules);
-  const target = targetOfImage(openImage(image), { release: releaseOf(settings.xen) });
-  const report = await check(inputs, target, findings);
+  const report = await check(
+    inputs,
+    targetOfImage(openImage(image), { release: releaseOf(settings.xen) }),
+    findings,
+  );
   return {
     host: image,
     facts: { kind: 'xen' },
@@ -218,7 +215,7 @@ function noHosts(where: string): Finding {
 
 function folder(path: string): string {
   const place = resolve(path);
-  if (!exists(place)) throw new XspliceError('file-not-found', `${path} does not exist`);
+  if (!existsSync(place)) throw new XspliceError('file-not-found', `${path} does not exist`);
   if (!statSync(place).isDirectory()) throw new XspliceError('not-a-file', `${path} is no folder`);
   return place;
 }

@@ -243,17 +243,22 @@ export const COMMANDS = {
     exits: ['0', '1', '64'],
   },
   lockstep: {
-    synopses: ['HOST MODULE…', '--running', '--root DIR'],
+    synopses: ['HOST [MODULE…]', '--running', '--root DIR'],
     words: {
       name: 'WHAT',
-      help: 'A program, a library, pid:N or an image; then files or folders',
+      help: 'A program, a library, pid:N or a hypervisor image; then modules or folders (default: its own)',
       min: 0,
       proposals: ['file'],
     },
-    about: 'Will this QEMU, nbdkit, program or hypervisor take these modules?',
+    about:
+      'Will this QEMU, nbdkit, program or hypervisor take these modules? Also all that runs here, or a whole tree',
     examples: [
-      ['lockstep --running', 'All that runs here, with what is on disk now'],
-      ['lockstep /usr/bin/qemu-system-x86_64', 'One host with the modules of its own folders'],
+      ['lockstep --running', 'What runs here, with the modules that are on disk now'],
+      [
+        'lockstep /usr/bin/qemu-system-x86_64 modules/',
+        'Modules of a folder that a QEMU is to load',
+      ],
+      ['lockstep --root ./image --json', 'A whole tree of files, for CI'],
     ],
     exits: ['0', '1', '3', '64'],
   },

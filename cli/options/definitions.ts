@@ -62,18 +62,6 @@ export const OPTIONS = {
     help: 'The release of Xen whose rules count, e.g. 4.17.7 (default: what the image or Xen says)',
     commands: [...CHECKING, 'init', 'plan', ...CHANGE_VERBS, 'which', 'record', 'lockstep'],
   },
-  running: { help: 'All that runs here, with what is on disk now', commands: ['lockstep'] },
-  root: {
-    value: 'DIR',
-    proposals: ['file'],
-    help: 'A whole tree of files; with HOST, where it and its modules are',
-    commands: ['lockstep'],
-  },
-  as: {
-    choices: ['file', 'qemu', 'nbdkit', 'linked', 'xen'],
-    help: 'What HOST is (default: what its file says)',
-    commands: ['lockstep'],
-  },
   check: {
     choices: ['build-id', 'old-code', 'both'],
     help: 'What has to fit before a payload is applied: its parent (the default), or the code it was made against',
@@ -137,6 +125,21 @@ export const OPTIONS = {
   expect: {
     help: "Fill in Xen's own expectations too: the hypervisor then compares at apply",
     commands: ['record'],
+  },
+  running: {
+    help: 'All that runs here and loads modules, with what is on disk now',
+    commands: ['lockstep'],
+  },
+  root: {
+    value: 'DIR',
+    proposals: ['file'],
+    help: 'A whole tree of files; with HOST: where HOST and MODULE are',
+    commands: ['lockstep'],
+  },
+  as: {
+    choices: ['auto', 'qemu', 'nbdkit', 'linked', 'xen'],
+    help: 'What HOST is, where the file does not tell',
+    commands: ['lockstep'],
   },
   config: {
     value: 'FILE',
