@@ -65,32 +65,32 @@ _xsplice_ts() {
     case $command in
       plan)
         case $verb in
-          apply) options='--host --image --xen --check --mode --nodeps --accept --exit-code --output -o --format --json --quiet -q --verbose -v --explain --no-color --help -h' ;;
-          revert) options='--host --image --xen --check --to --accept --exit-code --output -o --format --json --quiet -q --verbose -v --explain --no-color --help -h' ;;
-          replace) options='--host --image --xen --check --accept --exit-code --output -o --format --json --quiet -q --verbose -v --explain --no-color --help -h' ;;
-          upload) options='--host --image --xen --accept --exit-code --output -o --format --json --quiet -q --verbose -v --explain --no-color --help -h' ;;
-          unload) options='--host --image --xen --accept --exit-code --output -o --format --json --quiet -q --verbose -v --explain --no-color --help -h' ;;
-          load) options='--host --image --xen --check --nodeps --accept --exit-code --output -o --format --json --quiet -q --verbose -v --explain --no-color --help -h' ;;
-          *) options='--host --image --xen --check --mode --nodeps --accept --exit-code --output -o --format --json --quiet -q --verbose -v --explain --no-color --help -h' ;;
+          apply) options='--host --image --xen --check --mode --nodeps --accept --exit-code --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+          revert) options='--host --image --xen --check --to --accept --exit-code --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+          replace) options='--host --image --xen --check --accept --exit-code --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+          upload) options='--host --image --xen --accept --exit-code --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+          unload) options='--host --image --xen --accept --exit-code --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+          load) options='--host --image --xen --check --nodeps --accept --exit-code --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+          *) options='--host --image --xen --check --mode --nodeps --accept --exit-code --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
         esac
         ;;
-      '') options='--host --output -o --format --json --quiet -q --verbose -v --explain --no-color --help -h --version -V' ;;
-      inspect) options='--output -o --format --json --quiet -q --verbose -v --explain --no-color --help -h' ;;
-      check) options='--image --build-id --xen --check --mode --fail-on --config --target --since --output -o --format --json --quiet -q --verbose -v --explain --no-color --help -h' ;;
-      report) options='--image --build-id --xen --check --mode --fail-on --config --target --since --output -o --format --json --quiet -q --verbose -v --explain --no-color --help -h' ;;
-      graph) options='--image --build-id --xen --check --mode --fail-on --config --target --since --output -o --format --json --quiet -q --verbose -v --explain --no-color --help -h' ;;
-      diff) options='--host --output -o --format --json --quiet -q --verbose -v --explain --no-color --help -h' ;;
-      init) options='--host --image --xen --yes -y --output -o --format --json --quiet -q --verbose -v --explain --no-color --help -h' ;;
-      list) options='--host --output -o --format --json --quiet -q --verbose -v --explain --no-color --help -h' ;;
-      apply) options='--host --image --xen --check --mode --nodeps --accept --dry-run -n --yes -y --timeout --keep-going --output -o --format --json --quiet -q --verbose -v --explain --no-color --help -h' ;;
-      revert) options='--host --image --xen --check --to --accept --dry-run -n --yes -y --timeout --keep-going --output -o --format --json --quiet -q --verbose -v --explain --no-color --help -h' ;;
-      replace) options='--host --image --xen --check --accept --dry-run -n --yes -y --timeout --keep-going --output -o --format --json --quiet -q --verbose -v --explain --no-color --help -h' ;;
-      upload) options='--host --image --xen --accept --dry-run -n --yes -y --keep-going --output -o --format --json --quiet -q --verbose -v --explain --no-color --help -h' ;;
-      unload) options='--host --image --xen --accept --dry-run -n --yes -y --keep-going --output -o --format --json --quiet -q --verbose -v --explain --no-color --help -h' ;;
-      load) options='--host --image --xen --check --nodeps --accept --dry-run -n --yes -y --timeout --keep-going --output -o --format --json --quiet -q --verbose -v --explain --no-color --help -h' ;;
-      which) options='--host --image --on --xen --output -o --format --json --quiet -q --verbose -v --explain --no-color --help -h' ;;
-      record) options='--image --on --xen --yes -y --expect --output -o --format --json --quiet -q --verbose -v --explain --no-color --help -h' ;;
-      explain) options='--output -o --format --json --quiet -q --verbose -v --explain --no-color --help -h' ;;
+      '') options='--host --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h --version -V' ;;
+      inspect) options='--output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+      check) options='--image --build-id --xen --check --mode --fail-on --config --target --since --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+      report) options='--image --build-id --xen --check --mode --fail-on --config --target --since --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+      graph) options='--image --build-id --xen --check --mode --fail-on --config --target --since --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+      diff) options='--host --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+      init) options='--host --image --xen --yes -y --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+      list) options='--host --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+      apply) options='--host --image --xen --check --mode --nodeps --accept --dry-run -n --yes -y --timeout --keep-going --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+      revert) options='--host --image --xen --check --to --accept --dry-run -n --yes -y --timeout --keep-going --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+      replace) options='--host --image --xen --check --accept --dry-run -n --yes -y --timeout --keep-going --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+      upload) options='--host --image --xen --accept --dry-run -n --yes -y --keep-going --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+      unload) options='--host --image --xen --accept --dry-run -n --yes -y --keep-going --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+      load) options='--host --image --xen --check --nodeps --accept --dry-run -n --yes -y --timeout --keep-going --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+      which) options='--host --image --on --xen --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+      record) options='--image --on --xen --yes -y --expect --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+      explain) options='--output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
     esac
     list=$options
   elif [[ -z $command ]]; then

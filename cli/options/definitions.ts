@@ -160,6 +160,10 @@ export const OPTIONS = {
     commands: COMMAND_NAMES,
   },
   json: { help: 'The same as --format json', commands: COMMAND_NAMES },
+  'json-schema': {
+    help: 'Print the JSON Schema of the document that --format json writes, and do nothing else',
+    commands: COMMAND_NAMES,
+  },
   quiet: { alias: 'q', help: 'Say only what is wrong', commands: COMMAND_NAMES },
   verbose: {
     alias: 'v',
