@@ -202,6 +202,13 @@ const documents: Readonly<Record<Exclude<CommandName, 'graph'>, Schema>> = {
     ...{ file: text, output: text, record: object({ formatVersion: count }), findings },
     functions: listOf(object({ name: text, functions: count, unknownEdges: count })),
   }),
+  lockstep: document({
+    counts: any,
+    hosts: listOf(
+      object({ host: text, kind: choice('qemu', 'nbdkit', 'linked', 'xen'), modules: listOf(any) }),
+    ),
+    findings,
+  }),
   explain: document({ entries: listOf(object({ code: text, kind: choice('code', 'stage') })) }),
 };
 
