@@ -69,8 +69,11 @@ export const COMMANDS = {
     words: { name: 'PATH', help: 'As check takes them', min: 0, proposals: ['file'] },
     about: 'Check, and write one page that shows all: the chain, the code, the hazards',
     examples: [
-      ['report --output report.html', 'The page of all targets of xsplice.config.json'],
       ['report patches/ --image xen-syms -o report.html', 'The page of one hypervisor'],
+      [
+        'report patches/ --image xen-syms -o report.html --json',
+        'The same, and a document that says what was written',
+      ],
     ],
     exits: ['0', '1', '64'],
   },
@@ -89,7 +92,7 @@ export const COMMANDS = {
     words: { name: 'A', help: 'A payload, or a folder of them', min: 1, proposals: ['file'] },
     about: 'In what two payloads or sets differ, or a chain and what a host has applied',
     examples: [
-      ['diff old.livepatch new.livepatch', 'Ids, functions, code, symbols, metadata'],
+      ['diff hello.livepatch bye.livepatch', 'Ids, functions, code, symbols, metadata'],
       ['diff patches/ --host embedded:./try', 'Whether a host has what a folder says'],
     ],
     exits: ['0', '1', '2', '4', '64'],

@@ -170,8 +170,9 @@ export const OPTIONS = {
     commands: COMMAND_NAMES,
   },
   format: {
+    value: 'FORMAT',
     choices: ['human', 'json', 'sarif', 'junit', 'gitlab', 'github', 'markdown', 'svg', 'dot'],
-    help: 'What standard output gets: human or json; of check also sarif to markdown; graph has svg and dot',
+    help: 'What standard output gets: human or json; check also has sarif, junit, gitlab, github and markdown; graph has svg and dot only',
     commands: COMMAND_NAMES,
   },
   json: { help: 'The same as --format json', commands: COMMAND_NAMES },
