@@ -24,6 +24,7 @@ export const LOAD: Readonly<Record<CommandName | typeof LOADED, () => Promise<Co
   load: () => import('./commands/change.js'),
   which: () => import('./commands/which.js'),
   record: () => import('./commands/record.js'),
+  lockstep: () => import('./commands/lockstep.js'),
   explain: () => import('./commands/explain.js'),
   __loaded: () => import('./commands/loaded.js'),
 };

@@ -44,6 +44,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ],
   check: ['findings', 'abi', 'image', 'payload', 'verify', 'hazards', 'stack', 'oldcode', 'host'],
   portrait: ['findings', 'abi', 'image', 'payload', 'verify', 'oldcode', 'check'],
+  // Other hosts than a hypervisor, by the dynamic linker's rules; of payloads, what check says.
+  lockstep: ['findings', 'abi', 'elf', 'x86', 'link', 'verify', 'check'],
   change: [
     'findings',
     'abi',

@@ -232,6 +232,21 @@ export const COMMANDS = {
     ],
     exits: ['0', '1', '64'],
   },
+  lockstep: {
+    synopses: ['HOST MODULE…', '--running', '--root DIR'],
+    words: {
+      name: 'WHAT',
+      help: 'A program, a library, pid:N or an image; then files or folders',
+      min: 0,
+      proposals: ['file'],
+    },
+    about: 'Will this QEMU, nbdkit, program or hypervisor take these modules?',
+    examples: [
+      ['lockstep --running', 'All that runs here, with what is on disk now'],
+      ['lockstep /usr/bin/qemu-system-x86_64', 'One host with the modules of its own folders'],
+    ],
+    exits: ['0', '1', '3', '64'],
+  },
   explain: {
     synopses: ['[CODE…]'],
     words: {

@@ -60,7 +60,19 @@ export const OPTIONS = {
   xen: {
     value: 'RELEASE',
     help: 'The release of Xen whose rules count, e.g. 4.17.7 (default: what the image or Xen says)',
-    commands: [...CHECKING, 'init', 'plan', ...CHANGE_VERBS, 'which', 'record'],
+    commands: [...CHECKING, 'init', 'plan', ...CHANGE_VERBS, 'which', 'record', 'lockstep'],
+  },
+  running: { help: 'All that runs here, with what is on disk now', commands: ['lockstep'] },
+  root: {
+    value: 'DIR',
+    proposals: ['file'],
+    help: 'A whole tree of files; with HOST, where it and its modules are',
+    commands: ['lockstep'],
+  },
+  as: {
+    choices: ['file', 'qemu', 'nbdkit', 'linked', 'xen'],
+    help: 'What HOST is (default: what its file says)',
+    commands: ['lockstep'],
   },
   check: {
     choices: ['build-id', 'old-code', 'both'],

@@ -42,6 +42,8 @@ function commands(folder: string): readonly Command[] {
     { name: 'check', words: ['check', hello, bye, ...image] },
     { name: 'check-rejected', words: ['check', hello, demo('too-small'), ...image, '--explain'] },
     { name: 'check-old-code', words: ['check', hello, ...image, '--check', 'old-code'] },
+    { name: 'lockstep', words: ['lockstep', DEMO_IMAGE, hello, demo('too-small')] },
+    { name: 'lockstep-nothing', words: ['lockstep', '--root', folder] },
     { name: 'inspect-payload', words: ['inspect', hello] },
     { name: 'inspect-image', words: ['inspect', DEMO_IMAGE] },
     {
