@@ -162,6 +162,14 @@ const change = document(
   },
 );
 
+const lockstepAnswer = {
+  outcome: choice('accepted', 'accepted-with-loss', 'not-proven', 'refused', 'fatal', 'undecided'),
+  reason: orNull(choice(...Object.keys(CATALOGUE))),
+  by: orNull(choice('linker', 'host')),
+  ...{ says: orNull(text), expected: orNull(text), actual: orNull(text) },
+  older: orNull(choice('host', 'module')),
+};
+
 const documents: Readonly<Record<Exclude<CommandName, 'graph'>, Schema>> = {
   inspect: document({
     files: listOf(object({ file: text, type: choice('payload', 'image') })),
@@ -203,9 +211,14 @@ const documents: Readonly<Record<Exclude<CommandName, 'graph'>, Schema>> = {
     functions: listOf(object({ name: text, functions: count, unknownEdges: count })),
   }),
   lockstep: document({
-    counts: any,
+    counts: object({}),
     hosts: listOf(
-      object({ host: text, kind: choice('qemu', 'nbdkit', 'linked', 'xen'), modules: listOf(any) }),
+      object({
+        ...{ host: text, kind: choice('qemu', 'nbdkit', 'linked', 'xen'), version: orNull(text) },
+        ...{ packageVersion: orNull(text), stamp: orNull(text), soname: orNull(text) },
+        start: object(lockstepAnswer),
+        modules: listOf(object({ file: text, missingBytes: count, ...lockstepAnswer })),
+      }),
     ),
     findings,
   }),
