@@ -34,7 +34,7 @@ _xsplice_ts() {
     elif [[ -z $ended && $word == -* ]]; then
       [[ $word != --host=* ]] || host=${word#*=}
       case $word in
-        --host | --image | --build-id | --on | --xen | --root | --as | --check | --mode | --to | --accept | --fail-on | --timeout | --config | --target | --since | --output | -o | --format) pending=$word ;;
+        --host | --image | --build-id | --on | --xen | --check | --mode | --to | --accept | --fail-on | --timeout | --root | --as | --config | --target | --since | --output | -o | --format) pending=$word ;;
       esac
     elif [[ -z $command ]]; then
       command=$word
@@ -53,13 +53,13 @@ _xsplice_ts() {
       --host) kinds='host' ;;
       --image) kinds='file' ;;
       --on) kinds='file' ;;
-      --root) kinds='file' ;;
-      --as) list='file qemu nbdkit linked xen' ;;
       --check) list='build-id old-code both' ;;
       --mode) list='chain alternatives independent' ;;
       --to) list='base' kinds='loaded' ;;
       --accept) list='absolute-symbol-differs alternative-outside ambiguous-symbol bound-to-stranger constructors-not-called critical-code data-prevents-reapply endbr-missing entry-code function-name-unmapped function-patched-twice hook-not-called hooks-prevent-replace init-code jump-into-patch jump-table kept-in-freed-memory new-size-differs nop-falls-through nop-over-unknown-code nop-splits-instruction not-a-function old-address-not-known old-address-of-another old-size-differs patched-by-other patched-by-stranger relocations-not-performed replace-expectations-fail replace-expects-unknown-code replace-loses-hooks replace-reapplies-dirty-data second-section-ignored section-not-used trampoline-splits-instruction unload-leaves-links' ;;
       --fail-on) list='error warning note' ;;
+      --root) kinds='file' ;;
+      --as) list='auto qemu nbdkit linked xen' ;;
       --output | -o) kinds='file' ;;
       --format) list='human json sarif junit gitlab github markdown svg dot' ;;
     esac
