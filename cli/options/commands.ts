@@ -257,10 +257,7 @@ export const COMMANDS = {
       'Will this QEMU, nbdkit, program or hypervisor take these modules? Also all that runs here, or a whole tree',
     examples: [
       ['lockstep --running', 'What runs here, with the modules that are on disk now'],
-      [
-        'lockstep /usr/bin/qemu-system-x86_64 modules/',
-        'Modules of a folder that a QEMU is to load',
-      ],
+      ['lockstep xen-syms patches/', 'Payloads of a folder for a hypervisor, as check says'],
       ['lockstep --root ./image --json', 'A whole tree of files, for CI'],
     ],
     exits: ['0', '1', '3', '64'],

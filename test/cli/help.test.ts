@@ -35,6 +35,7 @@ for (const name of COMMAND_NAMES) {
     t.after(() => process.chdir(home));
     process.chdir(folder);
     mkdirSync('patches');
+    mkdirSync('image');
     copyFileSync(DEMO_IMAGE, 'xen-syms');
     for (const file of ['hello', 'bye', 'replace']) copyFileSync(demo(file), `${file}.livepatch`);
     for (const file of ['hello', 'bye'])
