@@ -11,6 +11,8 @@ export interface CommandModule {
 export const LOAD: Readonly<Record<CommandName | typeof LOADED, () => Promise<CommandModule>>> = {
   inspect: () => import('./commands/inspect.js'),
   check: () => import('./commands/check.js'),
+  report: () => import('./commands/report.js'),
+  graph: () => import('./commands/graph.js'),
   init: () => import('./commands/init.js'),
   list: () => import('./commands/list.js'),
   plan: () => import('./commands/plan.js'),

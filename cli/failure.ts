@@ -14,7 +14,8 @@ export function reportFailure(thrown: unknown, line: Line, streams: Streams): nu
   // What was typed may be what is wrong: no settings come of it then.
   const output = new Output(
     {
-      json: isOn('json'),
+      format: isOn('json') || line.options['format'] === 'json' ? 'json' : 'human',
+      destinations: [],
       quiet: isOn('quiet'),
       verbose: isOn('verbose'),
       noColor: isOn('no-color'),

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
-import { access, readlink, realpath } from 'node:fs/promises';
+import { access, appendFile, readlink, realpath, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { NotFlushed, reasonOf, writeDurably } from '../core/files/index.js';
+import { NotFlushed, placeFile, reasonOf, writeDurably } from '../core/files/index.js';
 import { XspliceError } from '../core/findings/index.js';
 import { kindOf, statOf, statOrNull } from '../core/inputs/index.js';
 
@@ -34,6 +34,40 @@ export async function writeFileAs(path: string, bytes: Uint8Array, like: string)
         : 'cannot be written';
     throw new XspliceError('file-not-writable', `${path} ${what}: ${reasonOf(cause)}`, { cause });
   }
+}
+
+/** Of a new report. */
+const REPORT_MODE = 0o644;
+
+/**
+ * Writes a report in one step; what is there is replaced. A device or a pipe that is named, e.g. /dev/stdout, is
+ * written to as it is. Fails with `file-not-writable`.
+ */
+export async function writeReport(path: string, text: string): Promise<void> {
+  const present = statOrNull(path);
+  try {
+    if (present?.isFile() === false) return await writeFile(path, text);
+    const target = present === null ? await newTarget(path) : await realpath(path);
+    if (present !== null) await access(target, constants.W_OK);
+    await placeFile(target, text, { mode: (present?.mode ?? REPORT_MODE) & 0o777 });
+  } catch (cause) {
+    throw notWritable(path, cause);
+  }
+}
+
+/** Adds to a file that a CI system gave us. Fails with `file-not-writable`. */
+export async function appendTo(path: string, text: string): Promise<void> {
+  try {
+    await appendFile(path, text);
+  } catch (cause) {
+    throw notWritable(path, cause);
+  }
+}
+
+function notWritable(path: string, cause: unknown): XspliceError {
+  return new XspliceError('file-not-writable', `${path} cannot be written: ${reasonOf(cause)}`, {
+    cause,
+  });
 }
 
 /** Where a file that is not there would come to be: a link to nowhere is followed, and stays. */

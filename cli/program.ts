@@ -1,8 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { LOAD } from './command-table.js';
 import { COMMAND_NAMES, LOADED } from './options/commands.js';
 import { type Line, parseLine } from './options/parse.js';
 import type { Streams } from './terminal/streams.js';
+import { packageVersion } from './tool.js';
 
 /** Does what these words say, and returns the exit code. Whatever fails is reported, not thrown. */
 export async function runProgram(args: readonly string[], streams: Streams): Promise<number> {
@@ -22,7 +22,10 @@ async function runCommand(line: Line, streams: Streams): Promise<number> {
   const known = ([...COMMAND_NAMES, LOADED] as const).find((name) => name === line.command);
   const name = known ?? (await import('./options/refuse.js')).commandOf(line);
   const [{ openSession }, command] = await Promise.all([import('./session.js'), LOAD[name]()]);
-  return await command.run(openSession(name, line, streams));
+  const session = openSession(name, line, streams);
+  const code = await command.run(session);
+  await session.output.end();
+  return code;
 }
 
 /** What --help, --version and their like ask for; null where a command is to be run. */
@@ -39,17 +42,4 @@ async function informationFor(
   if (args.length > 0 && command !== 'help' && options['help'] !== true) return null;
   const { helpText } = await import('./views/help.js');
   return helpText(asked, stdout.columns);
-}
-
-/** Of the package that this file is part of, wherever it was built to. */
-function packageVersion(): string {
-  for (const up of ['../', '../../', '../../../']) {
-    const path = new URL(`${up}package.json`, import.meta.url);
-    if (!existsSync(path)) continue;
-    const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
-    if (typeof value === 'object' && value !== null && 'version' in value) {
-      return String(value.version);
-    }
-  }
-  return 'unknown';
 }

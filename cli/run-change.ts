@@ -53,7 +53,7 @@ export async function runChange(
         show(proposal);
         await confirm(session, 'Do this?');
         endSignals = streams.onSignal((name) => stop.abort(name));
-        progress = new Progress(output.notes, output.quiet || output.json);
+        progress = new Progress(output.notes, output.quiet || !output.isForPeople);
         return true;
       },
       onProgress: (event) => progress?.report(event),

@@ -1,3 +1,4 @@
+import { destinationsOf } from './destinations.js';
 import { type CommandName, LOADED } from './options/commands.js';
 import type { Line } from './options/parse.js';
 import { refuseForeign } from './options/refuse.js';
@@ -9,6 +10,8 @@ import type { Streams } from './terminal/streams.js';
 export interface Session {
   readonly command: CommandName | typeof LOADED;
   readonly settings: Settings;
+  /** The file that the command itself writes; null where --output names none. */
+  readonly ownFile: string | null;
   readonly output: Output;
   /** For questions, signals and the environment; output goes through `output`. */
   readonly streams: Streams;
@@ -22,5 +25,7 @@ export function openSession(
 ): Session {
   if (command !== LOADED) refuseForeign(command, line);
   const settings = settingsFrom(line);
-  return { command, settings, output: new Output(settings, streams), streams };
+  const { ownFile, ...where } = destinationsOf(command, settings);
+  const output = new Output({ ...settings, ...where }, streams);
+  return { command, settings, ownFile, output, streams };
 }

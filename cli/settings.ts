@@ -6,6 +6,8 @@ import { usage } from './usage.js';
 export interface Settings extends OptionValues {
   /** The words behind the command. */
   readonly words: readonly string[];
+  /** Options that were typed; the others have their defaults. */
+  readonly given: readonly string[];
 }
 
 /** Longest timeout: Xen takes nanoseconds in 32 bits. */
@@ -14,7 +16,8 @@ const MAX_TIMEOUT_MS = 4294;
 /** Reads what the parser made of the command line. Fails with `usage` (exit code 64). */
 export function settingsFrom(line: Line): Settings {
   const values = optionValues(line);
-  return { ...values, check: checkOf(values), words: line.words };
+  const given = Object.keys(line.options);
+  return { ...values, check: checkOf(values), words: line.words, given };
 }
 
 /** What is compared: of payloads that are independent, the old code. Fails with `usage`. */

@@ -43,6 +43,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'hypervisor/xen',
   ],
   check: ['findings', 'abi', 'image', 'payload', 'verify', 'hazards', 'stack', 'oldcode', 'host'],
+  portrait: ['findings', 'abi', 'image', 'payload', 'verify', 'oldcode', 'check'],
   change: [
     'findings',
     'abi',

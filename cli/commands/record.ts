@@ -1,11 +1,6 @@
 import { counted, EXIT } from '../../core/findings/index.js';
 import { modelFromImage, modelWithApplied } from '../../core/host/index.js';
-import {
-  exists,
-  openImage,
-  readEveryPayloadFile,
-  readPayloadFiles,
-} from '../../core/inputs/index.js';
+import { exists, openImage, readEveryPayloadFile } from '../../core/inputs/index.js';
 import { type CodeRecord, codeContext, recordPayload } from '../../core/oldcode/index.js';
 import { readPayload, readPayloadInputs } from '../../core/payload/index.js';
 import { withExplanations } from '../explanations.js';
@@ -17,19 +12,19 @@ import { renderTable } from '../terminal/table.js';
 import { usage } from '../usage.js';
 
 /** Writes into a payload what it is made against: the image with the payloads of --on applied. */
-export async function run({ settings, output }: Session): Promise<number> {
+export async function run({ settings, output, ownFile }: Session): Promise<number> {
   const [file, ...others] = settings.words;
   if (file === undefined || others.length > 0) throw usage('record takes one payload');
   if (settings.image === null) throw usage('record needs --image FILE');
-  if (settings.output === null && !settings.yes) {
+  if (ownFile === null && !settings.yes) {
     throw usage(
       'record does not say where to write',
       'Name a new file with --output FILE, or have the payload itself rewritten with --yes.',
     );
   }
-  if (settings.output !== null && !settings.yes && exists(settings.output)) {
+  if (ownFile !== null && !settings.yes && exists(ownFile)) {
     throw usage(
-      `${settings.output} exists`,
+      `${ownFile} exists`,
       'Name a new file with --output FILE, or have this one replaced with --yes.',
     );
   }
@@ -41,7 +36,7 @@ export async function run({ settings, output }: Session): Promise<number> {
   const result = recordPayload(codeContext(image, model), payload, { expect: settings.expect });
   const { record, expectationLengths, bytes } = result;
   const findings = withExplanations(settings, result.findings);
-  const target = settings.output ?? file;
+  const target = ownFile ?? file;
   await writeFileAs(target, bytes, file);
   const rows = record.functions.map(({ name }, index) => {
     const { functions, unknownEdges } = reachOf(record, index);
@@ -79,10 +74,10 @@ function belowText(count: number): string {
 }
 
 function onePayload(file: string): Uint8Array {
-  const { inputs, findings } = readPayloadFiles([file]);
+  const inputs = readEveryPayloadFile([file]);
   const [only, ...others] = inputs;
   if (only !== undefined && others.length === 0) return only.bytes;
-  throw usage(findings[0]?.message ?? `record takes one payload; ${file} holds ${inputs.length}`);
+  throw usage(`record takes one payload; ${file} holds ${inputs.length}`);
 }
 
 /** What one function's record comes to: the functions behind it, over all calls and jumps. */

@@ -44,11 +44,11 @@ export const COMMANDS = {
     exits: ['0', '1', '64'],
   },
   check: {
-    synopses: ['PATH… --image FILE', 'PATH… --build-id HEX'],
+    synopses: ['[PATH…]', 'PATH… --image FILE', 'PATH… --build-id HEX'],
     words: {
       name: 'PATH',
-      help: 'Payloads, or directories of *.livepatch files',
-      min: 1,
+      help: 'Payloads, directories with *.livepatch files below them, or patterns; without: all of the configuration',
+      min: 0,
       proposals: ['file'],
     },
     about: 'Do these payloads form one valid chain, and will that hypervisor take each?',
@@ -63,6 +63,26 @@ export const COMMANDS = {
       ],
     ],
     exits: ['0', '1', '3', '64'],
+  },
+  report: {
+    synopses: ['[PATH…] --output FILE', 'PATH… --image FILE --output FILE'],
+    words: { name: 'PATH', help: 'As check takes them', min: 0, proposals: ['file'] },
+    about: 'Check, and write one page that shows all: the chain, the code, the hazards',
+    examples: [
+      ['report --output report.html', 'The page of all targets of xsplice.config.json'],
+      ['report patches/ --image xen-syms -o report.html', 'The page of one hypervisor'],
+    ],
+    exits: ['0', '1', '64'],
+  },
+  graph: {
+    synopses: ['[PATH…]', 'PATH… --image FILE'],
+    words: { name: 'PATH', help: 'As check takes them', min: 0, proposals: ['file'] },
+    about: 'The chain as a picture, with the verdicts: SVG, or DOT for Graphviz',
+    examples: [
+      ['graph patches/ --image xen-syms --output chain.svg', 'A picture of a folder'],
+      ['graph patches/ --image xen-syms --format dot', 'The same for Graphviz'],
+    ],
+    exits: ['0', '1', '64'],
   },
   init: {
     synopses: ['--image FILE --host embedded:DIR'],

@@ -20,6 +20,8 @@ export interface OptionDefinition {
 }
 
 const HOST = [...CHANGE_VERBS, 'init', 'list', 'plan', 'which'] as const;
+/** Those that check payloads. */
+const CHECKING = ['check', 'report', 'graph'] as const;
 /** Those that carry a payload's actions out on a hypervisor. An upload and an unload stop no CPU. */
 const ACTING = ['apply', 'revert', 'replace', 'load'] as const;
 
@@ -41,12 +43,12 @@ export const OPTIONS = {
       record: 'The hypervisor: xen-syms',
       which: 'Ask about this image and --on; with --host, the image of that host',
     },
-    commands: ['check', 'init', 'plan', ...CHANGE_VERBS, 'which', 'record'],
+    commands: [...CHECKING, 'init', 'plan', ...CHANGE_VERBS, 'which', 'record'],
   },
   'build-id': {
     value: 'HEX',
     help: "Only the hypervisor's id: then only the chain is checked",
-    commands: ['check'],
+    commands: CHECKING,
   },
   on: {
     value: 'PAYLOAD',
@@ -58,18 +60,18 @@ export const OPTIONS = {
   xen: {
     value: 'RELEASE',
     help: 'The release of Xen whose rules count, e.g. 4.17.7 (default: what the image or Xen says)',
-    commands: ['check', 'init', 'plan', ...CHANGE_VERBS, 'which', 'record'],
+    commands: [...CHECKING, 'init', 'plan', ...CHANGE_VERBS, 'which', 'record'],
   },
   check: {
     choices: ['build-id', 'old-code', 'both'],
     help: 'What has to fit before a payload is applied: its parent (the default), or the code it was made against',
     helpOf: { revert: 'With NAME: old-code or both; what those above have to be independent in' },
-    commands: ['check', 'plan', 'apply', 'revert', 'replace', 'load'],
+    commands: [...CHECKING, 'plan', 'apply', 'revert', 'replace', 'load'],
   },
   mode: {
     choices: ['chain', 'alternatives', 'independent'],
     help: 'What several payloads are: layers (the default), alternatives of which one is used alone with replace, or independent (--check old-code)',
-    commands: ['check', 'plan', 'apply'],
+    commands: [...CHECKING, 'plan', 'apply'],
   },
   nodeps: {
     help: 'Have Xen not compare parents (NODEPS)',
@@ -91,7 +93,7 @@ export const OPTIONS = {
   'fail-on': {
     choices: ['error', 'warning', 'note'],
     help: 'The least severe finding that is a rejection (exit code 3; the default: error)',
-    commands: ['check'],
+    commands: CHECKING,
   },
   'dry-run': {
     alias: 'n',
@@ -120,14 +122,40 @@ export const OPTIONS = {
     help: "Fill in Xen's own expectations too: the hypervisor then compares at apply",
     commands: ['record'],
   },
+  config: {
+    value: 'FILE',
+    help: 'Targets, their payloads and waivers (default: the nearest xsplice.config.json)',
+    commands: CHECKING,
+  },
+  target: {
+    value: 'NAME',
+    isMany: true,
+    help: 'Only this target of the configuration; may be repeated',
+    commands: CHECKING,
+  },
+  since: {
+    value: 'REV',
+    help: 'Only targets that a change since this revision of git touches',
+    commands: CHECKING,
+  },
   output: {
     alias: 'o',
-    value: 'FILE',
+    value: '[FORMAT=]FILE',
     proposals: ['file'],
-    help: 'File to write',
-    commands: ['record'],
+    isMany: true,
+    help: 'A file to write, in the format of --format or another one; may be repeated',
+    helpOf: {
+      record: 'The file to write; FORMAT=FILE for what is said',
+      report: 'The page to write; FORMAT=FILE for what is said',
+    },
+    commands: COMMAND_NAMES,
   },
-  json: { help: 'One JSON document on standard output', commands: COMMAND_NAMES },
+  format: {
+    choices: ['human', 'json', 'sarif', 'junit', 'gitlab', 'github', 'markdown', 'svg', 'dot'],
+    help: 'What standard output gets: human or json; of check also sarif to markdown; graph has svg and dot',
+    commands: COMMAND_NAMES,
+  },
+  json: { help: 'The same as --format json', commands: COMMAND_NAMES },
   quiet: { alias: 'q', help: 'Say only what is wrong', commands: COMMAND_NAMES },
   verbose: {
     alias: 'v',

@@ -21,7 +21,7 @@ export async function confirm(
       'Add --yes to do it, or leave out --quiet to see what it is.',
     );
   }
-  if (!stdin.isTTY || !stderr.isTTY || output.json) {
+  if (!stdin.isTTY || !stderr.isTTY || !output.isForPeople) {
     throw usage(
       'This would change the hypervisor, and there is no terminal to ask at',
       'Add --yes to do it, or --dry-run to only see the plan.',

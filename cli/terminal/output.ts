@@ -1,32 +1,47 @@
 import type { Finding } from '../../core/findings/index.js';
+import type { Destination, Destinations, Format } from '../destinations.js';
+import { writeReport } from '../files.js';
 import type { Settings } from '../settings.js';
+import { thisTool } from '../tool.js';
 import { renderFindings } from '../views/findings.js';
 import { renderJson } from '../views/json.js';
-import { Screen } from './screen.js';
+import { plainText, Screen, safeText } from './screen.js';
 import type { Streams } from './streams.js';
 import { createStyle, type Style } from './style.js';
 
 /** Version of every JSON document that the commands write. */
 export const FORMAT_VERSION = 1;
 
-/** Where a command's output goes: data to standard output, everything else to standard error. */
+/** What an output is made from. */
+export type OutputSettings = Pick<Settings, 'quiet' | 'verbose' | 'noColor'> &
+  Pick<Destinations, 'format' | 'destinations'>;
+
+/**
+ * Where a command's output goes: data to standard output in one format, and to files in any; everything else
+ * to standard error.
+ */
 export class Output {
-  readonly json: boolean;
   readonly quiet: boolean;
   readonly verbose: boolean;
   /** Standard error. */
   readonly notes: Screen;
+  /** What standard output gets. */
+  readonly format: Format;
   readonly #data: Screen;
+  readonly #destinations: readonly Destination[];
+  /** What files get, by format. */
+  readonly #texts = new Map<Format, string>();
 
   constructor(
-    settings: Pick<Settings, 'json' | 'quiet' | 'verbose' | 'noColor'>,
+    { format, destinations, quiet, verbose, noColor }: OutputSettings,
     { stdout, stderr, env }: Pick<Streams, 'stdout' | 'stderr' | 'env'>,
   ) {
-    this.json = settings.json;
-    this.quiet = settings.quiet;
-    this.verbose = settings.verbose;
-    this.notes = new Screen(stderr, createStyle(stderr, !settings.noColor, env));
-    this.#data = new Screen(stdout, createStyle(stdout, !settings.noColor, env));
+    this.format = format;
+    this.quiet = quiet;
+    this.verbose = verbose;
+    this.notes = new Screen(stderr, createStyle(stderr, !noColor, env));
+    this.#data = new Screen(stdout, createStyle(stdout, !noColor, env));
+    this.#destinations = destinations;
   }
 
   /** For standard output. */
@@ -34,9 +49,23 @@ export class Output {
     return this.#data.style;
   }
 
-  /** What the command was run for. Left out under --json, where the document says it. */
+  /** True where people read standard output: progress is shown, questions are asked. */
+  get isForPeople(): boolean {
+    return this.format === 'human';
+  }
+
+  /** True where standard output or a file is to have this format. */
+  wants(format: Format): boolean {
+    return this.format === format || this.#destinations.some((one) => one.format === format);
+  }
+
+  /** What the command was run for, for people. */
   data(text: string): void {
-    if (!this.json && text !== '') this.#data.line(text);
+    if (text === '') return;
+    if (this.isForPeople) this.#data.line(text);
+    if (this.wants('human')) {
+      this.#texts.set('human', `${this.#texts.get('human') ?? ''}${plainText(text)}\n`);
+    }
   }
 
   /** What may be left out by --quiet. */
@@ -50,8 +79,22 @@ export class Output {
     this.data(renderFindings(shown, this.style));
   }
 
-  /** The one document of --json; nothing without it. */
-  document(fields: Readonly<Record<string, unknown>>): void {
-    if (this.json) this.#data.line(renderJson({ formatVersion: FORMAT_VERSION, ...fields }));
+  /** The one document of --format json; nothing where nobody wants it. */
+  document(fields: Readonly<Record<string, unknown>>, formatVersion = FORMAT_VERSION): void {
+    if (!this.wants('json')) return;
+    this.report('json', renderJson({ formatVersion, tool: thisTool(), ...fields }));
+  }
+
+  /** All of what a format has to say, once a run: to standard output, to files, or both. */
+  report(format: Format, text: string): void {
+    if (this.format === format && text !== '') this.#data.line(text);
+    this.#texts.set(format, text === '' ? '' : `${safeText(text)}\n`);
+  }
+
+  /** Writes the files, each in one step. Fails with `file-not-writable`, `not-a-file`. */
+  async end(): Promise<void> {
+    for (const { file, format } of this.#destinations) {
+      await writeReport(file, this.#texts.get(format) ?? '');
+    }
   }
 }

@@ -45,3 +45,12 @@ export function safeText(text: string): string {
     return found === '\n' ? found : visible(found);
   });
 }
+
+/** The same without the codes of a style. */
+export function plainText(text: string): string {
+  return safeText(
+    text.replace(MARK_OR_UNSAFE, (found: string, code: string | undefined) =>
+      code === undefined ? found : '',
+    ),
+  );
+}

@@ -1,7 +1,15 @@
 import { errnoName } from '../../core/abi/errno.js';
 import { shortId } from '../../core/abi/ids.js';
 import { nameText } from '../../core/abi/payload-name.js';
-import { type CheckReport, type FileVerdict, isRejection } from '../../core/check/index.js';
+import {
+  type CheckReport,
+  type CheckRun,
+  countsOf,
+  type FileVerdict,
+  isRejection,
+  standingOf,
+  standingOfRun,
+} from '../../core/check/index.js';
 import { counted, type Finding } from '../../core/findings/index.js';
 import type { XenAnswer } from '../../core/verify/index.js';
 import { escapeText } from '../terminal/escape.js';
@@ -12,8 +20,58 @@ import { guardFields, renderGuard } from './old-code.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 
+/** Each hypervisor with its payloads, then, of several, the table of all of them. */
+export function renderRun(run: CheckRun, style: Style, verbose: boolean): string {
+  const [only, ...others] = run.targets;
+  const left =
+    run.skipped.length === 0
+      ? []
+      : [style.dim(`Not asked about: ${escapeText(run.skipped.join(', '))}`)];
+  if (run.targets.length === 0 && run.findings.length === 0) {
+    return [...left, `${style.good('OK')}: no target is touched.`].join('\n');
+  }
+  const own = run.findings.length === 0 ? [] : [renderFindings(run.findings, style)];
+  if (only !== undefined && others.length === 0) {
+    const end = own.length === 0 ? [] : [...own, runSummary(run, style)];
+    return [...left, renderCheck(only.report, style, verbose), ...end].join('\n');
+  }
+  const each = run.targets.map(
+    ({ target, report }) =>
+      `${style.bold(`Target     ${escapeText(target)}`)}\n${renderCheck(report, style, verbose)}`,
+  );
+  return [...left, ...each, ...own, renderMatrix(run, style), runSummary(run, style)].join('\n');
+}
+
+/** A row a payload, a column a hypervisor; empty where a payload is not meant for one. */
+function renderMatrix({ targets }: CheckRun, style: Style): string {
+  const files = [...new Set(targets.flatMap(({ report }) => report.files))].sort();
+  const columns = targets.map(({ report }) => {
+    const verdicts = new Map((report.verdicts ?? []).map((verdict) => [verdict.file, verdict]));
+    const known = new Set(report.files);
+    return (file: string): Cell => {
+      const verdict = verdicts.get(file);
+      if (verdict === undefined) return { text: known.has(file) ? 'no verdict' : '' };
+      const { outcome } = verdict.inChain ?? verdict;
+      return { text: outcome, paint: outcome === 'accepted' ? style.good : style.bad };
+    };
+  });
+  const head = ['', ...targets.map(({ target }) => ({ text: target, paint: style.bold }))];
+  const rows = files.map((file) => [file, ...columns.map((cell) => cell(file))]);
+  return renderTable([head, ...rows], '  ');
+}
+
+function runSummary(run: CheckRun, style: Style): string {
+  const { targets, payloads, accepted, refused, fatal, errors, waived } = countsOf(run);
+  const counts = `${counted(payloads, 'payload')}, ${counted(targets, 'target')}: ${accepted} accepted, ${refused} refused, ${fatal} fatal`;
+  const more = waived === 0 ? '' : `, ${waived} waived`;
+  const standing = standingOfRun(run);
+  if (standing === 'good') return `${style.good('OK')}: ${counts}${more}.`;
+  const what = standing === 'rejected' ? 'Rejected' : 'Not known';
+  return `${style.bad(what)}: ${errors} error${errors === 1 ? '' : 's'}; ${counts}${more}.`;
+}
+
 /** The chain in its order, what Xen says to each payload, and all findings. */
-export function renderCheck(report: CheckReport, style: Style, verbose: boolean): string {
+function renderCheck(report: CheckReport, style: Style, verbose: boolean): string {
   const { buildId, release, chain, verdicts, guard, findings } = report;
   const xen = release === null ? '' : `Xen ${release}, `;
   const lines = [
@@ -60,12 +118,50 @@ export function renderCheck(report: CheckReport, style: Style, verbose: boolean)
   return lines.join('\n');
 }
 
-/** The report for programs: the fields that the CLI contract names, and more. */
-export function checkFields(report: CheckReport): Fields {
-  const { ok, failOn, mode, buildId, release, chain, verdicts, notVerified, guard, findings } =
-    report;
+/**
+ * The run for programs. Of one hypervisor, format 1: the fields that the CLI contract names, and more; of several,
+ * format 2: the same for each.
+ */
+export function runFields(run: CheckRun, ok: boolean): Fields {
+  const counts = countsOf(run);
+  const [only, ...others] = run.targets;
+  if (only !== undefined && others.length === 0) {
+    const { findings, ...fields } = checkFields(only.report);
+    return {
+      ok,
+      target: only.target,
+      skipped: run.skipped,
+      counts,
+      ...fields,
+      findings: [...run.findings, ...findings],
+    };
+  }
   return {
     ok,
+    counts,
+    targets: run.targets.map(({ target, image, report }) => ({
+      target,
+      image,
+      ok: report.ok,
+      ...checkFields(report),
+    })),
+    skipped: run.skipped,
+    findings: run.findings,
+  };
+}
+
+/** Of the document of a run. */
+export function runFormat({ targets }: CheckRun): 1 | 2 {
+  return targets.length === 1 ? 1 : 2;
+}
+
+interface CheckFields extends Fields {
+  readonly findings: readonly Finding[];
+}
+
+function checkFields(report: CheckReport): CheckFields {
+  const { failOn, mode, buildId, release, chain, verdicts, notVerified, guard, findings } = report;
+  return {
     failOn,
     mode,
     hypervisor: { buildId, release },
@@ -80,6 +176,7 @@ export function checkFields(report: CheckReport): Fields {
     verdicts: verdicts?.map(verdictFields) ?? null,
     notVerified,
     guard: guardFields(guard),
+    unreadable: report.unreadable.map(({ file, code, message }) => ({ file, code, message })),
     findings,
   };
 }
@@ -123,7 +220,8 @@ function summary(
     notVerified === null ? '' : `\n${style.warn('Not verified')}: ${escapeText(notVerified)}`;
   if (!ok) {
     const rejections = findings.filter((found) => isRejection(found, failOn));
-    return `${style.bad('Rejected')}: ${countText(rejections)}.${note}`;
+    const what = standingOf(findings, failOn) === 'unknown' ? 'Not known' : 'Rejected';
+    return `${style.bad(what)}: ${countText(rejections)}.${note}`;
   }
   const payloads = counted(chain.length, 'payload');
   const whole =
@@ -131,12 +229,12 @@ function summary(
       ? `${payloads} made for the code that is there`
       : `one valid chain of ${payloads}`;
   const apart = mode === 'alternatives' ? 'each valid when used alone' : 'each valid by itself';
-  const what = chain.length > 0 ? whole : apart;
+  const good = chain.length > 0 ? whole : apart;
   const accepted =
     verdicts === null
       ? ''
       : `; Xen ${release ?? ''} will accept ${verdicts.length === 1 ? 'it' : 'each'}`;
-  return `${style.good('OK')}: ${what}${accepted}.${note}`;
+  return `${style.good('OK')}: ${good}${accepted}.${note}`;
 }
 
 /** `1 error, 2 warnings`. */

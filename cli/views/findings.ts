@@ -16,11 +16,14 @@ export function renderFindings(findings: readonly Finding[], style: Style, advic
 }
 
 function renderFinding(finding: Finding, style: Style, advice: string): string {
-  const { severity, code, message, hint, file, accepted } = finding;
-  const paint = severity === 'error' ? style.bad : severity === 'warning' ? style.warn : style.dim;
+  const { severity, code, message, hint, file, waiver, accepted } = finding;
+  const weight = severity === 'error' ? style.bad : severity === 'warning' ? style.warn : style.dim;
+  const paint = waiver === undefined ? weight : style.dim;
+  const word = waiver === undefined ? severity : `waived ${severity}`;
   const where = file !== undefined && !message.includes(file) ? `${file}: ` : '';
-  const line = `${paint(severity)} ${escapeText(`${where}${message}`)} ${style.dim(`[${code}${accepted === true ? ', accepted' : ''}]`)}`;
+  const line = `${paint(word)} ${escapeText(`${where}${message}`)} ${style.dim(`[${code}${accepted === true ? ', accepted' : ''}]`)}`;
   const more = [
+    ...(waiver === undefined ? [] : [`Waived until ${waiver.expires}: ${waiver.reason}`]),
     ...(hint === undefined || advice.includes(hint) ? [] : [hint]),
     ...explanationLines(finding, `${hint ?? ''}\n${advice}`),
   ];

@@ -49,6 +49,13 @@ export function payloadNameFor(file: string): string {
   return payloadName(dot > 0 ? base.slice(0, dot) : base);
 }
 
+/** The same where such a name is none that is taken: the bytes of the base name as they are. */
+export function uncheckedNameFor(file: string): string {
+  const base = basename(file);
+  const dot = base.lastIndexOf('.');
+  return Buffer.from(dot > 0 ? base.slice(0, dot) : base, 'utf8').toString('latin1');
+}
+
 /**
  * The text that a name of the hypervisor spells: UTF-8 where its bytes are that, else one character
  * a byte. Not escaped: that is the renderer's work.

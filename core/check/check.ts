@@ -1,6 +1,7 @@
 import type { BuildId } from '../abi/ids.js';
+import { uncheckedNameFor } from '../abi/payload-name.js';
 import { formatRelease } from '../abi/release.js';
-import { type Finding, finding, type Severity } from '../findings/index.js';
+import { type Code, type Finding, finding, type Severity } from '../findings/index.js';
 import { claimsOf, hazardsOf, strayWritesOf, unusedParts } from '../hazards/index.js';
 import { askGuard, type GuardAnswer, type GuardReport } from '../oldcode/index.js';
 import {
@@ -8,6 +9,7 @@ import {
   type InputFile,
   type PayloadInput,
   type PlanPayload,
+  type ReadInputs,
   readInputs,
 } from '../payload/index.js';
 import { type ChainReport, checkChain, type SetMode } from '../stack/index.js';
@@ -23,6 +25,7 @@ import {
   type Verdict,
   type XenAnswer,
 } from '../verify/index.js';
+import { oneCauseEach, withAnswer } from './one-cause.js';
 import type { CheckTarget } from './target.js';
 
 /** What Xen answers to the upload of one payload on an otherwise empty hypervisor. */
@@ -36,7 +39,7 @@ export interface FileVerdict extends XenAnswer {
   readonly inChain: XenAnswer | null;
 }
 
-/** How strict the answer is. */
+/** How strict the answer is, and what it is asked of. */
 export interface CheckOptions {
   /** The least severe finding that is a rejection; `error` by default. */
   readonly failOn?: Severity;
@@ -44,11 +47,26 @@ export interface CheckOptions {
   readonly mode?: SetMode;
 }
 
+/** Codes that say that nothing is known of a file or a hypervisor: they reject nothing. */
+const UNKNOWN: ReadonlySet<Code> = new Set<Code>([
+  'not-verified',
+  'file-not-found',
+  'file-not-readable',
+  'not-a-file',
+  'file-changed',
+  'no-payloads',
+]);
+
+/** True of a finding that says that nothing is known. */
+export function isUnknown({ code }: Finding): boolean {
+  return UNKNOWN.has(code);
+}
+
 const SEVERITIES: readonly Severity[] = ['error', 'warning', 'note'];
 
-/** True where a finding is severe enough to be a rejection. */
-export function isRejection({ severity }: Finding, failOn: Severity): boolean {
-  return SEVERITIES.indexOf(severity) <= SEVERITIES.indexOf(failOn);
+/** True where a finding is severe enough to be a rejection, and nobody lets it pass. */
+export function isRejection({ severity, waiver }: Finding, failOn: Severity): boolean {
+  return waiver === undefined && SEVERITIES.indexOf(severity) <= SEVERITIES.indexOf(failOn);
 }
 
 /** The answer to: do these payloads form one valid chain on that hypervisor? */
@@ -69,6 +87,10 @@ export interface CheckReport {
   readonly guard: GuardReport | null;
   /** Of the readers, of the chain, and of Xen's checks for each payload that they would not accept. */
   readonly findings: readonly Finding[];
+  /** Every file that was asked about, as it was named, in that order; those that could not be read too. */
+  readonly files: readonly string[];
+  /** The findings on files of which nothing is known, because they could not be read from disk. */
+  readonly unreadable: readonly Finding[];
 }
 
 /**
@@ -101,18 +123,22 @@ export async function check(
   };
   const { model: base } = target;
   const trials = base === null ? null : tryAll(read.payloads, base, asUsed(base));
-  const verdicts = trials?.map(({ verdict }) => verdict) ?? null;
-  const refusals = (trials ?? []).flatMap(({ verdict }) => {
-    const { operation, faults } = verdict.inChain ?? verdict;
-    return findingsOfFaults(verdict, operation, faults);
-  });
+  const answers =
+    base === null ? [] : read.others.map(({ input }) => [input, answerTo(input, base)] as const);
+  const verdicts = trials === null ? null : inOrder(inputs, trials, answers);
+  const { findings: ofFiles, refusals } = ofEachFile(read, trials ?? [], new Map(answers));
   const { rules } = target.model ?? { rules: null };
   const hazards: Finding[] = [];
   const intent = isAlone ? 'replace' : 'apply';
   const how = { intent, isCodeCompared: oldCode !== undefined } as const;
   if (rules !== null) {
     // Of all payloads: what is lost can be the very reason why Xen does not accept one.
-    for (const { payload } of read.payloads) hazards.push(...unusedParts(payload, rules));
+    const fatal = refusals.filter(({ code }) => code === 'would-be-fatal');
+    const isSaid = (lost: Finding) =>
+      fatal.some(({ file, section }) => file === lost.file && section === lost.section);
+    for (const { payload } of read.payloads) {
+      hazards.push(...unusedParts(payload, rules).filter((lost) => !isSaid(lost)));
+    }
   }
   for (const { payload, model, uploaded } of trials ?? []) {
     hazards.push(...strayWritesOf(payload, uploaded));
@@ -123,11 +149,8 @@ export async function check(
   const guard = guarded?.report ?? null;
   const unfit = isAlone && trials === null ? unfitAlone(members, target.buildId) : [];
   const others = [
-    ...ofTarget(target),
-    ...unread,
-    ...(chain?.findings ?? []),
-    ...unfit,
-    ...refusals,
+    ...[...ofTarget(target), ...more, ...ofFiles],
+    ...[...(chain?.findings ?? []), ...unfit, ...refusals],
   ];
   const findings = [...others, ...guardFindings(guard, others), ...hazards];
   return {
@@ -140,6 +163,8 @@ export async function check(
     notVerified: target.notVerified,
     guard,
     findings,
+    files: [...inputs.map(({ file }) => file), ...new Set(more.flatMap(({ file }) => file ?? []))],
+    unreadable: more.filter(isUnknown),
   };
 }
 
@@ -163,6 +188,57 @@ function unfitAlone(members: readonly PlanPayload[], hypervisor: BuildId): reado
           }),
         ]),
   ]);
+}
+
+/** What Xen answers to a file that is no payload to us. */
+function answerTo({ file, bytes }: InputFile, base: Model): FileVerdict {
+  const name = uncheckedNameFor(file);
+  const { verdict } = upload(base, name, bytes);
+  return { file, name, ...answerOf('upload', verdict), inChain: null };
+}
+
+/** A verdict for every file, in the order in which they were given. */
+function inOrder(
+  inputs: readonly InputFile[],
+  trials: readonly PayloadTrial[],
+  answers: readonly (readonly [InputFile, FileVerdict])[],
+): readonly FileVerdict[] {
+  const known = new Map<InputFile, FileVerdict>([
+    ...trials.map(({ payload, verdict }) => [payload.input, verdict] as const),
+    ...answers,
+  ]);
+  return inputs.flatMap((input) => known.get(input) ?? []);
+}
+
+/** What the readers found in each file, and why Xen would not take it: one cause is one finding. */
+function ofEachFile(
+  read: ReadInputs,
+  trials: readonly PayloadTrial[],
+  answers: ReadonlyMap<InputFile, FileVerdict>,
+): { readonly findings: readonly Finding[]; readonly refusals: readonly Finding[] } {
+  const verdictOf = new Map(trials.map(({ payload, verdict }) => [payload, verdict]));
+  const refusalsOf = (verdict: FileVerdict | undefined): readonly Finding[] => {
+    if (verdict === undefined) return [];
+    const { operation, faults } = verdict.inChain ?? verdict;
+    return findingsOfFaults(verdict, operation, faults);
+  };
+  const findings: Finding[] = [];
+  const refusals: Finding[] = [];
+  for (const input of read.payloads) {
+    const own = input.payload.findings;
+    const ofXen = refusalsOf(verdictOf.get(input));
+    if (own.some(({ code }) => code === 'payload-no-contents')) {
+      findings.push(...withAnswer(own, ofXen));
+      continue;
+    }
+    const merged = oneCauseEach(own, ofXen);
+    findings.push(...merged.ofReader);
+    refusals.push(...merged.ofXen);
+  }
+  for (const { input, findings: own } of read.others) {
+    findings.push(...withAnswer(own, refusalsOf(answers.get(input))));
+  }
+  return { findings, refusals };
 }
 
 /** What is to be said of the verdicts as a whole: that there are none though an image was given, or by whose rules. */

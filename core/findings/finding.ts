@@ -6,6 +6,13 @@ import {
   type Severity,
 } from './catalogue/index.js';
 
+/** Why a finding is let pass, as the configuration of a check says. */
+export interface Waiver {
+  readonly reason: string;
+  /** Last day on which it counts, as YYYY-MM-DD. */
+  readonly expires: string;
+}
+
 /**
  * Something that was found out about an input, as a value. Checks return findings; they never throw
  * them. The code is stable and part of the CLI's contract, the message is for people.
@@ -31,10 +38,14 @@ export interface Finding {
   readonly errno?: number;
   readonly section?: string;
   readonly symbol?: string;
+  /** Of a text file, from 1. */
+  readonly line?: number;
   /** Byte offset in the file, or in the section where one is named. */
   readonly offset?: bigint;
   readonly expected?: string;
   readonly actual?: string;
+  /** Only of a hazard that somebody looked at and lets pass: it is shown, and counts for nothing. */
+  readonly waiver?: Waiver;
   /** Only where it was asked for: see `explained`. */
   readonly explanation?: Explanation;
 }

@@ -16,5 +16,5 @@ export { alike, didYouMean, nearest } from './did-you-mean.js';
 export { errorFrom, type FailureDetail, XspliceError } from './error.js';
 export { EXIT, type ExitCode } from './exit-code.js';
 export { explain, explained, explainedError } from './explain.js';
-export { type Finding, finding } from './finding.js';
+export { type Finding, finding, type Waiver } from './finding.js';
 export { assertNever, InternalError } from './internal-error.js';

@@ -100,10 +100,13 @@ function checkSplit(
 function checkFallThrough(
   subject: Subject,
   { end, name, func }: PatchSite,
-  { extent, behind }: DecodedCode,
+  { extent, instructions, behind }: DecodedCode,
 ): readonly Finding[] {
-  const coversAll = behind === null && end >= extent.end && extent.isExact;
-  if (func.newAddress !== 0n || !coversAll) return [];
+  if (func.newAddress !== 0n || (behind !== null && behind.address < end)) return [];
+  const rest = instructions.filter(({ address }) => address >= end);
+  // Where only the next symbol is known, what lies between may be padding.
+  const coversAll = extent.isExact ? rest.length === 0 : rest.every(isPadding);
+  if (!coversAll) return [];
   return [
     hazard(
       subject,
@@ -139,6 +142,11 @@ function checkJumps(
       ),
     ];
   });
+}
+
+/** What assemblers and linkers fill the room between functions with. */
+function isPadding(instruction: Instruction): boolean {
+  return /^(nop|int3|(data16|cs) nop|xchg %ax, ?%ax)/.test(listed(instruction));
 }
 
 function listed(instruction: Instruction): string {

@@ -1,3 +1,5 @@
 export { openImage, readImageFile } from './image-file.js';
 export { exists, kindOf, statOf, statOrNull } from './path.js';
+export { filesMatching, isPattern, matcher } from './pattern.js';
 export { type PayloadFiles, readEveryPayloadFile, readPayloadFiles } from './payload-files.js';
+export { readTextFile } from './regular-file.js';

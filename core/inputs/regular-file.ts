@@ -2,6 +2,22 @@ import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 
 import { XspliceError } from '../findings/index.js';
 import { attempt, kindOf, statOf } from './path.js';
 
+/** Ours: a text that a person writes. */
+const MAX_TEXT_SIZE = 1024 * 1024;
+
+/** A text of a person's, in UTF-8. Fails as readPayloadFiles does, or with `file-too-large`. */
+export function readTextFile(path: string): string {
+  const { bytes, sizeBytes } = readRegularFile(path, MAX_TEXT_SIZE);
+  if (bytes !== null)
+    return Buffer.from(bytes)
+      .toString('utf8')
+      .replace(/^\ufeff/, '');
+  throw new XspliceError(
+    'file-too-large',
+    `${path} has ${sizeBytes} bytes; at most ${MAX_TEXT_SIZE} are read`,
+  );
+}
+
 /** The bytes, or null where there are more than `limit`. Nothing that could block is opened. */
 export function readRegularFile(
   path: string,

@@ -105,7 +105,7 @@ function keyOf({ bytes, text, refersTo }: ListedInstruction): string {
 }
 
 /** The longest common sequence, by the usual table; both sides in full, equal instructions in one line. */
-function align(
+export function align(
   left: readonly ListedInstruction[],
   right: readonly ListedInstruction[],
 ): readonly ComparedLine[] {

@@ -10,6 +10,7 @@ export {
 } from './admit.js';
 export { admitReplacement } from './admit-replace.js';
 export { type CodeNode, DIGEST_FORMAT } from './analyse.js';
+export { type ChangedFunction, changedFunctions } from './changed-code.js';
 export {
   type CodeRecord,
   RECORD_FORMAT_VERSION,

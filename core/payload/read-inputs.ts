@@ -14,12 +14,22 @@ export interface PayloadInput {
 /** What a set of files came to: those that are payloads, and what is wrong with them and the others. */
 export interface ReadInputs {
   readonly payloads: readonly PayloadInput[];
+  /** Those that could not be read as payloads, each with the findings that say why. */
+  readonly others: readonly UnreadInput[];
+  /** Of all files. */
+  readonly findings: readonly Finding[];
+}
+
+/** A file that cannot be read as a payload. Xen has an answer to it all the same. */
+export interface UnreadInput {
+  readonly input: InputFile;
   readonly findings: readonly Finding[];
 }
 
 /** Reads files as payloads. One that is none, or whose name Xen would not take, becomes a finding. */
 export function readInputs(inputs: readonly InputFile[]): ReadInputs {
   const payloads: PayloadInput[] = [];
+  const others: UnreadInput[] = [];
   const findings: Finding[] = [];
   for (const input of inputs) {
     try {
@@ -28,10 +38,12 @@ export function readInputs(inputs: readonly InputFile[]): ReadInputs {
       payloads.push({ input, payload, planned: planPayloadOf(payload, input.sha256) });
     } catch (error) {
       if (!(error instanceof XspliceError)) throw error;
-      findings.push(...findingsOf(error, input.file));
+      const own = findingsOf(error, input.file);
+      others.push({ input, findings: own });
+      findings.push(...own);
     }
   }
-  return { payloads, findings };
+  return { payloads, others, findings };
 }
 
 /**

@@ -1,6 +1,7 @@
 import { PAGE_SIZE } from '../abi/address.js';
 import { XEN_ERRNO } from '../abi/errno.js';
-import { type HookKind, VETOING_HOOKS } from '../abi/livepatch.js';
+import { type HookKind, SECTION, VETOING_HOOKS } from '../abi/livepatch.js';
+import type { Reason } from './advice.js';
 import { shownOnConsole } from './console.js';
 import { checkExpectations } from './expectations.js';
 import { type AddressSpace, MemoryFault, wrap64 } from './memory.js';
@@ -133,6 +134,9 @@ export function replace(model: Model, name: string): Answer {
   });
 }
 
+/** What is known of a fault's place, and which advice helps where the stage alone does not tell. */
+type Grounds = Whereabouts & { readonly reason?: Reason };
+
 type ActionBody = (payload: ModelPayload, replay: Replay) => Result;
 
 function act(model: Model, name: string, body: ActionBody): Answer {
@@ -149,7 +153,11 @@ function act(model: Model, name: string, body: ActionBody): Answer {
   } catch (failure) {
     if (!(failure instanceof MemoryFault || failure instanceof XenPanic)) throw failure;
     const outcome = { outcome: 'fatal', stage: 'patching', cause: failure.message } as const;
-    return { model, verdict: verdictOf(replay, outcome, null, null) };
+    const isState = failure instanceof MemoryFault && failure.address === payload.funcs.address;
+    const grounds: Grounds = isState
+      ? { reason: 'functions-read-only', section: SECTION.funcs }
+      : {};
+    return { model, verdict: verdictOf(replay, outcome, null, null, grounds) };
   }
 }
 
@@ -173,12 +181,14 @@ function verdictOf(
   outcome: Outcome,
   hypercallRc: number | null,
   payloadRc: number | null,
-  where: Whereabouts = {},
+  { reason, ...where }: Grounds = {},
 ): Verdict {
   const log = shownOnConsole(replay.log);
   const assumptions = [...replay.assumptions, ...replay.memory.guesses];
   const faults: readonly Fault[] =
-    outcome.outcome === 'accepted' ? [] : [{ outcome, log, assumptions, where }];
+    outcome.outcome === 'accepted'
+      ? []
+      : [{ outcome, log, assumptions, where, ...(reason === undefined ? {} : { reason }) }];
   return { outcome, hypercallRc, payloadRc, log, assumptions, faults };
 }
 

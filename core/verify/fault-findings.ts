@@ -1,6 +1,7 @@
 import { errnoName } from '../abi/errno.js';
 import { nameText } from '../abi/payload-name.js';
 import { type Finding, finding } from '../findings/index.js';
+import { adviceOf } from './advice.js';
 import type { Operation } from './answer.js';
 import { adviceFor } from './hints.js';
 import type { Fault, Whereabouts } from './verdict.js';
@@ -28,7 +29,7 @@ export function findingsOfFaults(
 function findingOf(
   { file, name }: FaultSubject,
   operation: Operation,
-  { outcome, log, where }: Fault,
+  { outcome, log, where, reason: why }: Fault,
   isBehind: boolean,
 ): Finding {
   const { stage } = outcome;
@@ -37,7 +38,8 @@ function findingOf(
   if (outcome.outcome === 'fatal') {
     return finding(isBehind ? 'would-be-fatal-next' : 'would-be-fatal', {
       ...base,
-      message: `${subject} would not survive the ${operation}: ${outcome.cause}`,
+      message: `${subject} would not survive the ${operation}: ${outcome.cause}${unsaid(where, outcome.cause)}`,
+      ...(why === undefined ? {} : { hint: `Do not upload it anywhere. ${adviceOf(why, where)}` }),
     });
   }
   const reason = reasonIn(log);
@@ -45,7 +47,7 @@ function findingOf(
   return finding(isBehind ? 'would-be-refused-next' : 'would-be-refused', {
     ...base,
     message: `${subject} would refuse the ${operation} with ${errnoName(outcome.errno)} and ${printed}${unsaid(where, reason ?? '')}`,
-    hint: adviceFor(stage, outcome.errno),
+    hint: why === undefined ? adviceFor(stage, outcome.errno) : adviceOf(why, where),
     errno: outcome.errno,
   });
 }

@@ -1,5 +1,6 @@
 export { PAGE_SIZE } from '../abi/address.js';
 export { apply, replace, revert, unload } from './actions.js';
+export { adviceOf, REASONS, type Reason } from './advice.js';
 export { answerOf, type Operation, type XenAnswer } from './answer.js';
 export { createModel, type HypervisorFacts } from './create.js';
 export { checkExpectations } from './expectations.js';

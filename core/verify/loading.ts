@@ -1,5 +1,6 @@
 import { XEN_ERRNO } from '../abi/errno.js';
 import type { HookKind } from '../abi/livepatch.js';
+import type { Reason } from './advice.js';
 import { shownOnConsole } from './console.js';
 import { type AddressSpace, wrap64 } from './memory.js';
 import type { FunctionState, IdSpan, Model, PayloadSymbol, Span } from './model.js';
@@ -137,6 +138,8 @@ export interface Loading {
   readonly strayWrites: StrayWrite[];
   /** What was found wrong so far, in Xen's order. */
   readonly faults: Fault[];
+  /** What is being done that Xen may not survive; null where nothing special is. */
+  doing: Grounds | null;
   /** The one that runs. */
   stage: StageId;
   header: LoadingHeader;
@@ -160,6 +163,7 @@ export function startLoading(model: Model, name: string, memory: AddressSpace, r
     assumptions: [],
     strayWrites: [],
     faults: [],
+    doing: null,
     stage: 'elf-header',
     header: { sectionOffset: 0n, sectionCount: 0, sectionEntrySize: 0, nameSectionIndex: 0 },
     sections: [],
@@ -185,6 +189,20 @@ export function startLoading(model: Model, name: string, memory: AddressSpace, r
   };
 }
 
+/** Why a check refuses, and what it knows of the place. */
+export type Grounds = Whereabouts & { readonly reason: Reason };
+
+/**
+ * Does what Xen may not survive, and says what that is about: where it ends in a page fault or a BUG, these are
+ * the grounds.
+ */
+export function doing<T>(loading: Loading, grounds: Grounds, act: () => T): T {
+  loading.doing = grounds;
+  const done = act();
+  loading.doing = null;
+  return done;
+}
+
 /**
  * Prints an error line and refuses, as most of the loader's checks end. A check that prints nothing passes null.
  * Up to 4.12 these lines are dprintk's, which a release build leaves out.
@@ -193,7 +211,7 @@ export function refuse(
   loading: Loading,
   errno: number,
   text: string | null,
-  where: Whereabouts = {},
+  { reason, ...where }: Grounds,
 ): Fault {
   const { stage, faults } = loading;
   const ofStage = faults.filter(({ outcome }) => outcome.stage === stage);
@@ -202,13 +220,14 @@ export function refuse(
   const isPrinted = text !== null && loading.rules.has('errorsPrinted');
   const printed = isPrinted ? [{ level: 'error', text: `${loading.name}${text}` } as const] : [];
   const outcome: Refusal = { outcome: 'refused', stage, errno };
-  return recordFault(loading, { outcome, where, log: shownOnConsole(printed) });
+  return recordFault(loading, { outcome, where, reason, log: shownOnConsole(printed) });
 }
 
 /** An access or a BUG that Xen does not survive. */
 export function recordFatality(loading: Loading, cause: string): Fault {
   const outcome: Fatality = { outcome: 'fatal', stage: loading.stage, cause };
-  return recordFault(loading, { outcome, where: {}, log: [] });
+  const { reason, ...where }: Grounds = loading.doing ?? { reason: 'leads-nowhere' };
+  return recordFault(loading, { outcome, where, reason, log: [] });
 }
 
 function recordFault(loading: Loading, found: Omit<Fault, 'assumptions'>): Fault {
@@ -281,7 +300,12 @@ export function checkWholeEntries(
     loading,
     XEN_ERRNO.EINVAL,
     `: Wrong size ${size} of ${name} (must be multiple of ${entryBytes})`,
-    { section: name, expected: `a multiple of ${entryBytes} bytes`, actual: `${size} bytes` },
+    {
+      reason: 'entries-not-whole',
+      section: name,
+      expected: `a multiple of ${entryBytes} bytes`,
+      actual: `${size} bytes`,
+    },
   );
 }
 

@@ -111,6 +111,7 @@ function runStages(loading: Loading): readonly Fault[] {
 /** Runs one stage, which records what it finds wrong. */
 function passes(loading: Loading, stage: StageId): boolean {
   loading.stage = stage;
+  loading.doing = null;
   const before = loading.faults.length;
   try {
     STAGES[stage](loading);

@@ -1,5 +1,8 @@
-import type { Finding } from '../findings/index.js';
+import type { Reason } from './advice.js';
 import type { StageId } from './stage-id.js';
+import type { Whereabouts } from './whereabouts.js';
+
+export type { Whereabouts } from './whereabouts.js';
 
 /** A line that Xen prints, without its `livepatch: ` prefix. */
 export interface LogLine {
@@ -44,9 +47,6 @@ export interface Acceptance {
 /** What Xen will answer, known before it is asked. */
 export type Outcome = Acceptance | Refusal | Fatality;
 
-/** Where in the payload a fault is and what is wrong there, as far as the check that finds it knows. */
-export type Whereabouts = Pick<Finding, 'section' | 'symbol' | 'offset' | 'expected' | 'actual'>;
-
 /** One reason for which Xen would not accept, or not survive, an operation. */
 export interface Fault {
   readonly outcome: Refusal | Fatality;
@@ -55,6 +55,8 @@ export interface Fault {
   /** What had to be assumed until then. */
   readonly assumptions: readonly string[];
   readonly where: Whereabouts;
+  /** What decides which advice helps; absent where the stage alone does. */
+  readonly reason?: Reason;
 }
 
 /** A write of Xen's, for a payload that it loads, which leads outside that payload's text. */

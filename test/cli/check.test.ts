@@ -3,7 +3,6 @@ import { copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } fr
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { SHF } from '../../core/elf/index.js';
-import { explain } from '../../core/findings/index.js';
 import { readImage } from '../../core/image/index.js';
 import { readPayload } from '../../core/payload/index.js';
 import {
@@ -112,15 +111,22 @@ for (const [name, operation, errno, stage] of REFUSED) {
   });
 }
 
-test('a directory stands for its payloads, in any depth of one', async (t) => {
+test('a directory stands for its payloads and those of all below it', async (t) => {
   const folder = temporaryFolder(t);
-  for (const file of CHAIN) copyFileSync(file, join(folder, file.split('/').at(-1) ?? ''));
+  mkdirSync(join(folder, 'a', 'b'), { recursive: true });
+  for (const [index, file] of CHAIN.entries()) {
+    copyFileSync(file, join(folder, index < 2 ? 'a/b' : '.', file.split('/').at(-1) ?? ''));
+  }
   writeFileSync(join(folder, 'README'), 'not a payload');
-  mkdirSync(join(folder, 'below'));
-  copyFileSync(demo('hello'), join(folder, 'below', 'hello.livepatch'));
+  mkdirSync(join(folder, '.git'));
+  copyFileSync(demo('hello'), join(folder, '.git', 'hello.livepatch'));
   const result = await runCli(['check', folder, '--image', DEMO_IMAGE, '--json']);
   assert.equal(result.code, 0, result.stderr);
   assert.equal(chainOf(documentOf(result)).length, 5);
+  const some = ['check', join(folder, '**', 'chain-0[12].livepatch'), '--image', DEMO_IMAGE];
+  assert.equal(chainOf(documentOf(await runCli([...some, '--json']))).length, 2);
+  const none = await runCli(['check', join(folder, '*.none'), '--image', DEMO_IMAGE]);
+  assert.equal(none.code, 1);
 });
 
 test('bad files are rejections, each with its finding', async (t) => {
@@ -261,7 +267,7 @@ test('what is wrong behind the verdict is reported too, and marked as such', asy
     [section, expected, actual],
     ['.bug_frames.1', 'a multiple of 8 bytes', '9 bytes'],
   );
-  assert.equal(hint, explain('bug-frames')?.mend);
+  assert.equal(hint, '.bug_frames.1 does not hold whole entries: was something else put into it?');
   const [verdict] = verdicts;
   assert.deepEqual([verdict?.['stage'], verdict?.['errno']], ['symbol-resolution', 2]);
   assert.deepEqual(verdict?.['log'], ['three: Unknown symbol: nowhere_fn']);

@@ -492,6 +492,9 @@ test('an embedded hypervisor without its image takes it from --image', async (t)
     return { ...state, image: null };
   });
   const words = ['plan', demo('hello'), ...host, '--check', 'old-code'];
-  assert.match((await refused(...words)).stderr, /created without its image \(host embedded:.*\)\nName the image/);
+  assert.match(
+    (await refused(...words)).stderr,
+    /created without its image \(host embedded:.*\)\nName the image/,
+  );
   await succeed(...words, ...IMAGE);
 });

@@ -27,7 +27,7 @@ export function judgeReport(
   now: Truth,
   isText: boolean,
 ): readonly Fault[] {
-  if (run.hung) return [blocked('the command itself did not end in a minute')];
+  if (run.hung) return [blocked('the command itself did not end in three minutes')];
   if (run.signal !== null) return judgeDeath(prepared, run.signal, now);
   return isText ? judgeText(prepared, run, now) : judgeDocument(prepared, run, now);
 }

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createPrng } from '../support/prng.js';
@@ -44,7 +45,7 @@ const STEPS_TO_STOP = 3_000;
 export const power: Part = async (setting) => {
   callLibrary();
   const random = createPrng(setting.seed);
-  const folder = join(setting.scratch, 'power');
+  const folder = mkdtempSync(join(tmpdir(), 'xsplice-power-'));
   const trials: Trial[] = [];
   for (const fileSystem of FILE_SYSTEMS) {
     const row = `power ${fileSystem.name}`;
@@ -69,6 +70,7 @@ export const power: Part = async (setting) => {
       unmount(disk.mounted);
     }
   }
+  rmSync(folder, { recursive: true, force: true });
   return trials;
 };
 

@@ -7,7 +7,7 @@ import { repositoryRoot } from '../support/repository.js';
 export const PROGRAM = join(repositoryRoot(), 'dist', 'bin', 'xsplice-ts.js');
 
 /** Longest that a command may take on a busy machine: then it is blocked, and is killed. */
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 180_000;
 /** Most that is kept of either output, in characters. */
 const MOST_OUTPUT = 4 * 1024 * 1024;
 
@@ -18,7 +18,7 @@ export interface Run {
   readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
-  /** True where it did not end by itself in a minute. */
+  /** True where it did not end by itself in three minutes. */
   readonly hung: boolean;
 }
 

@@ -38,10 +38,17 @@ const SWITCH: TinyFunction = {
   offset: 0x260,
   code: hexBytes('31 c0 b8 01 00 00 00 ff e0 c3'),
 };
+/** `xor; ret`, and what an assembler fills the room up to the next function with. */
+const PADDED: TinyFunction = {
+  name: 'padded_fn',
+  offset: 0x2e0,
+  code: hexBytes(`31 c0 c3 66 90 0f 1f 40 00 cc ${'90 '.repeat(22)}`.trim()),
+};
 const GROUND: readonly TinyFunction[] = [
   ...FUNCTIONS.map((func) => ({ ...func, code: func.code.subarray(0, 32) })),
   LOOP,
   SWITCH,
+  PADDED,
   ...[
     'check_for_livepatch_work',
     'arch/x86/livepatch.c#arch_livepatch_apply',
@@ -159,6 +166,18 @@ const CASES: readonly Case[] = [
     title: 'NOPs over the whole function',
     model: load([{ spec: nop('loop_fn', 10, 10) }]),
     expected: ['nop-falls-through'],
+  },
+  {
+    title: 'NOPs over all but the padding, where the table has no sizes',
+    model: load([{ spec: nop('padded_fn', 3, 32) }]),
+    context: { symbols: symbolsOf(GROUND, [], false) },
+    expected: ['nop-falls-through'],
+  },
+  {
+    title: 'NOPs that leave the return before the padding, where the table has no sizes',
+    model: load([{ spec: nop('padded_fn', 2, 32) }]),
+    context: { symbols: symbolsOf(GROUND, [], false) },
+    expected: [],
   },
   {
     title: 'a loop that leads into the jump',

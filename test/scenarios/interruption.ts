@@ -27,6 +27,8 @@ const KILLED_LENGTH = 4;
 /** How often it is killed, and how many managers run at once: as a part, and with --all. */
 const [FEWEST_MOMENTS, MOST_MOMENTS] = [3, 10];
 const [FEWEST_MANAGERS, MOST_MANAGERS] = [4, 20];
+/** A lock is held for so long: less than others wait for it. */
+const HELD_MS = 5000;
 /** Each takes ten milliseconds or more. To look is work for the only CPU of dom0, which the program needs. */
 const LOOK_EACH_MS = 25;
 /** So many of the chain are enough for a middle. */
@@ -194,37 +196,44 @@ export const INTERRUPTION_SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    name: 'interruption: of two managers step by step the one that applies first wins',
+    name: 'interruption: of two plans at once one is carried out, and the other is out of date then',
     run: async (dom0) => {
       const other = await dom0.another();
       try {
-        const plans = [
-          await planFor(dom0, ['hello', 'bye']),
-          await planFor(dom0, CHAIN.slice(0, 2)),
-        ];
-        // With a signal to listen to, each gives way to the other between two steps.
-        const { signal } = new AbortController();
-        const reports = await Promise.all(
+        const stacks = [['hello', 'bye'], CHAIN.slice(0, 2)] as const;
+        const plans = [await planFor(dom0, stacks[0]), await planFor(dom0, stacks[1])];
+        const ends = await Promise.allSettled(
           [dom0.port, other].map((port, index) => {
             const { plan, contents } = plans[index] ?? assert.fail();
-            return executePlan(port, plan, contents, { ...OPTIONS, signal });
+            return executePlan(port, plan, contents, OPTIONS);
           }),
         );
-        assert.deepEqual(
-          reports.map(({ outcome }) => outcome),
-          ['done', 'taken-back'],
-        );
-        const refused = reports[1]?.steps.find(({ status }) => status === 'failed');
-        assert.deepEqual([refused?.step.action, refused?.step.name], ['apply', 'chain-01']);
-        assert.equal(refused?.result?.hypercallRc, -22);
-        const { payloads } = await dom0.port.observe();
-        assert.deepEqual(
-          payloads.map(({ name, position }) => [name, position]),
-          [
-            ['hello', 1],
-            ['bye', 2],
-          ],
-        );
+        const winner = ends.findIndex(({ status }) => status === 'fulfilled');
+        const [lost, ...more] = ends.filter(({ status }) => status === 'rejected');
+        assert.ok(lost?.status === 'rejected' && more.length === 0, JSON.stringify(ends));
+        assert.equal(lost.reason.code, 'stale-plan');
+        assert.deepEqual(await dom0.stack(), stacks[winner]);
+      } finally {
+        await other.close();
+      }
+    },
+  },
+  {
+    name: 'interruption: a change waits for the one under way, and who only looks does not',
+    run: async (dom0) => {
+      let isOver = false;
+      const other = await dom0.another();
+      try {
+        const holding = other.exclusive(async () => {
+          await new Promise((resolve) => setTimeout(resolve, HELD_MS));
+          isOver = true;
+        });
+        assert.deepEqual(await listedStack(), []);
+        assert.ok(!isOver, 'list did not wait');
+        await runTo(0, 'apply', dom0.family.path('hello'), ...PATIENT);
+        assert.ok(isOver, 'apply waited');
+        await holding;
+        assert.deepEqual(await dom0.stack(), ['hello']);
       } finally {
         await other.close();
       }

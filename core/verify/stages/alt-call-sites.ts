@@ -3,6 +3,7 @@ import { SECTION } from '../../abi/livepatch.js';
 import {
   checkWholeEntries,
   contentsAddress,
+  doing,
   loadingSectionByName,
   refuse,
   type Stage,
@@ -25,6 +26,7 @@ export const altCallSites: Stage = (loading) => {
   const { address, sizeBytes } = draft.text;
   if (sizeBytes === 0n) {
     return refuse(loading, XEN_ERRNO.EINVAL, ' Alternative calls provided, but no .text', {
+      reason: 'alternatives-without-text',
       section: SECTION.altCallSites,
     });
   }
@@ -45,7 +47,7 @@ export const altCallSites: Stage = (loading) => {
         loading,
         XEN_ERRNO.EINVAL,
         `: Alternative call ${formatAddress(site)}+0x6 outside payload text ${formatAddress(address)}+0x${sizeBytes.toString(16)}`,
-        { section: SECTION.altCallSites, offset: at - start },
+        { reason: 'call-outside-text', section: SECTION.altCallSites, offset: at - start },
       );
     }
   }
@@ -55,12 +57,15 @@ export const altCallSites: Stage = (loading) => {
         loading,
         XEN_ERRNO.EINVAL,
         `: Applying alternative calls failed: -${XEN_ERRNO.EINVAL}`,
-        { section: SECTION.altCallSites },
+        { reason: 'call-not-a-call', section: SECTION.altCallSites },
       );
     }
-    const destination = memory.u64(wrap64(site + 6n + BigInt(memory.i32(wrap64(site + 2n)))));
+    const nowhere = { reason: 'call-pointer-nowhere', section: SECTION.altCallSites } as const;
+    const destination = doing(loading, nowhere, () =>
+      memory.u64(wrap64(site + 6n + BigInt(memory.i32(wrap64(site + 2n))))),
+    );
     // CONFIG_XEN_IBT, on wherever the compiler can: does the destination begin with ENDBR64?
-    if (destination !== 0n) memory.u32(destination);
+    if (destination !== 0n) doing(loading, nowhere, () => memory.u32(destination));
     memory.write(site, directCall(site, destination));
   }
   return 0;

@@ -3,6 +3,7 @@ import { SECTION } from '../../abi/livepatch.js';
 import {
   checkWholeEntries,
   contentsAddress,
+  doing,
   type Loading,
   type LoadingSection,
   loadingSectionByName,
@@ -56,6 +57,8 @@ export const alternatives: Stage = (loading) => {
   if (fault) return fault;
   const { size } = section.header;
   const start = contentsAddress(loading, section);
+  if (start === 0n)
+    loading.doing = { reason: 'alternatives-not-loaded', section: SECTION.altInstructions };
   // A pointer loop: an end that wraps below the start is no entry at all. Unmapped entries end it.
   const end = wrap64(start + size);
   const entries = function* () {
@@ -67,6 +70,7 @@ export const alternatives: Stage = (loading) => {
   if (rules.has('alternativeRanges') && size > 0n) {
     if (draft.text.sizeBytes === 0n) {
       return refuse(loading, XEN_ERRNO.EINVAL, ' Alternatives provided, but no .text', {
+        reason: 'alternatives-without-text',
         section: SECTION.altInstructions,
       });
     }
@@ -76,7 +80,7 @@ export const alternatives: Stage = (loading) => {
         loading,
         XEN_ERRNO.EINVAL,
         ' .altinstructions provided, but no .altinstr_replacement',
-        { section: SECTION.altReplacement },
+        { reason: 'alternatives-without-replacements', section: SECTION.altReplacement },
       );
     }
     for (const entry of entries()) {
@@ -120,7 +124,7 @@ function checkRanges(
       loading,
       XEN_ERRNO.EINVAL,
       ` Alternative orig ${formatAddress(entry.original)}+${hex(entry.originalBytes)} outside payload text ${formatAddress(text.address)}+${hex(text.sizeBytes)}`,
-      where,
+      { reason: 'alternative-outside-text', ...where },
     );
   }
   const address = contentsAddress(loading, replacements);
@@ -130,7 +134,7 @@ function checkRanges(
       loading,
       XEN_ERRNO.EINVAL,
       ` Alternative repl ${formatAddress(entry.replacement)}+${hex(entry.replacementBytes)} outside .altinstr_replacement ${formatAddress(address)}+${hex(size)}`,
-      where,
+      { reason: 'replacement-outside', ...where },
     );
   }
   return 0;
@@ -156,9 +160,14 @@ function applyAlternative(
   const totalBytes = entry.originalBytes + entry.paddingBytes;
   const feature = rules.has('alternativeNot') ? entry.feature & ~ALT_FLAG_NOT : entry.feature;
   const bad = (errno: number, what: string): StageResult => {
-    if (!rules.has('alternativeErrors'))
+    const where = {
+      ...({ reason: 'alternative-invalid', section: SECTION.altInstructions } as const),
+      ...{ offset, actual: what },
+    };
+    loading.doing = where;
+    if (!rules.has('alternativeErrors')) {
       throw new XenPanic(`BUG_ON in _apply_alternatives: ${what}`);
-    const where = { section: SECTION.altInstructions, offset, actual: what };
+    }
     return refuse(loading, errno, ` applying alternatives failed: -${errno}`, where);
   };
   if (entry.replacementBytes > totalBytes) {
@@ -192,7 +201,13 @@ function applyAlternative(
     } else code.set(call);
   }
   memory.write(entry.at + PRIV, Uint8Array.of(1));
-  if (totalBytes > 0) memory.write(entry.original, code);
+  const { original } = entry;
+  const stray = {
+    reason: 'alternative-writes-outside',
+    section: SECTION.altInstructions,
+    offset,
+  } as const;
+  if (totalBytes > 0) doing(loading, stray, () => memory.write(original, code));
   return 0;
 }
 

@@ -2,6 +2,7 @@ import { XEN_ERRNO } from '../../abi/errno.js';
 import { SECTION } from '../../abi/livepatch.js';
 import {
   contentsAddress,
+  doing,
   type Loading,
   type LoadingSection,
   loadingSectionByName,
@@ -24,8 +25,14 @@ type ParsedId = IdSpan | number;
  * xen_build_id_check, with the checks around it: only the first note of the section counts. Its own
  * errno reaches the caller since 4.20 (4.18.4, 4.19.1); before, every failure was EINVAL.
  */
-function parseBuildId(loading: Loading, section: LoadingSection, at: bigint): ParsedId {
-  const parsed = parseNote(loading, section, at);
+function parseBuildId(
+  loading: Loading,
+  name: string,
+  section: LoadingSection,
+  at: bigint,
+): ParsedId {
+  const grounds = { reason: 'id-not-loaded', section: name } as const;
+  const parsed = doing(loading, grounds, () => parseNote(loading, section, at));
   if (typeof parsed !== 'number') return parsed.length === 0 ? XEN_ERRNO.EINVAL : parsed;
   return loading.rules.has('buildIdFirst') ? parsed : XEN_ERRNO.EINVAL;
 }
@@ -48,14 +55,14 @@ function parseNote({ memory }: Loading, { header }: LoadingSection, note: bigint
 
 function malformed(loading: Loading, errno: number, section: string): StageResult {
   const expected = 'a GNU build-id (type 3) as the first note';
-  return refuse(loading, errno, null, { section, expected });
+  return refuse(loading, errno, null, { reason: 'id-not-first-note', section, expected });
 }
 
 /** The payload's own id, which no loaded payload may have. All releases. */
 export const ownBuildId: Stage = (loading) => {
   const section = loadingSectionByName(loading, SECTION.buildId);
   if (!section) return 0;
-  const id = parseBuildId(loading, section, contentsAddress(loading, section));
+  const id = parseBuildId(loading, SECTION.buildId, section, contentsAddress(loading, section));
   if (typeof id === 'number') return malformed(loading, id, SECTION.buildId);
   loading.draft.buildId = id;
   for (const { name, buildId } of loading.model.payloads) {
@@ -63,7 +70,11 @@ export const ownBuildId: Stage = (loading) => {
       buildId.length === id.length && loading.memory.equal(buildId.address, id.address, id.length);
     if (same) {
       const actual = `the build-id of ${JSON.stringify(name)}, which is loaded`;
-      return refuse(loading, XEN_ERRNO.EEXIST, null, { section: SECTION.buildId, actual });
+      return refuse(loading, XEN_ERRNO.EEXIST, null, {
+        reason: 'build-id-loaded',
+        section: SECTION.buildId,
+        actual,
+      });
     }
   }
   return 0;
@@ -73,7 +84,7 @@ export const ownBuildId: Stage = (loading) => {
 export const depends: Stage = (loading) => {
   const section = loadingSectionByName(loading, SECTION.depends);
   if (!section) return 0;
-  const id = parseBuildId(loading, section, contentsAddress(loading, section));
+  const id = parseBuildId(loading, SECTION.depends, section, contentsAddress(loading, section));
   if (typeof id === 'number') return malformed(loading, id, SECTION.depends);
   loading.draft.depends = id;
   return 0;
@@ -83,7 +94,7 @@ export const depends: Stage = (loading) => {
 export const xenDepends: Stage = (loading) => {
   const section = loadingSectionByName(loading, SECTION.xenDepends);
   if (!section) return 0;
-  const id = parseBuildId(loading, section, contentsAddress(loading, section));
+  const id = parseBuildId(loading, SECTION.xenDepends, section, contentsAddress(loading, section));
   if (typeof id === 'number') return malformed(loading, id, SECTION.xenDepends);
   loading.draft.xenDepends = id;
   return 0;
@@ -101,22 +112,27 @@ function compareEarly(loading: Loading): StageResult {
   const where = { section: SECTION.xenDepends };
   const section = loadingSectionByName(loading, SECTION.xenDepends);
   if (!section) {
-    return refuse(loading, XEN_ERRNO.EINVAL, `: section ${SECTION.xenDepends} is missing`, where);
+    return refuse(loading, XEN_ERRNO.EINVAL, `: section ${SECTION.xenDepends} is missing`, {
+      reason: 'section-missing',
+      ...where,
+    });
   }
-  const id = parseBuildId(loading, section, section.dataAddress);
+  const id = parseBuildId(loading, SECTION.xenDepends, section, section.dataAddress);
   if (typeof id === 'number') {
     return refuse(
       loading,
       XEN_ERRNO.EINVAL,
       `: failed to parse section ${SECTION.xenDepends} as build-id: -${id}`,
-      where,
+      { reason: 'id-not-first-note', ...where },
     );
   }
   if (isHypervisorId(loading, id)) return 0;
   if (loading.model.buildId === null) {
     // Since 4.21 the line shows the result of the parse before it, which is 0.
     const printed = loading.rules.has('buildIdVariable') ? '0' : `-${XEN_ERRNO.ENODATA}`;
-    return refuse(loading, XEN_ERRNO.ENODATA, `: unable to get running Xen build-id: ${printed}`);
+    return refuse(loading, XEN_ERRNO.ENODATA, `: unable to get running Xen build-id: ${printed}`, {
+      reason: 'hypervisor-without-id',
+    });
   }
   const actual = idText(loading, id, PRINTED_ID_BYTES);
   const expected = loading.model.buildId;
@@ -124,18 +140,21 @@ function compareEarly(loading: Loading): StageResult {
     loading,
     XEN_ERRNO.EINVAL,
     `: build-id mismatch:\n  livepatch: ${actual}\n        xen: ${expected}`,
-    { ...where, expected, actual },
+    { reason: 'other-hypervisor', ...where, expected, actual },
   );
 }
 
 function compareLate(loading: Loading): StageResult {
   const id = loading.draft.xenDepends;
   const expected = loading.model.buildId;
-  if (expected === null) return refuse(loading, XEN_ERRNO.ENODATA, null);
+  if (expected === null) {
+    return refuse(loading, XEN_ERRNO.ENODATA, null, { reason: 'hypervisor-without-id' });
+  }
   if (id && isHypervisorId(loading, id)) return 0;
   // An id of another length is not read by Xen, so it need not be where something is mapped.
   const isReadable = id !== null && id.length * 2 === expected.length;
   return refuse(loading, XEN_ERRNO.EINVAL, ': check against hypervisor build-id failed', {
+    reason: 'other-hypervisor',
     section: SECTION.xenDepends,
     expected,
     ...(isReadable ? { actual: idText(loading, id, id.length) } : {}),

@@ -19,6 +19,7 @@ export const exceptionTable: Stage = (loading) => {
   const fault = checkWholeEntries(loading, section, ENTRY_BYTES);
   if (fault) return fault;
   const start = contentsAddress(loading, section);
+  loading.doing = { reason: 'exception-table', section: SECTION.exTable };
   const entriesInFile = section.header.size / BigInt(ENTRY_BYTES);
   if (entriesInFile > MAX_ENTRIES) {
     // sort() begins at the last parent of the heap, far behind everything that is mapped.

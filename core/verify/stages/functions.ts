@@ -11,6 +11,8 @@ import { startsWithEndbr } from '../function.js';
 import {
   checkWholeEntries,
   contentsAddress,
+  doing,
+  type Grounds,
   hasMaxFaults,
   type Loading,
   loadingSectionByName,
@@ -21,12 +23,13 @@ import {
 } from '../loading.js';
 import { formatAddress, signed64, wrap32, wrap64 } from '../memory.js';
 import { type FunctionState, lookupInPayloads } from '../model.js';
-import type { Whereabouts } from '../verdict.js';
 
 const RANGE = 1n << 31n;
 /** sizeof(struct livepatch_fstate). */
 const FSTATE_BYTES = 40;
 const UINT_MAX = 0xffffffff;
+const SHT_RELR = 19;
+const SHT_CREL = 0x40000014;
 
 /**
  * The functions part of prepare_payload, with arch_livepatch_verify_func and
@@ -46,7 +49,10 @@ export const functions: Stage = (loading) => {
   // loaded has its size checked, and the loop then ends at an entry that is not mapped.
   const count = Number(wrap32(section.header.size / BigInt(entryBytes)));
   if (rules.has('stateOutside') && count > Math.floor(UINT_MAX / FSTATE_BYTES)) {
-    return refuse(loading, XEN_ERRNO.ENOMEM, null, { section: SECTION.funcs });
+    return refuse(loading, XEN_ERRNO.ENOMEM, null, {
+      reason: 'too-many-functions',
+      section: SECTION.funcs,
+    });
   }
   draft.funcs = { address, count };
   const states: FunctionState[] = [];
@@ -55,7 +61,9 @@ export const functions: Stage = (loading) => {
 
   for (let i = 0; i < count && !hasMaxFaults(loading); i++) {
     const func = wrap64(address + BigInt(i * entryBytes));
-    const version = memory.u8(func + BigInt(LIVEPATCH_FUNC.version));
+    const version = doing(loading, { reason: 'functions-not-loaded', section: SECTION.funcs }, () =>
+      memory.u8(func + BigInt(LIVEPATCH_FUNC.version)),
+    );
     if (version !== rules.payloadVersion) {
       // Another version has other entries: what follows would be read as what it is not.
       return refuse(
@@ -63,6 +71,7 @@ export const functions: Stage = (loading) => {
         XEN_ERRNO.EOPNOTSUPP,
         `: Wrong version (${version}). Expected ${rules.payloadVersion}`,
         {
+          reason: 'payload-version',
           section: SECTION.funcs,
           offset: BigInt(i * entryBytes),
           expected: `version ${rules.payloadVersion}`,
@@ -90,7 +99,7 @@ function refuseEntry(
   { address, offset }: Entry,
   errno: number,
   text: string | null,
-  values: Pick<Whereabouts, 'expected' | 'actual'> = {},
+  values: Pick<Grounds, 'reason' | 'expected' | 'actual'>,
 ): StageResult {
   const symbol = loading.memory.u64(address + BigInt(LIVEPATCH_FUNC.name));
   return refuse(loading, errno, text, {
@@ -104,7 +113,10 @@ function refuseEntry(
 function checkEntry(loading: Loading, entry: Entry): StageResult {
   if (loading.memory.u32(entry.address + BigInt(LIVEPATCH_FUNC.old_size)) === 0) {
     const text = ': Address or size fields are zero';
-    return refuseEntry(loading, entry, XEN_ERRNO.EINVAL, text, { actual: 'old_size 0' });
+    return refuseEntry(loading, entry, XEN_ERRNO.EINVAL, text, {
+      reason: 'old-size-zero',
+      actual: 'old_size 0',
+    });
   }
   return loading.rules.has('resolveBeforeSize')
     ? resolveOldAddress(loading, entry) ||
@@ -141,7 +153,7 @@ function resolveOldAddress(loading: Loading, entry: Entry): StageResult {
   const field = entry.address + BigInt(LIVEPATCH_FUNC.old_addr);
   if (memory.u64(field) !== 0n) return 0;
   const nameAddress = memory.u64(entry.address + BigInt(LIVEPATCH_FUNC.name));
-  const text = memory.name(nameAddress);
+  const text = doing(loading, namelessGrounds(loading, entry), () => memory.name(nameAddress));
   const found = model.symbols.lookup(text) ?? lookupInPayloads(model, text);
   if (found === null) {
     return refuseEntry(
@@ -149,10 +161,32 @@ function resolveOldAddress(loading: Loading, entry: Entry): StageResult {
       entry,
       XEN_ERRNO.ENOENT,
       `: Could not resolve old address of ${memory.printed(nameAddress)}`,
+      { reason: 'function-not-found' },
     );
   }
   memory.setU64(field, found);
   return 0;
+}
+
+/** Why a name may lead nowhere: relocations of the section that Xen does not perform, or anything else. */
+function namelessGrounds(loading: Loading, { offset }: Entry): Grounds {
+  const funcs = loadingSectionByName(loading, SECTION.funcs);
+  const index = funcs === null ? -1 : loading.sections.indexOf(funcs);
+  const skipped = loading.sections
+    .slice(1)
+    .find(({ header }) => header.info === index && isSkippedTable(header.type));
+  if (skipped === undefined) {
+    return { reason: 'function-name-nowhere', section: SECTION.funcs, offset };
+  }
+  return {
+    reason: 'function-relocations-skipped',
+    ...named(loading, { section: skipped.nameAddress }),
+  };
+}
+
+/** Types of relocation sections that the loader passes over: RELR, CREL. */
+function isSkippedTable(type: number): boolean {
+  return type === SHT_RELR || type === SHT_CREL;
 }
 
 function verifySize(loading: Loading, entry: Entry): StageResult {
@@ -163,22 +197,33 @@ function verifySize(loading: Loading, entry: Entry): StageResult {
   if (memory.u64(func + BigInt(LIVEPATCH_FUNC.new_addr)) === 0n) {
     if (newSize > LIVEPATCH_OPAQUE_SIZE) {
       return refuseEntry(loading, entry, XEN_ERRNO.EOPNOTSUPP, null, {
+        reason: 'nop-too-long',
         expected: `a NOP of at most ${LIVEPATCH_OPAQUE_SIZE} bytes`,
         actual: `new_size ${newSize}`,
       });
     }
     if (oldSize >= newSize) return 0;
     return refuseEntry(loading, entry, XEN_ERRNO.EINVAL, null, {
+      reason: 'nop-longer-than-function',
       expected: `a NOP of at most ${oldSize} bytes (old_size)`,
       actual: `new_size ${newSize}`,
     });
   }
   const oldAddress = memory.u64(func + BigInt(LIVEPATCH_FUNC.old_addr));
   const decides = oldSize < ARCH_PATCH_INSN_SIZE + ENDBR64_LEN;
-  const endbr = startsWithEndbr(memory, rules, oldAddress, decides) ? ENDBR64_LEN : 0;
+  const unmapped: Grounds = {
+    reason: 'old-address-unmapped',
+    section: SECTION.funcs,
+    offset: entry.offset,
+    actual: `old_addr ${formatAddress(oldAddress)}`,
+  };
+  const endbr = doing(loading, unmapped, () =>
+    startsWithEndbr(memory, rules, oldAddress, decides) ? ENDBR64_LEN : 0,
+  );
   const smallest = ARCH_PATCH_INSN_SIZE + endbr;
   if (oldSize >= smallest) return 0;
   return refuseEntry(loading, entry, XEN_ERRNO.EINVAL, null, {
+    reason: 'no-room-for-jump',
     expected: `old_size of at least ${smallest}`,
     actual: `old_size ${oldSize}`,
   });
@@ -192,6 +237,7 @@ function verifyDistance(loading: Loading, entry: Entry): StageResult {
   const distance = signed64(oldAddress - newAddress);
   if (distance >= -RANGE && distance < RANGE) return 0;
   return refuseEntry(loading, entry, XEN_ERRNO.EOVERFLOW, null, {
+    reason: 'function-too-far',
     expected: 'old and new code within 2 GiB',
     actual: `old_addr ${formatAddress(oldAddress)}, new_addr ${formatAddress(newAddress)}`,
   });

@@ -31,7 +31,12 @@ export const hooks: Stage = (loading) => {
     const { size } = section.header;
     if (!isHookArray(kind) && size !== POINTER_BYTES) {
       const [expected, actual] = [`${POINTER_BYTES} bytes`, `${size} bytes`];
-      fault = refuse(loading, XEN_ERRNO.EINVAL, null, { section: name, expected, actual });
+      fault = refuse(loading, XEN_ERRNO.EINVAL, null, {
+        reason: 'hook-size',
+        section: name,
+        expected,
+        actual,
+      });
       continue;
     }
     // n_load_funcs and n_unload_funcs are unsigned ints.

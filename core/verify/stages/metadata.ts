@@ -1,6 +1,6 @@
 import { XEN_ERRNO } from '../../abi/errno.js';
 import { SECTION } from '../../abi/livepatch.js';
-import { contentsAddress, loadingSectionByName, refuse, type Stage } from '../loading.js';
+import { contentsAddress, doing, loadingSectionByName, refuse, type Stage } from '../loading.js';
 import { wrap32, wrap64 } from '../memory.js';
 
 /**
@@ -12,8 +12,12 @@ export const metadata: Stage = (loading) => {
   if (!section) return 0;
   const address = contentsAddress(loading, section);
   const sizeBytes = wrap32(section.header.size);
-  if (loading.memory.u8(wrap64(address + wrap32(sizeBytes - 1n))) !== 0) {
+  const last = doing(loading, { reason: 'metadata-empty', section: SECTION.modinfo }, () =>
+    loading.memory.u8(wrap64(address + wrap32(sizeBytes - 1n))),
+  );
+  if (last !== 0) {
     return refuse(loading, XEN_ERRNO.EINVAL, ': Incorrect metadata format detected', {
+      reason: 'metadata-unterminated',
       section: SECTION.modinfo,
       expected: 'a NUL at its end',
     });

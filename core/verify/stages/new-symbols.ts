@@ -35,6 +35,7 @@ export const newSymbols: Stage = (loading) => {
     const newSymbol = !newAddresses.has(value);
     if (newSymbol && (model.symbols.lookup(name) ?? lookupInPayloads(model, name)) !== null) {
       fault = refuse(loading, XEN_ERRNO.EEXIST, `: duplicate new symbol: ${name}`, {
+        reason: 'symbol-exists',
         symbol: name,
       });
       continue;

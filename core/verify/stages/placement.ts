@@ -2,6 +2,7 @@ import { PAGE_SIZE } from '../../abi/address.js';
 import { XEN_ERRNO } from '../../abi/errno.js';
 import { SECTION } from '../../abi/livepatch.js';
 import {
+  doing,
   isIgnored,
   type LoadingSection,
   named,
@@ -39,6 +40,7 @@ export const placement: Stage = (loading) => {
     const area = areaOf(section);
     if (!area) {
       return refuse(loading, XEN_ERRNO.EOPNOTSUPP, null, {
+        reason: 'write-and-execute',
         ...named(loading, { section: section.nameAddress }),
         actual: 'both writable and executable',
       });
@@ -61,7 +63,9 @@ export const placement: Stage = (loading) => {
           pages,
         );
   if (base === null) {
-    return refuse(loading, XEN_ERRNO.ENOMEM, ': Could not allocate memory for payload');
+    return refuse(loading, XEN_ERRNO.ENOMEM, ': Could not allocate memory for payload', {
+      reason: 'no-room',
+    });
   }
 
   const starts: Record<Area, bigint> = {
@@ -87,8 +91,14 @@ export const placement: Stage = (loading) => {
     const { size, type } = section.header;
     if (area === 'rw' && size !== 0n) writableSections.push(section);
     const to = wrap64(starts[area] + offset);
-    if (type === SHT_NOBITS) memory.zero(to, size);
-    else memory.copy(to, section.dataAddress, size);
+    doing(
+      loading,
+      { reason: 'size-wraps', ...named(loading, { section: section.nameAddress }) },
+      () => {
+        if (type === SHT_NOBITS) memory.zero(to, size);
+        else memory.copy(to, section.dataAddress, size);
+      },
+    );
     section.loadAddress = to;
   }
 

@@ -1,6 +1,10 @@
 import { XEN_ERRNO } from '../../abi/errno.js';
+import type { Reason } from '../advice.js';
+import { relocationTypeName } from '../compiler-advice.js';
 import {
   contentsAddress,
+  doing,
+  type Grounds,
   hasMaxFaults,
   type Loading,
   type LoadingSection,
@@ -39,7 +43,12 @@ export const relocation: Stage = (loading) => {
     const target = loading.sections[info];
     if (!target) continue;
     // sh_info 0 leads to section 0, whose header is NULL: this read kills the host.
-    if (!(target.header.flags & SHF_ALLOC)) continue;
+    const { flags } = doing(
+      loading,
+      { reason: 'relocation-target-null', ...named(loading, { section: section.nameAddress }) },
+      () => ({ flags: target.header.flags }),
+    );
+    if (!(flags & SHF_ALLOC)) continue;
     fault =
       checkHeader(loading, section, type, link) ||
       applyRela(loading, target, section, budget) ||
@@ -60,6 +69,7 @@ function checkHeader(
       XEN_ERRNO.EINVAL,
       `: Relative link of ${printedName(loading, section)} is incorrect (${link | 0}, expected=${loading.symbolTableIndex})`,
       {
+        reason: 'relocation-link',
         ...named(loading, { section: section.nameAddress }),
         expected: `sh_link ${loading.symbolTableIndex}`,
         actual: `sh_link ${link}`,
@@ -72,12 +82,16 @@ function checkHeader(
   const smallest = type === SHT_RELA ? RELA_BYTES : REL_BYTES;
   if (entrySize < smallest || size % entrySize !== 0n) {
     return refuse(loading, XEN_ERRNO.EINVAL, ': Section relative header is corrupted', {
+      reason: 'relocation-header',
       ...where,
       actual: `size ${size}, entries of ${entrySize} bytes`,
     });
   }
   if (type === SHT_RELA) return 0;
-  return refuse(loading, XEN_ERRNO.EOPNOTSUPP, ': SHT_REL relocation unsupported', where);
+  return refuse(loading, XEN_ERRNO.EOPNOTSUPP, ': SHT_REL relocation unsupported', {
+    reason: 'relocation-without-addend',
+    ...where,
+  });
 }
 
 /** arch_livepatch_perform_rela (x86). */
@@ -111,23 +125,37 @@ function applyEntry(
   const addend = memory.u64(entry + 16n);
   const index = Number(info >> 32n);
   const symbol = loading.symbols[index];
-  const bad = (errno: number, text: string): StageResult => {
+  const bad = (
+    reason: Reason,
+    errno: number,
+    text: string,
+    values: Pick<Grounds, 'actual'> = {},
+  ): StageResult => {
     const names = { section: rela.nameAddress, ...(symbol ? { symbol: symbol.nameAddress } : {}) };
-    return refuse(loading, errno, text, { ...named(loading, names), offset: at.offset });
+    return refuse(loading, errno, text, {
+      reason,
+      ...named(loading, names),
+      offset: at.offset,
+      ...values,
+    });
   };
 
-  if (index === 0) return bad(XEN_ERRNO.EOPNOTSUPP, ': Encountered STN_UNDEF');
+  if (index === 0)
+    return bad('relocation-without-symbol', XEN_ERRNO.EOPNOTSUPP, ': Encountered STN_UNDEF');
   if (!symbol) {
-    return bad(XEN_ERRNO.EINVAL, `: Relative relocation wants symbol@${index} which is past end`);
+    const text = `: Relative relocation wants symbol@${index} which is past end`;
+    return bad('relocation-symbol-index', XEN_ERRNO.EINVAL, text);
   }
   if (symbol.ignored) {
     const name = memory.printed(symbol.nameAddress);
-    return bad(XEN_ERRNO.EINVAL, `: Relocation against ignored symbol ${name} cannot be resolved`);
+    const text = `: Relocation against ignored symbol ${name} cannot be resolved`;
+    return bad('relocation-to-unloaded', XEN_ERRNO.EINVAL, text);
   }
 
   const pastEnd = () => {
     const name = printedName(loading, target);
-    return bad(XEN_ERRNO.EINVAL, `: Relative relocation offset is past ${name} section`);
+    const text = `: Relative relocation offset is past ${name} section`;
+    return bad('relocation-outside', XEN_ERRNO.EINVAL, text);
   };
   const destination = wrap64(contentsAddress(loading, target) + offset);
   const value = wrap64(addend + symbolValue(loading, symbol));
@@ -145,12 +173,22 @@ function applyEntry(
       memory.setU32(destination, Number(wrap32(distance)));
       if (signed64(distance) === BigInt.asIntN(32, distance)) return 0;
       return bad(
+        'relocation-overflow',
         XEN_ERRNO.EOVERFLOW,
         `: Overflow in relocation ${at.index} in ${printedName(loading, rela)} for ${printedName(loading, target)}`,
       );
     }
-    default:
-      return bad(XEN_ERRNO.EOPNOTSUPP, `: Unhandled relocation ${info & 0xffffffffn}`);
+    default: {
+      const type = info & 0xffffffffn;
+      const name = relocationTypeName(type);
+      const text = `: Unhandled relocation ${type}`;
+      return bad(
+        'relocation-type',
+        XEN_ERRNO.EOPNOTSUPP,
+        text,
+        name === null ? {} : { actual: name },
+      );
+    }
   }
 }
 
@@ -166,6 +204,7 @@ function isInside(target: LoadingSection, offset: bigint, width: bigint): boolea
 function refuseOverlap(loading: Loading, rela: LoadingSection): StageResult {
   loading.assumptions.push('Xen refuses relocation tables that overlap in the file');
   return refuse(loading, XEN_ERRNO.EINVAL, null, {
+    reason: 'relocation-tables-overlap',
     ...named(loading, { section: rela.nameAddress }),
     expected: `relocations of at most ${loading.raw.sizeBytes} bytes in all`,
     actual: 'more, in tables that overlap',

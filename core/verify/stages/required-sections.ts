@@ -25,7 +25,10 @@ export const specialSections: Stage = (loading) => {
   for (const name of names) {
     const section = loadingSectionByName(loading, name);
     if (!section) {
-      fault = refuse(loading, XEN_ERRNO.EINVAL, `: ${name} is missing`, { section: name });
+      fault = refuse(loading, XEN_ERRNO.EINVAL, `: ${name} is missing`, {
+        reason: 'section-missing',
+        section: name,
+      });
     } else if (section.header.size === 0n) fault = isEmpty(loading, name);
   }
   return fault;
@@ -41,9 +44,15 @@ export const patchingSections: Stage = (loading) => {
     if (section.header.size === 0n) fault = isEmpty(loading, name);
     found = true;
   }
-  return found ? fault : refuse(loading, XEN_ERRNO.EINVAL, ': Nothing to patch. Aborting...');
+  if (found) return fault;
+  return refuse(loading, XEN_ERRNO.EINVAL, ': Nothing to patch. Aborting...', {
+    reason: 'nothing-to-patch',
+  });
 };
 
 function isEmpty(loading: Loading, name: string): StageResult {
-  return refuse(loading, XEN_ERRNO.EINVAL, `: ${name} is empty`, { section: name });
+  return refuse(loading, XEN_ERRNO.EINVAL, `: ${name} is empty`, {
+    reason: 'section-empty',
+    section: name,
+  });
 }

@@ -9,7 +9,9 @@ export const sectionNames: Stage = (loading) => {
   // elf-header made sure that the index is neither 0 nor past the end.
   const names = sections[header.nameSectionIndex];
   if (!names || !isStringTable(loading, names)) {
-    return refuse(loading, XEN_ERRNO.EINVAL, ': Section string table is corrupted');
+    return refuse(loading, XEN_ERRNO.EINVAL, ': Section string table is corrupted', {
+      reason: 'section-names-damaged',
+    });
   }
   const offset = names.header.offset;
   for (let i = 1; i < sections.length; i++) {
@@ -18,6 +20,7 @@ export const sectionNames: Stage = (loading) => {
     const nameOffset = BigInt(section.header.name);
     if (nameOffset >= names.header.size) {
       return refuse(loading, XEN_ERRNO.EINVAL, `: Section ${i} name is not within .shstrtab`, {
+        reason: 'section-names-damaged',
         offset: headerOffset(loading, i),
         expected: `a name offset below ${names.header.size}`,
         actual: String(nameOffset),

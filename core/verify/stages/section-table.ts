@@ -1,6 +1,7 @@
 import { XEN_ERRNO } from '../../abi/errno.js';
 import { LIVEPATCH_MAX_SIZE } from '../../abi/livepatch.js';
 import {
+  doing,
   headerOffset,
   type Loading,
   type LoadingSection,
@@ -34,12 +35,10 @@ export const sectionTable: Stage = (loading) => {
 
     if (section.header.type !== SHT_SYMTAB) continue;
     if (loading.symbolTable) {
-      return refuse(
-        loading,
-        XEN_ERRNO.EOPNOTSUPP,
-        ': Unsupported multiple symbol tables',
-        inHeader(i),
-      );
+      return refuse(loading, XEN_ERRNO.EOPNOTSUPP, ': Unsupported multiple symbol tables', {
+        reason: 'symbol-tables',
+        ...inHeader(i),
+      });
     }
     loading.symbolTable = section;
     loading.symbolTableIndex = i;
@@ -48,16 +47,20 @@ export const sectionTable: Stage = (loading) => {
         loading,
         XEN_ERRNO.EINVAL,
         `: Symbol table idx (${section.header.link}) to strtab past end (${header.sectionCount})`,
-        inHeader(i),
+        { reason: 'symbol-table-link', ...inHeader(i) },
       );
     }
   }
 
   const symtab = loading.symbolTable;
-  if (!symtab) return refuse(loading, XEN_ERRNO.EINVAL, ': No symbol table found');
+  if (!symtab)
+    return refuse(loading, XEN_ERRNO.EINVAL, ': No symbol table found', {
+      reason: 'no-symbol-table',
+    });
   const { size, entrySize } = symtab.header;
   if (size === 0n || entrySize < SYM_BYTES || size % entrySize !== 0n) {
     return refuse(loading, XEN_ERRNO.EINVAL, ': Symbol table header is corrupted', {
+      reason: 'symbol-table-damaged',
       ...inHeader(loading.symbolTableIndex),
       actual: `size ${size}, entries of ${entrySize} bytes`,
     });
@@ -65,13 +68,14 @@ export const sectionTable: Stage = (loading) => {
   // sh_link 0 leads to section 0, whose header is NULL: reading it kills the host.
   const strtab = loading.sections[symtab.header.link] ?? sectionAt(loading, 0n);
   loading.stringTable = strtab;
-  if (!isStringTable(loading, strtab)) {
-    return refuse(
-      loading,
-      XEN_ERRNO.EINVAL,
-      ': String table section is corrupted',
-      inHeader(symtab.header.link),
-    );
+  const linked = doing(loading, { reason: 'symbol-table-link' }, () =>
+    isStringTable(loading, strtab),
+  );
+  if (!linked) {
+    return refuse(loading, XEN_ERRNO.EINVAL, ': String table section is corrupted', {
+      reason: 'string-table-damaged',
+      ...inHeader(symtab.header.link),
+    });
   }
   return 0;
 
@@ -89,6 +93,7 @@ export const sectionTable: Stage = (loading) => {
     ) {
       const where = offset < EHDR_BYTES ? 'at ELF header' : 'is past end';
       return refuse(of, XEN_ERRNO.EINVAL, `: Section [${index}] data ${where} of payload`, {
+        reason: 'section-outside',
         ...inHeader(index),
         expected: `contents in bytes ${EHDR_BYTES} to ${raw.sizeBytes} of the file`,
         actual: `${bytes} bytes at ${offset}`,
@@ -99,7 +104,12 @@ export const sectionTable: Stage = (loading) => {
         of,
         XEN_ERRNO.EOPNOTSUPP,
         `: Section [${index}] alignment (0x${alignment.toString(16)}) is not supported`,
-        { ...inHeader(index), expected: 'a power of two', actual: String(alignment) },
+        {
+          reason: 'section-alignment',
+          ...inHeader(index),
+          expected: 'a power of two',
+          actual: String(alignment),
+        },
       );
     }
     if (alignment !== 0n && address % alignment !== 0n) {
@@ -107,11 +117,12 @@ export const sectionTable: Stage = (loading) => {
         of,
         XEN_ERRNO.EINVAL,
         `: Section [${index}] addr (0x${address.toString(16)}) is not aligned properly (0x${alignment.toString(16)})`,
-        inHeader(index),
+        { reason: 'section-address', ...inHeader(index) },
       );
     }
     if (flags & (SHF_WRITE | SHF_ALLOC) && type === SHT_NOBITS && bytes > LIVEPATCH_MAX_SIZE) {
       return refuse(of, XEN_ERRNO.EINVAL, null, {
+        reason: 'bss-too-large',
         ...inHeader(index),
         expected: `at most ${LIVEPATCH_MAX_SIZE} bytes without contents`,
         actual: `${bytes} bytes`,

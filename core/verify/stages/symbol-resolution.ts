@@ -32,7 +32,10 @@ export const symbolResolution: Stage = (loading) => {
 
     if (index === SHN_COMMON) {
       const name = memory.printed(symbol.nameAddress);
-      const where = { symbol: name, actual: 'a common symbol' };
+      const where = {
+        ...({ reason: 'common-symbol' } as const),
+        ...{ symbol: name, actual: 'a common symbol' },
+      };
       fault = refuse(loading, XEN_ERRNO.EINVAL, `: Unexpected common symbol: ${name}`, where);
       continue;
     }
@@ -40,7 +43,10 @@ export const symbolResolution: Stage = (loading) => {
       const name = memory.name(symbol.nameAddress);
       const found = model.symbols.lookup(name) ?? lookupInPayloads(model, name);
       if (found === null) {
-        fault = refuse(loading, XEN_ERRNO.ENOENT, `: Unknown symbol: ${name}`, { symbol: name });
+        fault = refuse(loading, XEN_ERRNO.ENOENT, `: Unknown symbol: ${name}`, {
+          reason: 'unknown-symbol',
+          symbol: name,
+        });
         continue;
       }
       value = found;
@@ -50,6 +56,7 @@ export const symbolResolution: Stage = (loading) => {
         const errno = index >= SHN_LORESERVE ? XEN_ERRNO.EOPNOTSUPP : XEN_ERRNO.EINVAL;
         const text = `0x${index.toString(16)}`;
         fault = refuse(loading, errno, `: Out of bounds symbol section ${text}`, {
+          reason: 'symbol-section',
           ...named(loading, { symbol: symbol.nameAddress }),
           expected: `a section below ${loading.sections.length}`,
           actual: text,

@@ -15,7 +15,9 @@ export const symbolTable: Stage = (loading) => {
   const entrySize = symtab.header.entrySize;
   const count = wrap32(symtab.header.size / entrySize);
   if (count > UINT_MAX / ELF_SYM_STRUCT_BYTES) {
-    return refuse(loading, XEN_ERRNO.ENOMEM, ': Could not allocate memory for symbols');
+    return refuse(loading, XEN_ERRNO.ENOMEM, ': Could not allocate memory for symbols', {
+      reason: 'symbol-count',
+    });
   }
 
   const symbols: LoadingSymbol[] = [{ address: 0n, nameAddress: 0n, ignored: false }];
@@ -25,6 +27,7 @@ export const symbolTable: Stage = (loading) => {
     const nameOffset = BigInt(memory.u32(address));
     if (nameOffset >= strtab.header.size) {
       return refuse(loading, XEN_ERRNO.EINVAL, `: Symbol [${i}] name is not within .strtab`, {
+        reason: 'symbol-name-outside',
         offset: symtab.header.offset + entrySize * i,
         expected: `a name offset below ${strtab.header.size}`,
         actual: String(nameOffset),

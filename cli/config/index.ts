@@ -1,0 +1,2 @@
+export { checkConfig } from './check-config.js';
+export { findConfig, readConfig } from './config.js';

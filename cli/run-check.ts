@@ -1,0 +1,104 @@
+import {
+  type CheckRun,
+  type CheckTarget,
+  check,
+  targetOfBuildId,
+  targetOfImage,
+} from '../core/check/index.js';
+import type { HypervisorImage } from '../core/image/index.js';
+import { openImage, readPayloadFiles } from '../core/inputs/index.js';
+import type { InputFile } from '../core/payload/index.js';
+import { releaseOf } from './release.js';
+import type { Settings } from './settings.js';
+import { usage } from './usage.js';
+
+/** What one target of a run was asked with. */
+export interface CheckSubject {
+  readonly inputs: readonly InputFile[];
+  readonly against: CheckTarget;
+  /** Null where only the build-id is known. */
+  readonly image: HypervisorImage | null;
+}
+
+/** A run, and what it was made from: a subject for each of its targets, in their order. */
+export interface AnsweredRun {
+  readonly run: CheckRun;
+  readonly subjects: readonly CheckSubject[];
+}
+
+/**
+ * Checks payloads as check, report and graph do: against the image or id that was typed, else against the
+ * targets of the configuration.
+ */
+export async function runCheck(command: string, settings: Settings): Promise<AnsweredRun> {
+  if (settings.image === null && settings.buildId === null) return runConfig(command, settings);
+  requireNoConfig(settings);
+  if (settings.words.length === 0) {
+    throw usage(`${command} needs payloads: files, folders or patterns`);
+  }
+  if (settings.image !== null && settings.buildId !== null) {
+    throw usage('--image and --build-id both name the hypervisor', 'Use one.');
+  }
+  const image = settings.image === null ? null : openImage(settings.image);
+  const against = targetOf(image, settings);
+  const { inputs, findings } = readPayloadFiles(settings.words, { deep: true });
+  const { failOn, mode } = settings;
+  const report = await check(inputs, against, findings, {
+    failOn,
+    mode: mode === 'alternatives' ? mode : 'chain',
+  });
+  const target = settings.image ?? settings.buildId ?? '';
+  return {
+    run: { targets: [{ target, image: settings.image, report }], findings: [], skipped: [] },
+    subjects: [{ inputs, against, image }],
+  };
+}
+
+async function runConfig(command: string, settings: Settings): Promise<AnsweredRun> {
+  const { checkConfig, findConfig, readConfig } = await import('./config/index.js');
+  const file = settings.config ?? findConfig('.');
+  if (file === null) {
+    throw usage(
+      `${command} needs to know the hypervisor`,
+      'Name its image with --image FILE, its build-id with --build-id HEX, or write an xsplice.config.json.',
+    );
+  }
+  const { words, target, since, check: guard, mode, xen, failOn, given } = settings;
+  return checkConfig(readConfig(file), {
+    paths: words,
+    only: target,
+    since,
+    check: given.includes('check') || mode === 'independent' ? guard : null,
+    mode: given.includes('mode') ? mode : null,
+    xen,
+    failOn: given.includes('fail-on') ? failOn : null,
+    today: new Date().toISOString().slice(0, 10),
+  });
+}
+
+function requireNoConfig({ given }: Settings): void {
+  const used = ['config', 'target', 'since'].filter((name) => given.includes(name));
+  if (used.length === 0) return;
+  throw usage(
+    `--${used.join(', --')} is about the targets of a configuration, and a hypervisor was named`,
+    'Leave out --image and --build-id, or what is about the configuration.',
+  );
+}
+
+function targetOf(
+  image: HypervisorImage | null,
+  { buildId, xen, check: guard }: Settings,
+): CheckTarget {
+  const release = releaseOf(xen);
+  if (image !== null) {
+    return targetOfImage(image, { release, guard: guard === 'build-id' ? null : guard });
+  }
+  if (release !== null) {
+    throw usage(
+      '--xen would have no effect: with --build-id no rules of Xen are asked',
+      'Use --image.',
+    );
+  }
+  if (guard === 'build-id') return targetOfBuildId(buildId ?? '');
+  throw usage(`--check ${guard} compares code, which needs an image`, 'Name it with --image.');
+}

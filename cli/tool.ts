@@ -1,0 +1,24 @@
+import { existsSync, readFileSync } from 'node:fs';
+
+/** What made a document. */
+export interface Tool {
+  readonly name: 'xsplice-ts';
+  readonly version: string;
+}
+
+export function thisTool(): Tool {
+  return { name: 'xsplice-ts', version: packageVersion() };
+}
+
+/** Of the package that this file is part of, wherever it was built to. */
+export function packageVersion(): string {
+  for (const up of ['../', '../../', '../../../']) {
+    const path = new URL(`${up}package.json`, import.meta.url);
+    if (!existsSync(path)) continue;
+    const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    if (typeof value === 'object' && value !== null && 'version' in value) {
+      return String(value.version);
+    }
+  }
+  return 'unknown';
+}
