@@ -13,6 +13,7 @@ export const LOAD: Readonly<Record<CommandName | typeof LOADED, () => Promise<Co
   check: () => import('./commands/check.js'),
   report: () => import('./commands/report.js'),
   graph: () => import('./commands/graph.js'),
+  diff: () => import('./commands/diff.js'),
   init: () => import('./commands/init.js'),
   list: () => import('./commands/list.js'),
   plan: () => import('./commands/plan.js'),
@@ -24,6 +25,7 @@ export const LOAD: Readonly<Record<CommandName | typeof LOADED, () => Promise<Co
   load: () => import('./commands/change.js'),
   which: () => import('./commands/which.js'),
   record: () => import('./commands/record.js'),
+  lockstep: () => import('./commands/lockstep.js'),
   explain: () => import('./commands/explain.js'),
   __loaded: () => import('./commands/loaded.js'),
 };

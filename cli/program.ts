@@ -38,6 +38,11 @@ async function informationFor(
   if (options['version'] === true || (args.length === 1 && args[0] === '-v')) {
     return packageVersion();
   }
+  if (options['json-schema'] === true) {
+    const { schemaText } = await import('./schemas/documents.js');
+    const { commandOf } = await import('./options/refuse.js');
+    return schemaText(commandOf({ command }));
+  }
   const [asked = null] = command === 'help' ? words : [command];
   if (args.length > 0 && command !== 'help' && options['help'] !== true) return null;
   const { helpText } = await import('./views/help.js');

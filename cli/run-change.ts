@@ -7,6 +7,7 @@ import {
 } from '../core/change/index.js';
 import { EXIT, explainedError } from '../core/findings/index.js';
 import { openHost } from '../core/host/index.js';
+import { changesSomething } from '../core/stack/index.js';
 import { withExplanations } from './explanations.js';
 import { hostKnowledge, hostOf } from './host.js';
 import type { Session } from './session.js';
@@ -112,7 +113,8 @@ function showReport({ settings, output }: Session, dryRun: boolean, report: Chan
   if (plan !== null && verification === null) output.info('There is nothing to do.');
   else if (dryRun) output.info('Dry run: nothing was changed.');
   output.document({ ok: true, ...fields, findings });
-  return EXIT.done;
+  const isChange = plan !== null && changesSomething(plan);
+  return settings.exitCode && isChange ? EXIT.differs : EXIT.done;
 }
 
 function documentFields({ host, snapshot, plan, verification, guard, accepted }: ChangeReport) {

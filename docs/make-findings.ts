@@ -1,40 +1,7 @@
-import {
-  CHAIN,
-  CHANGE,
-  CLAIMS,
-  COMMAND,
-  ELF,
-  HAZARDS,
-  HOST,
-  IMAGE,
-  OLD_CODE,
-  PAYLOAD,
-  STAGES,
-  STATE,
-  UNKNOWN,
-  UNUSED,
-  VERDICT,
-} from '../core/findings/catalogue/index.js';
+import { AREAS, STAGES } from '../core/findings/catalogue/index.js';
 import { type CatalogueEntry, EXIT, type StageEntry } from '../core/findings/index.js';
 
 type Area = Readonly<Record<string, StageEntry | CatalogueEntry>>;
-
-const AREAS: readonly (readonly [string, Area])[] = [
-  ['ELF files', ELF],
-  ['Hypervisor images', IMAGE],
-  ['Payload files', PAYLOAD],
-  ['Chains of payloads', CHAIN],
-  ['What Xen will answer', VERDICT],
-  ['Accepted and dangerous', HAZARDS],
-  ['In the payload and passed over by Xen', UNUSED],
-  ['Said of the hypervisor, and not so', CLAIMS],
-  ['Not known, and dangerous if it is not as hoped', UNKNOWN],
-  ['Old code and its record', OLD_CODE],
-  ['Hosts and the running Xen', HOST],
-  ['Embedded hypervisors', STATE],
-  ['Plans and changes', CHANGE],
-  ['Commands and their files', COMMAND],
-];
 
 const HEAD = `# Findings, errors and stages
 

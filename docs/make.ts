@@ -1,7 +1,9 @@
 /** Writes what is made of data and kept in the repository: npm run docs. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { COMMAND_NAMES } from '../cli/options/commands.js';
+import { configSchema, documentSchema } from '../cli/schemas/documents.js';
 import { commandTables, exitTable } from './make-commands.js';
 import { bashCompletion, zshCompletion } from './make-completions.js';
 import { findingsDocument } from './make-findings.js';
@@ -21,9 +23,23 @@ export function madeFiles(root: string): readonly MadeFile[] {
     { path: 'completions/xsplice-ts.bash', text: bashCompletion(root) },
     { path: 'completions/_xsplice-ts', text: zshCompletion(root) },
     { path: 'docs/man/xsplice-ts.8', text: manualPage() },
+    ...schemaFiles(),
     { path: 'docs/findings.md', text: findingsDocument() },
     { path: 'README.md', text: between(withTables, 'exit codes', exitTable()) },
   ];
+}
+
+/** What programs and editors check documents and the configuration with. */
+function schemaFiles(): readonly MadeFile[] {
+  const schemas = [
+    ['config', configSchema()] as const,
+    ...COMMAND_NAMES.map((name) => [name, documentSchema(name)] as const),
+  ];
+  return schemas.flatMap(([name, schema]) =>
+    schema === null
+      ? []
+      : [{ path: `schema/${name}.json`, text: `${JSON.stringify(schema, null, 1)}\n` }],
+  );
 }
 
 /** The text with this between the two marks of this name. Throws where they are not there. */
@@ -36,5 +52,6 @@ function between(text: string, name: string, made: string): string {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const root = fileURLToPath(new URL('../..', import.meta.url));
+  mkdirSync(join(root, 'schema'), { recursive: true });
   for (const { path, text } of madeFiles(root)) writeFileSync(join(root, path), text);
 }

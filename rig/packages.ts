@@ -29,7 +29,8 @@ function aptOptions(suite: string): string[] {
     join(folder, 'sources.list'),
     [
       `deb [signed-by=${KEYRING}] ${archive} ${suite} main`,
-      `deb [signed-by=${KEYRING}] ${security} ${suite}-security main`,
+      // Debian's unstable has none: fixes go there directly.
+      ...(suite === 'sid' ? [] : [`deb [signed-by=${KEYRING}] ${security} ${suite}-security main`]),
       '',
     ].join('\n'),
   );
@@ -108,6 +109,66 @@ export async function unpackPackages(
     writeFileSync(join(folder, 'versions'), `${versions.join('\n')}\n`);
   });
   return { root, key: `${suite}-${key}` };
+}
+
+/**
+ * The same with all that these packages depend on, as one root in which their programs run.
+ *
+ * @throws RigUnavailable when the mirror or a package cannot be had.
+ */
+export async function unpackRoot(suite: string, names: readonly string[]): Promise<PackageTree> {
+  updateLists(suite);
+  const command = ['install', '-y', '-qq', '--no-install-recommends', '-o', 'Debug::NoLocking=1'];
+  // Lines of `Inst NAME (VERSION …)`.
+  const planned = run('apt-get', [...aptOptions(suite), ...command, '--simulate', ...names])
+    .toString('utf8')
+    .split('\n')
+    .map((line) => /^Inst (\S+) \((\S+)/.exec(line))
+    .flatMap((match) => (match === null ? [] : [`${match[1]}=${match[2]}`]));
+  const key = createHash('sha256').update(planned.join('\n')).digest('hex').slice(0, 16);
+  const root = await cachedFolder('roots', `${suite}-${key}`, (folder) => {
+    run('apt-get', [...aptOptions(suite), ...command, '--download-only', ...names]);
+    const archives = cacheFolder('apt', suite, 'archives');
+    const wanted = new Set(planned.map((pin) => pin.split('=')[0]));
+    for (const file of readdirSync(archives).filter((name) => name.endsWith('.deb'))) {
+      if (wanted.has(file.split('_')[0])) run('dpkg-deb', ['-x', join(archives, file), folder]);
+    }
+    run('ldconfig', ['-r', folder]);
+    writeFileSync(join(folder, 'versions'), `${planned.join('\n')}\n`);
+  });
+  return { root, key: `${suite}-${key}` };
+}
+
+/**
+ * Packages in the oldest version that the mirror has of the suite, without what they depend on; null where
+ * it has only one version.
+ *
+ * @throws RigUnavailable when the mirror or a package cannot be had.
+ */
+export async function unpackOlder(
+  suite: string,
+  names: readonly string[],
+): Promise<PackageTree | null> {
+  updateLists(suite);
+  const pins = names.flatMap((name) => {
+    // Lines of `NAME | VERSION | SOURCE`, the newest first.
+    const lines = run('apt-cache', [...aptOptions(suite), 'madison', name]).toString('utf8');
+    const versions = [...lines.matchAll(/^\s*\S+ \| (\S+) \|/gm)].map(
+      ([, version = '']) => version,
+    );
+    const oldest = versions.at(-1);
+    return oldest === undefined || oldest === versions[0] ? [] : [`${name}=${oldest}`];
+  });
+  if (pins.length < names.length) return null;
+  const key = createHash('sha256').update(pins.join('\n')).digest('hex').slice(0, 16);
+  const root = await cachedFolder('packages', `${suite}-older-${key}`, (folder) => {
+    const downloads = cacheFolder('apt', suite, `download-${key}`);
+    run('apt-get', [...aptOptions(suite), 'download', '-qq', ...pins], { cwd: downloads });
+    for (const file of readdirSync(downloads).filter((name) => name.endsWith('.deb'))) {
+      run('dpkg-deb', ['-x', join(downloads, file), folder]);
+    }
+  });
+  return { root, key: `${suite}-older-${key}` };
 }
 
 /** The kernel package that `linux-image-amd64` stands for: the -cloud one cannot be a dom0. */

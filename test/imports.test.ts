@@ -43,7 +43,10 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'hypervisor/xen',
   ],
   check: ['findings', 'abi', 'image', 'payload', 'verify', 'hazards', 'stack', 'oldcode', 'host'],
+  difference: ['elf', 'payload'],
   portrait: ['findings', 'abi', 'image', 'payload', 'verify', 'oldcode', 'check'],
+  // Other hosts than a hypervisor, by the dynamic linker's rules; of payloads, what check says.
+  lockstep: ['findings', 'abi', 'elf', 'x86', 'link', 'verify', 'check'],
   change: [
     'findings',
     'abi',

@@ -69,8 +69,11 @@ export const COMMANDS = {
     words: { name: 'PATH', help: 'As check takes them', min: 0, proposals: ['file'] },
     about: 'Check, and write one page that shows all: the chain, the code, the hazards',
     examples: [
-      ['report --output report.html', 'The page of all targets of xsplice.config.json'],
       ['report patches/ --image xen-syms -o report.html', 'The page of one hypervisor'],
+      [
+        'report patches/ --image xen-syms -o report.html --json',
+        'The same, and a document that says what was written',
+      ],
     ],
     exits: ['0', '1', '64'],
   },
@@ -83,6 +86,16 @@ export const COMMANDS = {
       ['graph patches/ --image xen-syms --format dot', 'The same for Graphviz'],
     ],
     exits: ['0', '1', '64'],
+  },
+  diff: {
+    synopses: ['A B', 'A [--host HOST]'],
+    words: { name: 'A', help: 'A payload, or a folder of them', min: 1, proposals: ['file'] },
+    about: 'In what two payloads or sets differ, or a chain and what a host has applied',
+    examples: [
+      ['diff hello.livepatch bye.livepatch', 'Ids, functions, code, symbols, metadata'],
+      ['diff patches/ --host embedded:./try', 'Whether a host has what a folder says'],
+    ],
+    exits: ['0', '1', '2', '4', '64'],
   },
   init: {
     synopses: ['--image FILE --host embedded:DIR'],
@@ -120,7 +133,7 @@ export const COMMANDS = {
       ['plan patches/', 'What apply would do with a folder of payloads'],
       ['plan revert --to base', 'What it takes to have nothing applied'],
     ],
-    exits: LOOKING,
+    exits: ['0', '1', '2', '4', '64'],
   },
   apply: {
     synopses: ['PATH…', 'NAME…'],
@@ -231,6 +244,26 @@ export const COMMANDS = {
       ],
     ],
     exits: ['0', '1', '64'],
+  },
+  lockstep: {
+    synopses: ['HOST [MODULE…]', '--running', '--root DIR'],
+    words: {
+      name: 'WHAT',
+      help: 'A program, a library, pid:N or a hypervisor image; then modules or folders (default: its own)',
+      min: 0,
+      proposals: ['file'],
+    },
+    about:
+      'Will this QEMU, nbdkit, program or hypervisor take these modules? Also all that runs here, or a whole tree',
+    examples: [
+      ['lockstep --running', 'What runs here, with the modules that are on disk now'],
+      [
+        'lockstep /usr/bin/qemu-system-x86_64 modules/',
+        'Modules of a folder that a QEMU is to load',
+      ],
+      ['lockstep --root ./image --json', 'A whole tree of files, for CI'],
+    ],
+    exits: ['0', '1', '3', '64'],
   },
   explain: {
     synopses: ['[CODE…]'],

@@ -19,7 +19,7 @@ export interface OptionDefinition {
   readonly commands: readonly CommandName[];
 }
 
-const HOST = [...CHANGE_VERBS, 'init', 'list', 'plan', 'which'] as const;
+const HOST = [...CHANGE_VERBS, 'diff', 'init', 'list', 'plan', 'which'] as const;
 /** Those that check payloads. */
 const CHECKING = ['check', 'report', 'graph'] as const;
 /** Those that carry a payload's actions out on a hypervisor. An upload and an unload stop no CPU. */
@@ -60,7 +60,7 @@ export const OPTIONS = {
   xen: {
     value: 'RELEASE',
     help: 'The release of Xen whose rules count, e.g. 4.17.7 (default: what the image or Xen says)',
-    commands: [...CHECKING, 'init', 'plan', ...CHANGE_VERBS, 'which', 'record'],
+    commands: [...CHECKING, 'init', 'plan', ...CHANGE_VERBS, 'which', 'record', 'lockstep'],
   },
   check: {
     choices: ['build-id', 'old-code', 'both'],
@@ -100,6 +100,10 @@ export const OPTIONS = {
     help: 'Show and verify the plan, change nothing',
     commands: CHANGE_VERBS,
   },
+  'exit-code': {
+    help: 'End with 4 where something would change, and with 0 where nothing would',
+    commands: ['plan'],
+  },
   yes: {
     alias: 'y',
     help: 'Do not ask',
@@ -121,6 +125,21 @@ export const OPTIONS = {
   expect: {
     help: "Fill in Xen's own expectations too: the hypervisor then compares at apply",
     commands: ['record'],
+  },
+  running: {
+    help: 'All that runs here and loads modules, with what is on disk now',
+    commands: ['lockstep'],
+  },
+  root: {
+    value: 'DIR',
+    proposals: ['file'],
+    help: 'A whole tree of files; with HOST: where HOST and MODULE are',
+    commands: ['lockstep'],
+  },
+  as: {
+    choices: ['auto', 'qemu', 'nbdkit', 'linked', 'xen'],
+    help: 'What HOST is, where the file does not tell',
+    commands: ['lockstep'],
   },
   config: {
     value: 'FILE',
@@ -151,11 +170,16 @@ export const OPTIONS = {
     commands: COMMAND_NAMES,
   },
   format: {
+    value: 'FORMAT',
     choices: ['human', 'json', 'sarif', 'junit', 'gitlab', 'github', 'markdown', 'svg', 'dot'],
-    help: 'What standard output gets: human or json; of check also sarif to markdown; graph has svg and dot',
+    help: 'What standard output gets: human or json; check also has sarif, junit, gitlab, github and markdown; graph has svg and dot only',
     commands: COMMAND_NAMES,
   },
   json: { help: 'The same as --format json', commands: COMMAND_NAMES },
+  'json-schema': {
+    help: 'Print the JSON Schema of the document that --format json writes, and do nothing else',
+    commands: COMMAND_NAMES,
+  },
   quiet: { alias: 'q', help: 'Say only what is wrong', commands: COMMAND_NAMES },
   verbose: {
     alias: 'v',

@@ -52,7 +52,7 @@ export function takenBy(
   const planned = optionsOf(verb ?? 'apply').map(([option]) => option);
   return {
     title: verb === undefined ? name : `${name} ${verb}`,
-    taken: own.filter((option) => planned.includes(option)),
+    taken: own.filter((option) => planned.includes(option) || option === 'exit-code'),
   };
 }
 

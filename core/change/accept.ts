@@ -6,6 +6,9 @@ import {
   XspliceError,
 } from '../findings/index.js';
 
+/** Most dangers that one sentence names. */
+const NAMED_DANGERS = 6;
+
 /** A danger that the caller lets pass. */
 export interface Acceptance {
   readonly code: DangerCode;
@@ -70,16 +73,26 @@ export function acceptDangers(
 export function refusalOfDangers(findings: readonly Finding[]): XspliceError | null {
   const stopping = findings.filter(isStopping);
   if (stopping.length === 0) return null;
-  const options = new Map<string, string>();
+  const namesOf = new Map<string, Set<string>>();
   for (const found of stopping) {
-    const names = new Set(stopping.filter(({ code }) => code === found.code).map(payloadOf));
-    const name = names.size > 1 ? `=${payloadOf(found)}` : '';
-    options.set(`${found.code} of ${payloadOf(found)}`, `--accept ${found.code}${name}`);
+    const names = namesOf.get(found.code) ?? new Set();
+    namesOf.set(found.code, names.add(payloadOf(found)));
   }
+  const dangers = [...namesOf].flatMap(([code, names]) =>
+    [...names].map((name) => ({
+      text: `${code} of ${name}`,
+      option: `--accept ${code}${names.size > 1 ? `=${name}` : ''}`,
+    })),
+  );
+  const more = dangers.length - NAMED_DANGERS;
+  const shown = dangers.slice(0, NAMED_DANGERS).map(({ text }) => text);
+  const rest = more > 0 ? `, and ${more} more` : '';
   return new XspliceError(
     'not-accepted',
-    `Nothing was changed: there is a danger that is not accepted, ${[...options.keys()].join(', ')}`,
-    { hint: `Who knows that it does no harm adds: ${[...new Set(options.values())].join(' ')}` },
+    `Nothing was changed: there is a danger that is not accepted, ${shown.join(', ')}${rest}`,
+    {
+      hint: `Who knows that it does no harm adds: ${dangers.map(({ option }) => option).join(' ')}`,
+    },
   );
 }
 

@@ -23,9 +23,9 @@ import { inputOf } from './step-input.js';
 type KnownHost = Extract<PreflightModel, { readonly model: Model }>;
 
 /**
- * The hazards of every payload of known contents that a plan applies or brings in, each on the hypervisor as it is when its turn
- * comes, and those of what it takes out. A step that Xen does not accept changes nothing here: that is the
- * preflight's to say.
+ * The hazards of every payload of known contents that a plan applies or brings in, each on the hypervisor as it is
+ * when its turn comes, and those of what it takes out. A step that Xen does not accept changes nothing
+ * here: that is the preflight's to say.
  */
 export function hazardsOfPlan(
   plan: Plan,
@@ -34,7 +34,6 @@ export function hazardsOfPlan(
 ): readonly Finding[] {
   const findings: Finding[] = [];
   const applied = new Set(plan.steps.flatMap((step) => (isApplication(step) ? [step.name] : [])));
-  const staying = stayingNames(plan, model);
   let current = model;
   for (const step of plan.steps) {
     const input = inputOf(step, payloads);
@@ -45,7 +44,6 @@ export function hazardsOfPlan(
       const named = { ...input, planned: { ...input.planned, name: step.name } };
       findings.push(...claimsOf(named, next, symbols));
     }
-    if (step.action === 'unload') findings.push(...checkUnload(current, step.name, staying));
     // What is uploaded and applied is looked at when it is applied: all that matters is there then.
     const isLooked = isApplication(step) || (step.action === 'upload' && !applied.has(step.name));
     const loaded = isLooked
@@ -64,17 +62,12 @@ export function hazardsOfPlan(
     }
     current = next;
   }
-  return findings;
+  const gone = plan.steps.flatMap(({ action, name }) => (action === 'unload' ? [name] : []));
+  return [...findings, ...checkUnload(model, new Set(gone))];
 }
 
 function isApplication({ action }: Step): boolean {
   return action === 'apply' || action === 'replace';
-}
-
-/** Names of payloads that are loaded now and that the plan leaves so. */
-function stayingNames({ steps }: Plan, { payloads }: Model): ReadonlySet<string> {
-  const gone = new Set(steps.flatMap(({ action, name }) => (action === 'unload' ? [name] : [])));
-  return new Set(payloads.map(({ name }) => name).filter((name) => !gone.has(name)));
 }
 
 function after(model: Model, step: Step, input: PayloadInput | undefined): Model {

@@ -1,11 +1,6 @@
-export {
-  type CheckOptions,
-  type CheckReport,
-  check,
-  type FileVerdict,
-  isRejection,
-  isUnknown,
-} from './check.js';
+export { type CheckOptions, type CheckReport, check } from './check.js';
+export type { FileVerdict } from './file-verdict.js';
+export { isRejection, isUnknown } from './rejection.js';
 export {
   type CheckRun,
   countsOf,

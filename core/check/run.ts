@@ -1,5 +1,7 @@
 import type { Finding, Severity } from '../findings/index.js';
-import { type CheckReport, type FileVerdict, isRejection, isUnknown } from './check.js';
+import type { CheckReport } from './check.js';
+import type { FileVerdict } from './file-verdict.js';
+import { isRejection, isUnknown } from './rejection.js';
 
 /** What one of several hypervisors was asked about, and what came of it. */
 export interface TargetReport {

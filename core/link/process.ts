@@ -32,6 +32,8 @@ export interface Process {
   /** The program first. */
   readonly global: readonly Loaded[];
   readonly names: ReadonlyMap<string, Loaded>;
+  /** What was looked up in `global` before. */
+  readonly known: Map<string, boolean>;
 }
 
 export type Started =
@@ -61,12 +63,13 @@ export function startProcess(
   const names = new Map(soname === null ? [] : [[soname, first.loaded]]);
   const graph = loadGraph(first.loaded, { files, paths, names });
   if (graph.kind === 'failed') return graph;
+  const known = new Map<string, boolean>();
   const failure =
-    missingVersion(graph.scope, graph.names) ?? missingSymbol(graph.scope, graph.scope);
+    missingVersion(graph.scope, graph.names) ?? missingSymbol(graph.scope, graph.scope, known);
   if (failure !== null) return { kind: 'failed', failure };
   return {
     kind: 'started',
-    process: { files, paths, global: graph.scope, names: graph.names },
+    process: { files, paths, global: graph.scope, names: graph.names, known },
   };
 }
 
@@ -93,8 +96,7 @@ export function openLibrary(process: Process, library: ObjectFile, path: string)
   if (graph.kind === 'failed') return graph;
   const before = new Set(process.global);
   const added = graph.scope.filter((loaded) => !before.has(loaded));
-  const failure =
-    missingVersion(added, graph.names) ?? missingSymbol(added, [...process.global, ...added]);
+  const failure = missingVersion(added, graph.names) ?? missingAmong(added, process);
   if (failure !== null) return { kind: 'failed', failure };
   return { kind: 'opened', scope: graph.scope, added, names: graph.names };
 }
@@ -104,7 +106,8 @@ export function withGlobal(
   process: Process,
   opened: Extract<DlOpened, { kind: 'opened' }>,
 ): Process {
-  return { ...process, global: [...process.global, ...opened.added], names: opened.names };
+  const global = [...process.global, ...opened.added];
+  return { ...process, global, names: opened.names, known: new Map() };
 }
 
 /** _dl_check_map_versions (glibc, elf/dl-version.c). A library that defines none at all gets a warning only. */
@@ -126,11 +129,30 @@ function missingVersion(
   return null;
 }
 
+/** The first that neither the process nor the new files define. */
+function missingAmong(added: readonly Loaded[], { global, known }: Process): LinkFailure | null {
+  const own = new Map<string, boolean>();
+  for (const loaded of [...added].reverse()) {
+    const rest = loaded.object.wants.filter(
+      (one) => !one.isWeak && !isDefined(one, loaded, global, known),
+    );
+    const asking = { ...loaded, object: { ...loaded.object, wants: rest } };
+    const failure = missingSymbol([asking], added, own);
+    if (failure !== null) return failure;
+  }
+  return null;
+}
+
 /** The first that nothing in the scope defines: files are relocated in the opposite order of loading. */
-function missingSymbol(objects: readonly Loaded[], scope: readonly Loaded[]): LinkFailure | null {
-  const has = lookupIn(scope);
+function missingSymbol(
+  objects: readonly Loaded[],
+  scope: readonly Loaded[],
+  known: Map<string, boolean>,
+): LinkFailure | null {
   for (const loaded of [...objects].reverse()) {
-    const want = loaded.object.wants.find((one) => !one.isWeak && !has(one, loaded));
+    const want = loaded.object.wants.find(
+      (one) => !one.isWeak && !isDefined(one, loaded, scope, known),
+    );
     if (want === undefined) continue;
     const { name, version } = want;
     const text = `${loaded.path}: undefined symbol: ${name}${version === null ? '' : `, version ${version}`}`;
@@ -139,16 +161,18 @@ function missingSymbol(objects: readonly Loaded[], scope: readonly Loaded[]): Li
   return null;
 }
 
-/** Whether something in a scope defines it. Who wanted the same before is answered from memory. */
-function lookupIn(scope: readonly Loaded[]): (want: Want, by: Loaded) => boolean {
-  const known = new Map<string, boolean>();
-  return (want, by) => {
-    if (want.isCopy) return scope.some((one) => one !== by && defines(one.object, want));
-    const key = want.version === null ? want.name : `${want.name}@${want.version}`;
-    const before = known.get(key);
-    if (before !== undefined) return before;
-    const found = scope.some(({ object }) => defines(object, want));
-    known.set(key, found);
-    return found;
-  };
+/** Whether something in a scope defines it. Who wanted the same of it before is answered from memory. */
+function isDefined(
+  want: Want,
+  by: Loaded,
+  scope: readonly Loaded[],
+  known: Map<string, boolean>,
+): boolean {
+  if (want.isCopy) return scope.some((one) => one !== by && defines(one.object, want));
+  const key = want.version === null ? want.name : `${want.name}@${want.version}`;
+  const before = known.get(key);
+  if (before !== undefined) return before;
+  const found = scope.some(({ object }) => defines(object, want));
+  known.set(key, found);
+  return found;
 }

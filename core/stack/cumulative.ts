@@ -13,14 +13,18 @@ export function isNamedCumulative({ name }: Pick<ChainMember, 'name'>): boolean 
 
 /** True where one of each two payloads holds the fixes of the other, as far as that can be told. */
 export function areAlternatives(members: readonly ChainMember[]): boolean {
-  return members.every((one, index) =>
-    members.slice(index + 1).every((other) => holdsFixesOf(one, other) || holdsFixesOf(other, one)),
-  );
-}
-
-function holdsFixesOf(one: ChainMember, other: ChainMember): boolean {
-  if (isNamedCumulative(one)) return true;
-  return other.functions.length > 0 && functionsLost([other], one).length === 0;
+  // One that holds the fixes of the next smaller one holds those of all smaller ones.
+  const bySize = members
+    .filter((member) => !isNamedCumulative(member))
+    .sort((a, b) => new Set(a.functions).size - new Set(b.functions).size);
+  return bySize.slice(1).every((one, index) => {
+    const smaller = bySize[index];
+    return (
+      smaller !== undefined &&
+      smaller.functions.length > 0 &&
+      functionsLost([smaller], one).length === 0
+    );
+  });
 }
 
 /** Functions that the one payload leaves as the hypervisor has them, and that the others replace. */

@@ -1,5 +1,5 @@
-import { createRequire } from 'node:module';
 import { XspliceError } from '../findings/index.js';
+import { type Iced, loadIced } from './iced.js';
 import type { AddressField, Flow, Instruction } from './instruction.js';
 
 /** Decodes x86-64 code. Records are plain values: nothing of them has to be freed. */
@@ -22,20 +22,15 @@ export interface Disassembler {
 /** Ours: as much as the largest payload. The largest function of a Xen 4.17 has 30 KiB. */
 export const MAX_DECODED_BYTES = 2 * 1024 * 1024;
 
-type Iced = typeof import('iced-x86');
 type IcedInstruction = InstanceType<Iced['Instruction']>;
 type IcedDecoder = InstanceType<Iced['Decoder']>;
 type IcedFormatter = InstanceType<Iced['Formatter']>;
 
 let loaded: Disassembler | null = null;
 
-/**
- * Loads the disassembler on first use: reading and compiling its 800 kB takes longer than most
- * commands that have no use for it. It is CommonJS, and required because an import would parse all of
- * it once more, for the names that it exports.
- */
+/** Loads the disassembler, and with it iced-x86, on first use. */
 export function loadDisassembler(): Disassembler {
-  loaded ??= createDisassembler(createRequire(import.meta.url)('iced-x86'));
+  loaded ??= createDisassembler(loadIced());
   return loaded;
 }
 

@@ -7,3 +7,4 @@ export {
   instructionAt,
 } from './instruction.js';
 export { mayJumpInto } from './jump-scan.js';
+export { type MemoryReader, runStraightLine, type StraightRun } from './straight-line.js';

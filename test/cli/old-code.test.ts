@@ -472,7 +472,10 @@ test('replace compares with the code that is there once all others are reverted'
 test('an uploaded payload is compared by its file', async (t) => {
   const host = await embeddedHost(t);
   await succeed('upload', demo('hello'), ...host, '--yes');
-  assert.match((await refused('apply', 'hello', ...host, ...OLD_CODE)).stderr, /by its file only/);
+  assert.match(
+    (await refused('apply', 'hello', ...host, ...OLD_CODE)).stderr,
+    /told by its file only/,
+  );
   const done = await succeed('apply', demo('hello'), ...host, ...OLD_CODE, '--json');
   assert.deepEqual(
     stepsOf(done).map(({ action }) => action),

@@ -14,41 +14,7 @@ import {
 import { KNOWN_MINORS, rulesFor } from '../../core/verify/index.js';
 import { repositoryRoot } from '../support/repository.js';
 
-const {
-  CHAIN,
-  CHANGE,
-  CLAIMS,
-  COMMAND,
-  ELF,
-  HAZARDS,
-  HOST,
-  IMAGE,
-  OLD_CODE,
-  PAYLOAD,
-  STATE,
-  UNUSED,
-  UNKNOWN,
-  VERDICT,
-} = catalogue;
-const AREAS = [
-  ...[
-    CHAIN,
-    CHANGE,
-    CLAIMS,
-    COMMAND,
-    ELF,
-    HAZARDS,
-    HOST,
-    IMAGE,
-    OLD_CODE,
-    PAYLOAD,
-    STATE,
-    UNUSED,
-    UNKNOWN,
-    VERDICT,
-    STAGES,
-  ],
-];
+const AREAS = [...catalogue.AREAS.map(([, area]) => area), STAGES];
 const ENTRIES: readonly (readonly [string, StageEntry])[] = [
   ...Object.entries(CATALOGUE),
   ...Object.entries(STAGES),

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { COMMAND_NAMES, type CommandName } from '../../cli/options/commands.js';
 import { DEMO_IMAGE, demo, runCli } from '../support/cli.js';
 
 /** One command of the scenario, whose document is kept as a golden. */
@@ -13,6 +14,7 @@ interface Command {
 export interface MadeDocument {
   readonly name: string;
   readonly document: unknown;
+  readonly command: CommandName;
 }
 
 /** Every verb that writes a document, in one run on one embedded hypervisor. */
@@ -42,6 +44,8 @@ function commands(folder: string): readonly Command[] {
     { name: 'check', words: ['check', hello, bye, ...image] },
     { name: 'check-rejected', words: ['check', hello, demo('too-small'), ...image, '--explain'] },
     { name: 'check-old-code', words: ['check', hello, ...image, '--check', 'old-code'] },
+    { name: 'lockstep', words: ['lockstep', DEMO_IMAGE, hello, demo('too-small')] },
+    { name: 'lockstep-nothing', words: ['lockstep', '--root', folder] },
     { name: 'inspect-payload', words: ['inspect', hello] },
     { name: 'inspect-image', words: ['inspect', DEMO_IMAGE] },
     {
@@ -59,7 +63,9 @@ export async function makeDocuments(folder: string): Promise<readonly MadeDocume
   const made: MadeDocument[] = [];
   for (const { name, words } of commands(folder)) {
     const { stdout } = await runCli([...words, '--json']);
-    made.push({ name, document: JSON.parse(stdout) });
+    const command = COMMAND_NAMES.find((known) => known === words[0]);
+    if (command === undefined) throw new Error(`${words[0]} is no command`);
+    made.push({ name, document: JSON.parse(stdout), command });
   }
   return made;
 }

@@ -510,7 +510,7 @@ describe('an unload', () => {
 
   it('leaves links behind where another payload uses what is unloaded', () => {
     const model = load([{ spec: exporting }, { spec: importing, applied: true }]);
-    const [found, ...more] = checkUnload(model, 'p1', new Set(['p2']));
+    const [found, ...more] = checkUnload(model, new Set(['p1']));
     assert.deepEqual(
       [found?.code, found?.severity, found?.payload],
       ['unload-leaves-links', 'error', 'p1'],
@@ -521,7 +521,15 @@ describe('an unload', () => {
 
   it('leaves none where nothing is used, or all who use it go as well', () => {
     const model = load([{ spec: exporting }, { spec: importing }]);
-    assert.deepEqual(checkUnload(model, 'p1', new Set()), []);
-    assert.deepEqual(checkUnload(model, 'p2', new Set(['p1'])), []);
+    assert.deepEqual(checkUnload(model, new Set(['p1', 'p2'])), []);
+    assert.deepEqual(checkUnload(model, new Set(['p2'])), []);
+    assert.deepEqual(checkUnload(model, new Set()), []);
+  });
+
+  it('is only warned of where the one that uses it is not applied', () => {
+    const model = load([{ spec: exporting }, { spec: importing }]);
+    const [found, ...more] = checkUnload(model, new Set(['p1']));
+    assert.deepEqual([found?.code, found?.severity, more], ['unload-leaves-links', 'warning', []]);
+    assert.match(found?.message ?? '', /^p2, which is loaded, uses/);
   });
 });

@@ -23,6 +23,7 @@ import {
   searchPaths,
   startProcess,
 } from '../../core/link/index.js';
+import { complaintOf, objectsOf } from '../support/dynamic-linker.js';
 
 const LINKER = '/lib64/ld-linux-x86-64.so.2';
 const missing = existsSync(LINKER) ? false : 'no x86-64 glibc here: no linker to ask';
@@ -46,28 +47,6 @@ function ask(program: string, libraryPath: readonly string[] = []) {
   const words = libraryPath.length === 0 ? [] : ['--library-path', libraryPath.join(':')];
   const { stdout, stderr } = spawnSync(LINKER, [...words, program], { encoding: 'utf8', env });
   return `${stdout}${stderr}`;
-}
-
-/** The first thing that it complains about, in the form that a start of the program would print. */
-function complaintOf(said: string): string | null {
-  const gone = /^\s*(\S+) => not found/m.exec(said)?.[1];
-  if (gone !== undefined)
-    return `${gone}: cannot open shared object file: No such file or directory`;
-  const other = /error while loading shared libraries: (.*)$/m.exec(said)?.[1];
-  if (other !== undefined) return other;
-  const version = /^\S+: (\S+: version `.*' not found \(required by .*\))$/m.exec(said)?.[1];
-  if (version !== undefined) return version;
-  const symbol =
-    /^(?:symbol lookup error: )?undefined symbol: ([^\s,]+)(?:, version (\S+))?\s+\((.*)\)$/m.exec(
-      said,
-    );
-  if (symbol === null) return null;
-  const [, name, wanted, by] = symbol;
-  return `${by}: undefined symbol: ${name}${wanted === undefined ? '' : `, version ${wanted}`}`;
-}
-
-function objectsOf(said: string): readonly string[] {
-  return [...said.matchAll(/^\s+(?:\S+ => )?(\/\S+) \(0x/gm)].map(([, path = '']) => path);
 }
 
 function pathsOf(loaded: readonly Loaded[]): readonly string[] {

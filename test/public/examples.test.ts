@@ -118,6 +118,7 @@ describe('the public surface', () => {
       'inputFile',
       'openHost',
       'openImage',
+      'parseAcceptance',
       'parseHostSpec',
       'readElf',
       'readImage',

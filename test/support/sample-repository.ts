@@ -1,25 +1,29 @@
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DEMO, DEMO_IMAGE, demo } from './cli.js';
 import { anotherBuild, forAnotherBuild } from './other-image.js';
 
-/** The wrong ones of the sample: a payload of the demo, and the code that says what is wrong with it. */
-export const WRONG = [
-  ['too-small', 'would-be-refused'],
-  ['unknown-function', 'would-be-refused'],
-  ['unknown-import', 'would-be-refused'],
-  ['wrong-version', 'payload-wrong-version'],
-  ['nothing-to-patch', 'nothing-to-patch'],
-  ['expect-wrong', 'would-be-refused'],
-  ['wrong-depends', 'missing-parent'],
-  ['wrong-xen-depends', 'wrong-hypervisor'],
-  ['truncated', 'elf-truncated'],
-  ['duplicate', 'duplicate-content'],
-] as const;
+/** The wrong ones of the sample: payloads of the demo, in ten ways with the two that are made of them. */
+const WRONG = [
+  'too-small',
+  'unknown-function',
+  'unknown-import',
+  'wrong-version',
+  'nothing-to-patch',
+  'expect-wrong',
+  'wrong-depends',
+  'wrong-xen-depends',
+];
 
 /** Good payloads for each hypervisor, beside the wrong ones. */
 const CHAIN = ['chain-01', 'chain-02', 'chain-03', 'chain-04', 'chain-05'];
 const ALONE = ['hello', 'data', 'metadata', 'endbr', 'hook-apply', 'hook-load', 'hook-revert'];
+/** Good ones for the last hypervisor. */
+const MORE = [
+  ...['build-tools-shape', 'callee-fix', 'caller-fix', 'cumulative-1', 'cumulative-2'],
+  ...['expect-right', 'independent-a', 'independent-b', 'noapply', 'norevert', 'old-address'],
+  ...['nop', 'replace'],
+];
 
 /**
  * A repository as a team has it: three hypervisors, 60 payloads, ten of them wrong in ten ways, two waivers, one
@@ -44,16 +48,11 @@ export function sampleRepository(root: string): void {
     for (const link of CHAIN) put(`${name}/chain/${link}.livepatch`, built(demo(link)));
     for (const one of ALONE) put(`${name}/alone/${one}.livepatch`, built(demo(one)));
   }
-  // Fourteen more for the last one, of which nothing is to be said.
-  const more = readdirSync(DEMO)
-    .filter((file) =>
-      /^(hook-|no|veto-|replace|cumulative|build-tools|old-address|independent)/.test(file),
-    )
-    .filter((file) => !/^(hook-apply|hook-load|hook-revert|no-xen|nothing|nop)/.test(file))
-    .slice(0, 13);
-  for (const file of more) put(`c/alone/${file}`, forAnotherBuild(join(DEMO, file), 2));
+  for (const name of MORE) {
+    put(`c/alone/${name}.livepatch`, forAnotherBuild(demo(name), 2));
+  }
   put('a/risky/nop.livepatch', readFileSync(join(DEMO, 'dangerous', 'nop-misaligned.livepatch')));
-  for (const [name] of WRONG.slice(0, 8)) {
+  for (const name of WRONG) {
     put(`a/wrong/${name}.livepatch`, readFileSync(demo(name)));
   }
   put('a/wrong/truncated.livepatch', readFileSync(demo('bye')).subarray(0, 900));

@@ -97,7 +97,7 @@ export const HAZARDS = {
   'unload-leaves-links': {
     severity: 'error',
     title: 'Unload leaves links behind',
-    what: 'Another loaded payload uses code or data of this one. Xen does not count who uses whom: after the UNLOAD its links lead to memory that is gone.',
+    what: 'Another payload uses code or data of this one. Xen does not count who uses whom: after the UNLOAD its links lead to memory that is gone. Of a payload that is loaded and not applied it is a warning: it can go too before it runs.',
     where: ['livepatch_symbols_lookup_by_name, free_payload (common/livepatch.c)'],
     since: ALL,
     mend: 'Revert and unload the payloads that use it first.',

@@ -3,9 +3,11 @@ import { CHANGE } from './change.js';
 import { CLAIMS } from './claims.js';
 import { COMMAND } from './command.js';
 import { ELF } from './elf.js';
+import type { CatalogueEntry } from './entry.js';
 import { HAZARDS } from './hazards.js';
 import { HOST } from './host.js';
 import { IMAGE } from './image.js';
+import { LOCKSTEP } from './lockstep.js';
 import { OLD_CODE } from './old-code.js';
 import { PAYLOAD } from './payload.js';
 import { STATE } from './state.js';
@@ -28,8 +30,28 @@ export const CATALOGUE = {
   ...STATE,
   ...CHANGE,
   ...UNKNOWN,
+  ...LOCKSTEP,
   ...COMMAND,
 };
+
+/** The parts of the catalogue, with their titles, in the order of docs/findings.md. */
+export const AREAS: readonly (readonly [string, Readonly<Record<string, CatalogueEntry>>])[] = [
+  ['ELF files', ELF],
+  ['Hypervisor images', IMAGE],
+  ['Payload files', PAYLOAD],
+  ['Chains of payloads', CHAIN],
+  ['What Xen will answer', VERDICT],
+  ['Accepted and dangerous', HAZARDS],
+  ['In the payload and passed over by Xen', UNUSED],
+  ['Said of the hypervisor, and not so', CLAIMS],
+  ['Not known, and dangerous if it is not as hoped', UNKNOWN],
+  ['Old code and its record', OLD_CODE],
+  ['Hosts and the running Xen', HOST],
+  ['Embedded hypervisors', STATE],
+  ['Plans and changes', CHANGE],
+  ['Other hosts and their modules', LOCKSTEP],
+  ['Commands and their files', COMMAND],
+];
 
 /** What a finding or an error can be. Stable, kebab-case, e.g. `missing-parent`. */
 export type Code = keyof typeof CATALOGUE;
@@ -48,19 +70,4 @@ export function isDanger(code: string): code is DangerCode {
 
 export type { CatalogueEntry, Explanation, Severity, StageEntry } from './entry.js';
 export { STAGES } from './stages.js';
-export {
-  CHAIN,
-  CHANGE,
-  CLAIMS,
-  COMMAND,
-  ELF,
-  HAZARDS,
-  HOST,
-  IMAGE,
-  OLD_CODE,
-  PAYLOAD,
-  STATE,
-  UNKNOWN,
-  UNUSED,
-  VERDICT,
-};
+export { HAZARDS };

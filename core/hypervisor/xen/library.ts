@@ -67,14 +67,24 @@ export function openXenCall(library = LIBRARY): XenCall {
       { cause },
     );
   }
-  const open = functions.func('void *xencall_open(void *logger, unsigned int flags)');
-  const shut = functions.func('int xencall_close(void *call)');
-  const call1 = functions.func('int xencall1(void *call, unsigned int op, uint64_t arg1)');
-  const call2 = functions.func(
-    'int xencall2(void *call, unsigned int op, uint64_t arg1, uint64_t arg2)',
-  );
-  const allocate = functions.func('void *xencall_alloc_buffer(void *call, size_t size)');
-  const free = functions.func('void xencall_free_buffer(void *call, void *buffer)');
+  const lookUp = (definition: string) => {
+    try {
+      return functions.func(definition);
+    } catch (cause) {
+      const name = /xencall\w+/.exec(definition)?.[0] ?? definition;
+      throw new XspliceError(
+        'xen-no-library',
+        `The library ${library} has no function ${name}: it is another one, or damaged`,
+        { cause },
+      );
+    }
+  };
+  const open = lookUp('void *xencall_open(void *logger, unsigned int flags)');
+  const shut = lookUp('int xencall_close(void *call)');
+  const call1 = lookUp('int xencall1(void *call, unsigned int op, uint64_t arg1)');
+  const call2 = lookUp('int xencall2(void *call, unsigned int op, uint64_t arg1, uint64_t arg2)');
+  const allocate = lookUp('void *xencall_alloc_buffer(void *call, size_t size)');
+  const free = lookUp('void xencall_free_buffer(void *call, void *buffer)');
 
   const handle = open(null, 0);
   if (handle === null) {

@@ -72,6 +72,13 @@ describe('libxencall', () => {
       /libxencall1/,
     ],
     [
+      'that lacks a function',
+      'module.exports = { load: () => ({ func() { throw new Error("not found"); } }) };',
+      'xen-no-library',
+      /libxencall\.so\.1 has no function xencall_open/,
+      /libxencall1/,
+    ],
+    [
       'that may not open its device',
       koffiWith('xencall_open: () => null'),
       'xen-open-failed',

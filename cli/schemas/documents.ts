@@ -1,0 +1,252 @@
+import { CATALOGUE } from '../../core/findings/index.js';
+import type { CommandName } from '../options/commands.js';
+import { usage } from '../usage.js';
+import { CONFIG_SCHEMA } from './config.js';
+
+/** A JSON Schema, of 2020-12. */
+export type Schema = Readonly<Record<string, unknown>>;
+
+const text: Schema = { type: 'string' };
+const count: Schema = { type: 'integer', minimum: 0 };
+const integer: Schema = { type: 'integer' };
+const flag: Schema = { type: 'boolean' };
+const hex: Schema = { type: 'string', pattern: '^-?0x[0-9a-f]+$' };
+const id: Schema = { type: 'string', pattern: '^([0-9a-f]{2})+$' };
+const any: Schema = {};
+
+function orNull(schema: Schema): Schema {
+  return { anyOf: [schema, { type: 'null' }] };
+}
+
+function listOf(items: Schema): Schema {
+  return { type: 'array', items };
+}
+
+function choice(...values: readonly (string | number)[]): Schema {
+  return { enum: values };
+}
+
+/** All of these fields, some of those; others may come within a version. */
+function object(
+  required: Readonly<Record<string, Schema>>,
+  optional: Readonly<Record<string, Schema>> = {},
+): Schema {
+  return {
+    type: 'object',
+    required: Object.keys(required),
+    properties: { ...required, ...optional },
+  };
+}
+
+const explanation = object({ what: text, where: listOf(text), mend: text }, { since: text });
+const finding = object(
+  {
+    code: choice(...Object.keys(CATALOGUE)),
+    severity: choice('error', 'warning', 'note'),
+    message: text,
+  },
+  {
+    ...{ hint: text, file: text, payload: text, accepted: flag, otherFiles: listOf(text) },
+    ...{ stage: text, errno: count, section: text, symbol: text, offset: hex, line: count },
+    ...{ expected: text, actual: text, explanation },
+    waiver: object({ reason: text, expires: text }),
+  },
+);
+const findings = listOf(finding);
+const tool = object({ name: text, version: text });
+const hypervisor = object(
+  { buildId: orNull(id) },
+  { version: orNull(text), release: orNull(text) },
+);
+const answer = {
+  outcome: choice('accepted', 'refused', 'fatal', 'none', 'not-reached'),
+  errno: orNull(count),
+  stage: orNull(text),
+  cause: orNull(text),
+  log: listOf(text),
+  assumptions: listOf(text),
+};
+const place = object({ name: text, buildId: orNull(id), depends: orNull(id) });
+const step = object(
+  { action: text, name: text },
+  { buildId: orNull(id), depends: orNull(id), reason: text, file: text, sha256: text },
+);
+
+/** What a document has that is about no error. `formatVersion` is 1 but where it is said. */
+function document(
+  required: Readonly<Record<string, Schema>>,
+  optional: Readonly<Record<string, Schema>> = {},
+  formatVersion = 1,
+): Schema {
+  const head = { formatVersion: choice(formatVersion), ok: flag, tool };
+  return object({ ...head, ...required }, { findings, ...optional });
+}
+
+/** What a command writes that ended with an error; a change tells of its plan too. */
+const ERROR: Schema = object({
+  formatVersion: choice(1),
+  ok: { const: false },
+  error: object({ code: choice(...Object.keys(CATALOGUE)), message: text, hint: text }),
+  findings,
+});
+
+const checked = {
+  ...{ failOn: text, mode: text, hypervisor, notVerified: orNull(text), guard: orNull(any) },
+  chain: listOf(
+    object({
+      ...{ file: text, name: text, sha256: text },
+      ...{ buildId: orNull(id), depends: orNull(id), xenDepends: orNull(id) },
+    }),
+  ),
+  verdicts: orNull(
+    listOf(
+      object({
+        file: text,
+        name: text,
+        operation: text,
+        ...answer,
+        inChain: orNull(object(answer)),
+      }),
+    ),
+  ),
+  unreadable: listOf(object({ file: text, code: text, message: text })),
+  findings,
+};
+const counts = object({
+  ...{ targets: count, payloads: count, verdicts: count, accepted: count, refused: count },
+  ...{
+    fatal: count,
+    unreadable: count,
+    errors: count,
+    warnings: count,
+    notes: count,
+    waived: count,
+  },
+});
+const skipped = listOf(text);
+const check: Schema = {
+  anyOf: [
+    document({ target: text, counts, skipped, ...checked }),
+    document(
+      {
+        counts,
+        skipped,
+        targets: listOf(object({ target: text, image: orNull(text), ok: flag, ...checked })),
+        findings,
+      },
+      {},
+      2,
+    ),
+  ],
+};
+
+const change = document(
+  { host: text, hypervisor, guard: orNull(any), accepted: listOf(any), executed: flag },
+  {
+    command: text,
+    plan: object({
+      ...{ formatVersion: count, fingerprint: text },
+      ...{ before: listOf(place), steps: listOf(step), after: listOf(place) },
+    }),
+    verification: orNull(
+      object({
+        ...{ ok: flag, notVerified: orNull(text), version: orNull(text) },
+        predictions: listOf(object({ action: text, name: text, ...answer })),
+      }),
+    ),
+    execution: object({
+      ...{ elapsedMs: { type: 'number' }, outcome: text, interrupted: flag, steps: listOf(step) },
+      ...{ undone: listOf(step), lost: listOf(any), after: orNull(listOf(place)) },
+    }),
+    error: any,
+  },
+);
+
+const lockstepAnswer = {
+  outcome: choice('accepted', 'accepted-with-loss', 'not-proven', 'refused', 'fatal', 'undecided'),
+  reason: orNull(choice(...Object.keys(CATALOGUE))),
+  by: orNull(choice('linker', 'host')),
+  ...{ says: orNull(text), expected: orNull(text), actual: orNull(text) },
+  older: orNull(choice('host', 'module')),
+};
+
+const documents: Readonly<Record<Exclude<CommandName, 'graph'>, Schema>> = {
+  inspect: document({
+    files: listOf(object({ file: text, type: choice('payload', 'image') })),
+    findings,
+  }),
+  check,
+  report: document({ output: text, sizeBytes: count, counts }),
+  diff: document({
+    isEqual: flag,
+    differences: listOf(
+      object({
+        ...{ kind: text, payload: orNull(text), name: text },
+        ...{ left: orNull(text), right: orNull(text) },
+      }),
+    ),
+  }),
+  init: document({ host: text, hypervisor, image: object({ file: text, kind: text }), findings }),
+  list: document({
+    host: text,
+    hypervisor,
+    payloads: listOf(
+      object({
+        ...{ name: text, state: text, rc: integer, buildId: orNull(id), depends: orNull(id) },
+        ...{ position: orNull(count), functions: orNull(listOf(text)), metadata: orNull(any) },
+        ...{ reverted: orNull(flag), needsUpload: orNull(flag) },
+      }),
+    ),
+  }),
+  ...{ plan: change, apply: change, revert: change, replace: change },
+  ...{ upload: change, unload: change, load: change },
+  which: document({
+    host: text,
+    hypervisor,
+    opaque: listOf(text),
+    answers: listOf(object({ asked: text })),
+  }),
+  record: document({
+    ...{ file: text, output: text, record: object({ formatVersion: count }), findings },
+    functions: listOf(object({ name: text, functions: count, unknownEdges: count })),
+  }),
+  lockstep: document({
+    counts: object({}),
+    hosts: listOf(
+      object({
+        ...{ host: text, kind: choice('qemu', 'nbdkit', 'linked', 'xen'), version: orNull(text) },
+        ...{ packageVersion: orNull(text), stamp: orNull(text), soname: orNull(text) },
+        start: object(lockstepAnswer),
+        modules: listOf(object({ file: text, missingBytes: count, ...lockstepAnswer })),
+      }),
+    ),
+    findings,
+  }),
+  explain: document({ entries: listOf(object({ code: text, kind: choice('code', 'stage') })) }),
+};
+
+const DRAFT = 'https://json-schema.org/draft/2020-12/schema';
+
+/** What --format json of a command writes, whatever happens; null where it writes none. */
+export function documentSchema(command: CommandName): Schema | null {
+  if (command === 'graph') return null;
+  return {
+    $schema: DRAFT,
+    $id: `https://xsplice-ts.invalid/schema/${command}.json`,
+    title: `xsplice-ts ${command} --json`,
+    anyOf: [documents[command], ERROR],
+  };
+}
+
+/** Of xsplice.config.json, for editors. */
+export function configSchema(): Schema {
+  const $id = 'https://xsplice-ts.invalid/schema/config.json';
+  return { $schema: DRAFT, $id, title: 'xsplice.config.json', ...CONFIG_SCHEMA };
+}
+
+/** The schema as it is printed. Fails with `usage` where the command writes no JSON. */
+export function schemaText(command: CommandName): string {
+  const schema = documentSchema(command);
+  if (schema === null) throw usage(`${command} writes no JSON, so that there is no schema of it`);
+  return JSON.stringify(schema, null, 1);
+}

@@ -1,0 +1,58 @@
+import { uncheckedNameFor } from '../abi/payload-name.js';
+import type { Finding } from '../findings/index.js';
+import type { InputFile, ReadInputs } from '../payload/index.js';
+import { answerOf, findingsOfFaults, type Model, upload } from '../verify/index.js';
+import type { FileVerdict } from './file-verdict.js';
+import { oneCauseEach, withAnswer } from './one-cause.js';
+import type { PayloadTrial } from './trials.js';
+
+/** What Xen answers to a file that is no payload to us. */
+export function answerTo({ file, bytes }: InputFile, base: Model): FileVerdict {
+  const name = uncheckedNameFor(file);
+  const { verdict } = upload(base, name, bytes);
+  return { file, name, ...answerOf('upload', verdict), inChain: null };
+}
+
+/** A verdict for every file, in the order in which they were given. */
+export function inOrder(
+  inputs: readonly InputFile[],
+  trials: readonly PayloadTrial[],
+  answers: readonly (readonly [InputFile, FileVerdict])[],
+): readonly FileVerdict[] {
+  const known = new Map<InputFile, FileVerdict>([
+    ...trials.map(({ payload, verdict }) => [payload.input, verdict] as const),
+    ...answers,
+  ]);
+  return inputs.flatMap((input) => known.get(input) ?? []);
+}
+
+/** What the readers found in each file, and why Xen would not take it: one cause is one finding. */
+export function ofEachFile(
+  read: ReadInputs,
+  trials: readonly PayloadTrial[],
+  answers: ReadonlyMap<InputFile, FileVerdict>,
+): { readonly findings: readonly Finding[]; readonly refusals: readonly Finding[] } {
+  const verdictOf = new Map(trials.map(({ payload, verdict }) => [payload, verdict]));
+  const refusalsOf = (verdict: FileVerdict | undefined): readonly Finding[] => {
+    if (verdict === undefined) return [];
+    const { operation, faults } = verdict.inChain ?? verdict;
+    return findingsOfFaults(verdict, operation, faults);
+  };
+  const findings: Finding[] = [];
+  const refusals: Finding[] = [];
+  for (const input of read.payloads) {
+    const own = input.payload.findings;
+    const ofXen = refusalsOf(verdictOf.get(input));
+    if (own.some(({ code }) => code === 'payload-no-contents')) {
+      findings.push(...withAnswer(own, ofXen));
+      continue;
+    }
+    const merged = oneCauseEach(own, ofXen);
+    findings.push(...merged.ofReader);
+    refusals.push(...merged.ofXen);
+  }
+  for (const { input, findings: own } of read.others) {
+    findings.push(...withAnswer(own, refusalsOf(answers.get(input))));
+  }
+  return { findings, refusals };
+}

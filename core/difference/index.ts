@@ -1,0 +1,2 @@
+export { type Difference, differencesOf } from './payloads.js';
+export { type StackPlace, stackDifferences } from './stacks.js';

@@ -1,0 +1,19 @@
+import type { LinkObject } from '../../link/index.js';
+
+/** What a file says of itself as a module of QEMU. */
+export interface QemuModule {
+  /** It was made as one: it has qemu_module_dummy. */
+  readonly isModule: boolean;
+  /** Its `qemu_stamp_…`: one, as a rule. */
+  readonly stamps: readonly string[];
+  /** It registers something when it is loaded, before QEMU looks at the stamp. */
+  readonly hasConstructors: boolean;
+}
+
+export function qemuModuleOf({ definitions, wants }: LinkObject): QemuModule {
+  return {
+    isModule: definitions.has('qemu_module_dummy'),
+    stamps: [...definitions.keys()].filter((name) => name.startsWith('qemu_stamp_')).sort(),
+    hasConstructors: wants.some(({ name }) => name === 'register_dso_module_init'),
+  };
+}

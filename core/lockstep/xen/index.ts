@@ -1,0 +1,1 @@
+export { payloadVerdicts } from './verdict.js';

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'node:test';
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import { COMMAND_NAMES, type CommandName } from '../../cli/options/commands.js';
+import { configSchema, documentSchema } from '../../cli/schemas/documents.js';
+import { madeFiles } from '../../docs/make.js';
+import { DEMO_IMAGE, demo, runCli, temporaryFolder } from '../support/cli.js';
+import { repositoryRoot } from '../support/repository.js';
+import { sampleRepository } from '../support/sample-repository.js';
+import { makeDocuments } from './scenario.js';
+
+const ajv = new Ajv2020({ allErrors: false });
+const validators = new Map<CommandName, ValidateFunction>();
+
+function assertValid(command: CommandName, document: unknown, what: string): void {
+  const schema = documentSchema(command);
+  assert.ok(schema !== null, command);
+  const validate = validators.get(command) ?? ajv.compile(schema);
+  validators.set(command, validate);
+  assert.ok(
+    validate(document),
+    `${what}: ${JSON.stringify(validate.errors?.slice(0, 12), null, 1)}`,
+  );
+}
+
+test('every document of the scenario is what its schema says', async (t) => {
+  for (const { name, document, command } of await makeDocuments(temporaryFolder(t))) {
+    assertValid(command, document, name);
+  }
+});
+
+test('so are those of several targets, of report, diff, explain, and of an error', async (t) => {
+  const root = join(temporaryFolder(t), 'sample');
+  sampleRepository(root);
+  const config = ['--config', join(root, 'xsplice.config.json')];
+  const cases: readonly (readonly [CommandName, readonly string[]])[] = [
+    ['check', config],
+    ['check', [...config, '--target', 'b chain', '--explain']],
+    ['check', ['nowhere', demo('hello'), '--image', DEMO_IMAGE]],
+    ['check', [demo('hello'), '--build-id', '00'.repeat(20)]],
+    ['check', []],
+    ['report', [demo('hello'), '--image', DEMO_IMAGE, '--output', join(root, 'page.html')]],
+    ['diff', [demo('hello'), demo('bye')]],
+    ['explain', ['fork']],
+    ['explain', []],
+    ['inspect', ['nowhere']],
+  ];
+  for (const [command, words] of cases) {
+    const { stdout } = await runCli([command, ...words, '--json']);
+    assertValid(command, JSON.parse(stdout), `${command} ${words.join(' ')}`);
+  }
+  const validate = ajv.compile(configSchema());
+  const file = join(root, 'xsplice.config.json');
+  assert.ok(validate(JSON.parse(readFileSync(file, 'utf8'))), JSON.stringify(validate.errors));
+  assert.ok(!validate({ targets: [{ name: 'a', payloads: 'p' }] }));
+});
+
+test('a document that lacks a field is found', () => {
+  const validate = ajv.compile({ ...documentSchema('list'), $id: 'other' });
+  assert.ok(!validate({ formatVersion: 1, ok: true }));
+  assert.ok(!validate({ formatVersion: 2, ok: false, error: {}, findings: [] }));
+});
+
+test('--json-schema prints what is shipped', async () => {
+  const root = repositoryRoot();
+  const shipped = madeFiles(root).filter(({ path }) => path.startsWith('schema/'));
+  assert.equal(shipped.length, COMMAND_NAMES.length);
+  for (const { path, text } of shipped) assert.equal(readFileSync(join(root, path), 'utf8'), text);
+  const { code, stdout } = await runCli(['check', '--json-schema']);
+  assert.equal(code, 0);
+  assert.equal(stdout, readFileSync(join(root, 'schema', 'check.json'), 'utf8'));
+  assert.equal((await runCli(['graph', '--json-schema'])).code, 64);
+});

@@ -1,0 +1,125 @@
+/**
+ * Foretells what real programs do with real modules of other releases, asks them, and compares:
+ * `npm run test:lockstep -- [--suites a,b] [--share I/N] [--minutes N] [--keep FILE] [--goldens]`. Needs root, gcc and a Debian mirror.
+ */
+import { appendFileSync, mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { RigUnavailable } from '../../rig/run.js';
+import { compile } from './chroot.js';
+import { writeGoldens } from './goldens.js';
+import { familyPairs, strangerPairs } from './linked.js';
+import { nbdkitPairs } from './nbdkit.js';
+import { type Asked, askAll, type Planned } from './pair.js';
+import { qemuPairs } from './qemu.js';
+import { STAGE } from './stage.js';
+import { openOlderQemu, openSuites, SUITES, type Suite } from './suites.js';
+import { outlivedUpgrade } from './upgrade.js';
+
+const { values } = parseArgs({
+  options: {
+    suites: { type: 'string', default: SUITES.join(',') },
+    /** `1/4`: every fourth pair, beginning with the first. */
+    share: { type: 'string', default: '1/1' },
+    /** As many pairs as can be asked in this time. */
+    minutes: { type: 'string' },
+    /** Where what was asked is kept, a line of JSON each. */
+    keep: { type: 'string' },
+    /** Write the goldens of `npm test` anew. */
+    goldens: { type: 'boolean', default: false },
+  },
+});
+
+const MAX_FAILURES = 60;
+
+/** Builds the library that asks a QEMU, and puts it into each root. */
+function preloadIn(suites: readonly Suite[]): string {
+  const place = `${STAGE}/ask-qemu.so`;
+  for (const { root } of suites) {
+    mkdirSync(join(root, STAGE), { recursive: true });
+    // No package has it; some plugins work in it as soon as they are loaded.
+    mkdirSync(join(root, 'tmp'), { recursive: true });
+    compile('ask-qemu.c', join(root, place), ['-shared', '-fPIC']);
+  }
+  return place;
+}
+
+function shareOf(pairs: readonly Planned[], text: string): readonly Planned[] {
+  const [, first = '1', each = '1'] = /^(\d+)\/(\d+)$/.exec(text) ?? [];
+  return pairs.filter((_, index) => index % Number(each) === Number(first) - 1);
+}
+
+function report(asked: readonly Asked[], elapsedMs: number): number {
+  const groups = new Map<string, Asked[]>();
+  for (const one of asked) {
+    groups.set(one.pair.group, [...(groups.get(one.pair.group) ?? []), one]);
+  }
+  for (const [group, all] of groups) {
+    const undecided = all.filter(({ pair }) => pair.verdict.outcome === 'undecided').length;
+    const wrong = all.filter(({ disagreement }) => disagreement !== null).length;
+    console.log(`${group}: ${all.length} pairs, ${undecided} undecided, ${wrong} disagreements`);
+  }
+  const wrong = asked.filter(({ disagreement }) => disagreement !== null);
+  for (const { pair, disagreement } of wrong) {
+    console.log(`DISAGREEMENT ${pair.group} ${pair.module}: ${disagreement}`);
+  }
+  const undecided = asked.filter(({ pair }) => pair.verdict.outcome === 'undecided').length;
+  console.log(
+    `${asked.length} pairs in ${Math.round(elapsedMs / 1000)} s: ${wrong.length} disagreements, ${undecided} undecided`,
+  );
+  return wrong.length === 0 ? 0 : 1;
+}
+
+try {
+  if (process.getuid?.() !== 0)
+    throw new RigUnavailable('Programs of other releases run in a chroot, which needs root.');
+  const names = SUITES.filter((name) => values.suites.split(',').includes(name));
+  const suites = await openSuites(names);
+  const older = (await Promise.all(suites.map(openOlderQemu))).filter((one) => one !== null);
+  const started = performance.now();
+  const all = [
+    ...qemuPairs(suites, older, preloadIn(suites)),
+    ...familyPairs(suites),
+    ...strangerPairs(suites),
+    ...nbdkitPairs(suites),
+  ];
+  const plans = shareOf(all, values.share);
+  const endsAt = performance.now() + Number(values.minutes ?? 'Infinity') * 60_000;
+  const asked: Asked[] = [];
+  let failures = 0;
+  await askAll(
+    plans,
+    availableParallelism(),
+    () => performance.now() > endsAt,
+    (one) => {
+      asked.push(one);
+      if (values.keep !== undefined) {
+        const { pair, answer, disagreement } = one;
+        const line = JSON.stringify({ ...pair, facts: undefined, answer, disagreement });
+        appendFileSync(values.keep, `${line}\n`);
+      }
+      if (asked.length % 250 === 0) console.log(`${asked.length} asked`);
+      if (one.disagreement !== null) failures++;
+      // An error of the test itself is not worth a thousand repetitions.
+      if (failures > MAX_FAILURES)
+        throw new Error(`${failures} disagreements: ${one.disagreement}`);
+    },
+  );
+  if (values.goldens) {
+    const keys = new Map([...suites, ...older].map(({ key, name }) => [key, name]));
+    console.log(`${writeGoldens(asked, keys)} goldens`);
+  }
+  for (const suite of suites) {
+    const other = older.find(({ name }) => name === `${suite.name}-older`);
+    // Before 7.2 a QEMU outlives it.
+    if (other === undefined || suite.name === 'bullseye') continue;
+    await outlivedUpgrade(suite, other);
+    console.log(`upgrade under a running QEMU of ${suite.name}: foretold, and it aborted`);
+  }
+  process.exitCode = report(asked, performance.now() - started);
+} catch (error) {
+  if (!(error instanceof RigUnavailable)) throw error;
+  console.error(`test:lockstep cannot run here: ${error.message}`);
+  process.exitCode = 1;
+}
