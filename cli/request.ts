@@ -48,7 +48,9 @@ export function requestOf(
       if (check === 'build-id') return { verb: 'apply-loaded', names: words, nodeps };
       throw new XspliceError(
         'needs-file',
-        `What ${words.join(', ')} was made against is told by the file only`,
+        words.length === 1
+          ? `What ${words[0]} was made against is told by its file only`
+          : `What ${words.join(', ')} were made against is told by their files only`,
       );
     }
     case 'upload':

@@ -474,7 +474,7 @@ test('an uploaded payload is compared by its file', async (t) => {
   await succeed('upload', demo('hello'), ...host, '--yes');
   assert.match(
     (await refused('apply', 'hello', ...host, ...OLD_CODE)).stderr,
-    /told by the file only/,
+    /told by its file only/,
   );
   const done = await succeed('apply', demo('hello'), ...host, ...OLD_CODE, '--json');
   assert.deepEqual(
