@@ -86,6 +86,7 @@ export const INTERRUPTION_SCENARIOS: readonly Scenario[] = [
   ),
   {
     name: 'interruption: after SIGKILL in the middle the next run continues, or cleans',
+    isLong: true,
     run: async (dom0) => {
       const original = dom0.extraVersion();
       const folder = chainFolder(dom0);
@@ -116,6 +117,7 @@ export const INTERRUPTION_SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'interruption: killed at any moment, the next command finds a part of the chain and completes it',
+    isLong: true,
     run: async (dom0) => {
       const names = MEMBERS.slice(0, KILLED_LENGTH);
       const folder = folderOf(
@@ -144,6 +146,7 @@ export const INTERRUPTION_SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'interruption: many managers at once leave one whole chain, and none is blocked',
+    isLong: true,
     run: async (dom0) => {
       const names = MEMBERS.slice(0, KILLED_LENGTH);
       const folder = folderOf(
@@ -169,6 +172,7 @@ export const INTERRUPTION_SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'interruption: of two managers at once one wins, and the other leaves nothing behind',
+    isLong: true,
     run: async (dom0) => {
       const stacks = [['hello', 'bye'], CHAIN.slice(0, 2)] as const;
       const folders = stacks.map((names) =>
@@ -241,6 +245,7 @@ export const INTERRUPTION_SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'interruption: two managers that apply the same chain leave one whole chain',
+    isLong: true,
     run: async (dom0) => {
       const folder = chainFolder(dom0);
       const ends = await Promise.all([1, 2].map(() => start('apply', folder, ...PATIENT).end));

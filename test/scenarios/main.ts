@@ -17,10 +17,11 @@ import { Family, type Scenario } from './scenario.js';
 
 const USAGE = `Boots real Xens under QEMU and runs the scenarios in their dom0.
 
-  npm run test:xen -- [--releases ${ALL_RELEASES}] [--only TEXT,…] [--all] [--machines N]
+  npm run test:xen -- [--releases ${ALL_RELEASES}] [--only TEXT,…] [--all] [--seed N] [--machines N]
 
---only takes the scenarios whose names hold a TEXT; with --all those that repeat\nsomething, such as to kill a manager, do so more
-often. N machines run at once, one a release: 3.
+--only takes the scenarios whose names hold a TEXT. With --all the long ones run on every release, and those that
+repeat something, such as to kill a manager, do so more often; without it each long one runs on one release, which
+the seed chooses. N machines run at once, one a release: 3.
 `;
 
 /** A scenario that takes longer hangs: the machine is set back. */
@@ -98,15 +99,33 @@ async function runTwice(
   return { ...second, notes: [...second.notes, note] };
 }
 
+/** Which scenarios run. */
+interface Choice {
+  readonly only: string;
+  readonly isTurn: (scenario: Scenario, release: RigRelease) => boolean;
+}
+
+/** Each long scenario runs on one of the releases, the next one on the next. */
+function turns(releases: readonly RigRelease[], seed: number): Choice['isTurn'] {
+  const long = scenariosOf('').filter(({ isLong }) => isLong === true);
+  return (scenario, release) => {
+    const index = long.indexOf(scenario);
+    return index < 0 || releases[(index + seed) % releases.length] === release;
+  };
+}
+
 /** Runs the scenarios, each as a subtest. */
 async function testRelease(
   test: TestContext,
   { hypervisor, family, request }: Prepared,
-  only: string,
+  { only, isTurn }: Choice,
 ): Promise<void> {
   const started = performance.now();
   const scenarios = scenariosOf(only);
-  const whyNot = (scenario: Scenario) => scenario.notFor?.(hypervisor.release, family) ?? null;
+  const whyNot = (scenario: Scenario) =>
+    isTurn(scenario, hypervisor.release)
+      ? (scenario.notFor?.(hypervisor.release, family) ?? null)
+      : 'it runs on another release this time: --all';
   const able = scenarios.filter((scenario) => whyNot(scenario) === null);
   for (const scenario of scenarios.filter((one) => !able.includes(one))) {
     await test.test(scenario.name, (context) => context.skip(whyNot(scenario) ?? ''));
@@ -146,19 +165,26 @@ function main(): void {
       releases: { type: 'string', default: ALL_RELEASES },
       only: { type: 'string', default: '' },
       all: { type: 'boolean', default: false },
+      seed: { type: 'string', default: String(Date.now() % 1000) },
       // Each keeps one processor busy: dom0 has one CPU, and Xen's other one is idle but for a moment.
       machines: { type: 'string', default: '3' },
       help: { type: 'boolean', default: false },
     },
   });
   const releases = releasesIn(values.releases);
-  const isUsable = scenariosOf(values.only).length > 0 && /^[1-9]$/.test(values.machines);
+  const isUsable =
+    scenariosOf(values.only).length > 0 &&
+    /^[1-9]$/.test(values.machines) &&
+    /^\d{1,9}$/.test(values.seed);
   if (values.help || releases === null || !isUsable) {
     process.stderr.write(USAGE);
     process.exitCode = values.help ? 0 : 64;
     return;
   }
   if (!canRun()) return;
+  const seed = Number(values.seed);
+  if (!values.all) console.log(`long scenarios: seed ${seed}`);
+  const isTurn = values.all ? () => true : turns(releases, seed);
   const preparing = prepareReleases(releases, (hypervisor, dom0) =>
     prepare(hypervisor, dom0, values.all),
   );
@@ -167,7 +193,10 @@ function main(): void {
   describe('real Xen', { concurrency: Number(values.machines) }, () => {
     for (const release of releases) {
       it(`Xen ${release.xen}`, async (test) => {
-        await testRelease(test, preparedFor(await preparing, release), values.only);
+        await testRelease(test, preparedFor(await preparing, release), {
+          only: values.only,
+          isTurn,
+        });
       });
     }
   });

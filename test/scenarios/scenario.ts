@@ -21,6 +21,8 @@ export interface Scenario {
   readonly dies?: true;
   /** It measures: no other machine may run meanwhile. */
   readonly measures?: true;
+  /** It takes a minute on a busy machine: but for --all, one release runs it, in turn. */
+  readonly isLong?: true;
   readonly run: (dom0: Dom0) => Promise<void>;
 }
 
