@@ -43,7 +43,7 @@ export const damage: Part = async (setting) => {
   for (const words of [
     ['init', '--image', DEMO_IMAGE],
     ['apply', ...CHAIN.slice(0, 2), '--yes'],
-    ['upload', demo('metadata'), '--yes'],
+    ['upload', demo('metadata'), '--accept', 'patched-by-other', '--yes'],
   ]) {
     const { code, stderr } = await runHere([...words, ...host]);
     if (code !== 0) throw new Error(stderr);
