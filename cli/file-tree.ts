@@ -9,6 +9,7 @@ import {
   readSync,
 } from 'node:fs';
 import { posix } from 'node:path';
+import { reasonOf } from '../core/files/index.js';
 import { XspliceError } from '../core/findings/index.js';
 import type { FileTree } from '../core/link/index.js';
 
@@ -135,7 +136,8 @@ export function readWhole(path: string): Uint8Array {
     }
   } catch (cause) {
     if (cause instanceof XspliceError) throw cause;
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
-    throw new XspliceError('file-not-readable', `${path} cannot be read: ${code}`, { cause });
+    throw new XspliceError('file-not-readable', `${path} cannot be read: ${reasonOf(cause)}`, {
+      cause,
+    });
   }
 }

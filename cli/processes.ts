@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { posix } from 'node:path';
+import { codeOf } from '../core/files/index.js';
 import { XspliceError } from '../core/findings/index.js';
 import { type FileTree, objectFile } from '../core/link/index.js';
 import { RootedTree, readWhole } from './file-tree.js';
@@ -173,8 +174,7 @@ function noProcess(pid: number): XspliceError {
 }
 
 function processError(pid: number, cause: unknown): unknown {
-  const inner = cause instanceof XspliceError ? cause.cause : cause;
-  const code = inner instanceof Error && 'code' in inner ? String(inner.code) : '';
+  const code = codeOf(cause instanceof XspliceError ? cause.cause : cause);
   if (code === 'EACCES' || code === 'EPERM') {
     return new XspliceError(
       'lockstep-process-unreadable',

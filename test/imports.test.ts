@@ -20,7 +20,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   image: ['findings', 'abi', 'elf'],
   payload: ['findings', 'abi', 'elf'],
   // Files that are named by their paths.
-  inputs: ['findings', 'abi', 'image', 'payload'],
+  inputs: ['findings', 'files', 'abi', 'image', 'payload'],
   // Xen's rules know what Xen's interface says and how a finding looks, and nothing else.
   verify: ['findings', 'abi'],
   hazards: ['findings', 'abi', 'elf', 'image', 'payload', 'verify', 'x86'],

@@ -1,5 +1,6 @@
 import { readdirSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { codeOf, reasonOf } from '../files/index.js';
 import { alike, didYouMean, XspliceError } from '../findings/index.js';
 
 /** Ours: names in a folder that one which is not there is compared with. */
@@ -43,7 +44,7 @@ export function statOrNull(path: string): Stats | null {
   try {
     return statSync(path);
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? cause.code : null;
+    const code = codeOf(cause);
     if (code === 'ENOENT' || code === 'ENOTDIR') return null;
     throw notReadable(path, cause);
   }
@@ -59,7 +60,7 @@ export function attempt<T>(path: string, read: () => T): T {
 }
 
 function notReadable(path: string, cause: unknown): XspliceError {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+  const code = reasonOf(cause);
   const hint =
     code === 'EACCES' || code === 'EPERM'
       ? 'Run it as a user who may read the file.'

@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { reasonOf } from '../../files/index.js';
 import { XspliceError } from '../../findings/index.js';
 import type { HostMachine } from '../machine.js';
 import { localMachine } from './local-machine.js';
@@ -17,10 +18,6 @@ export const HOST_PATHS: HostPaths = { procXen: '/proc/xen', devXen: '/dev/xen' 
 async function readText(machine: HostMachine, path: string): Promise<string | null> {
   const bytes = await machine.read(path);
   return bytes === null ? null : Buffer.from(bytes).toString();
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
 }
 
 /** True when this machine is the control domain of a Xen: what --host defaults to depends on it. */
@@ -47,19 +44,19 @@ export async function requireDom0(paths: HostPaths = HOST_PATHS): Promise<void> 
   const file = join(paths.procXen, 'capabilities');
   const capabilities = await readText(localMachine, file);
   if (capabilities === null) {
-    throw new XspliceError('xen-not-dom0', `This is no dom0: there is no ${file}.`, {
+    throw new XspliceError('xen-not-dom0', `This is no dom0: there is no ${file}`, {
       hint: `Use --host embedded:DIR, or run this in dom0. If this is one: mount -t xenfs xenfs ${paths.procXen}`,
     });
   }
   if (!capabilities.includes('control_d')) {
-    throw new XspliceError('xen-not-dom0', `This is no dom0: ${file} lacks control_d.`);
+    throw new XspliceError('xen-not-dom0', `This is no dom0: ${file} lacks control_d`);
   }
   const device = join(paths.devXen, 'privcmd');
   try {
     // Opening is the proof: access(2) would ask for the real user, not the effective one.
     await (await open(device, 'r+')).close();
   } catch (cause) {
-    const code = codeOf(cause);
+    const code = reasonOf(cause);
     if (code === 'EACCES' || code === 'EPERM') {
       throw new XspliceError('xen-not-root', `${device} may not be opened: ${code}`, {
         cause,
