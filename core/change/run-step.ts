@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { XEN_ERRNO } from '../abi/errno.js';
 import { errorFrom, InternalError, XspliceError } from '../findings/index.js';
 import { type HypervisorPort, type OperationResult, succeeded } from '../hypervisor/index.js';
@@ -45,7 +46,7 @@ export async function runStep(
     const busy = isBusy(answer);
     if (busy && canRepeat(step, answer) && attempt <= options.retries && !options.signal?.aborted) {
       tell(options, { kind: 'retry', step, index, total, attempt, pauseMs });
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      await pause(pauseMs);
       const limit = attempt < TRIES_BEFORE_LONG_PAUSES ? MAX_PAUSE_MS : MAX_LONG_PAUSE_MS;
       pauseMs = Math.min(pauseMs * 2, limit);
       continue;

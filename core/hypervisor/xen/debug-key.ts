@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { encodeDebugKeys } from '../../abi/sysctl.js';
 import { type DumpedPayload, parseDump } from './dump.js';
 import type { XenConnection } from './handle.js';
@@ -7,10 +8,6 @@ import type { ConsoleRing } from './ring.js';
 const MAX_PRESSES = 5;
 /** How often the ring is read again when the end of the dump is not in it yet. */
 const MAX_READS = 8;
-
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
-}
 
 /**
  * Lets Xen print all payloads (debug key 'x') and reads ids and functions back from its console: the

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { livepatchLines } from '../../abi/console.js';
 import { formatRc, XEN_ERRNO } from '../../abi/errno.js';
 import type { BuildId } from '../../abi/ids.js';
@@ -50,10 +51,6 @@ const LAST_WORDS = /^ finished (?:APPLY|REVERT|REPLACE) with rc=-?\d+$/;
 
 const EAGAIN = -XEN_ERRNO.EAGAIN;
 const OVERWRITTEN = "(the console ring was overwritten: earlier lines of Xen's are lost)";
-
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
-}
 
 /** Runs something while no other run of this program changes the same Xen. */
 export type Exclusively = <T>(run: () => Promise<T>) => Promise<T>;
