@@ -10,6 +10,7 @@ import type { PreflightModel } from '../host/index.js';
 import type { PayloadInput } from '../payload/index.js';
 import type { Plan, Step } from '../stack/index.js';
 import {
+  type Answer,
   apply,
   findPayload,
   type Model,
@@ -37,18 +38,21 @@ export function hazardsOfPlan(
   let current = model;
   for (const step of plan.steps) {
     const input = inputOf(step, payloads);
-    const next = after(current, step, input);
-    if (step.action === 'upload' && input !== undefined) {
-      const { verdict } = upload(current, step.name, input.input.bytes);
-      findings.push(...unusedParts(input.payload, model.rules), ...strayWritesOf(input, verdict));
+    const answer = answerTo(current, step, input);
+    const next = answer?.model ?? current;
+    const isUpload = step.action === 'upload';
+    if (isUpload && input !== undefined && answer !== null) {
+      findings.push(
+        ...unusedParts(input.payload, model.rules),
+        ...strayWritesOf(input, answer.verdict),
+      );
       const named = { ...input, planned: { ...input.planned, name: step.name } };
       findings.push(...claimsOf(named, next, symbols));
     }
     // What is uploaded and applied is looked at when it is applied: all that matters is there then.
-    const isLooked = isApplication(step) || (step.action === 'upload' && !applied.has(step.name));
-    const loaded = isLooked
-      ? findPayload(step.action === 'upload' ? next : current, step.name)
-      : null;
+    const isLooked = isApplication(step) || (isUpload && !applied.has(step.name));
+    const there = isUpload ? next : current;
+    const loaded = isLooked ? findPayload(there, step.name) : null;
     if (loaded !== null && !opaque.includes(step.name)) {
       const file = input?.planned.file ?? step.file;
       const context = {
@@ -58,7 +62,7 @@ export function hazardsOfPlan(
         isCodeCompared: step.guard === 'old-code' || step.guard === 'both',
         ...(file === undefined ? {} : { file }),
       };
-      findings.push(...checkHazards(step.action === 'upload' ? next : current, loaded, context));
+      findings.push(...checkHazards(there, loaded, context));
     }
     current = next;
   }
@@ -70,20 +74,21 @@ function isApplication({ action }: Step): boolean {
   return action === 'apply' || action === 'replace';
 }
 
-function after(model: Model, step: Step, input: PayloadInput | undefined): Model {
+/** What Xen answers to a step; null where it is not asked, or the file is not at hand. */
+function answerTo(model: Model, step: Step, input: PayloadInput | undefined): Answer | null {
   const { name } = step;
   switch (step.action) {
     case 'upload':
-      return input === undefined ? model : upload(model, name, input.input.bytes).model;
+      return input === undefined ? null : upload(model, name, input.input.bytes);
     case 'apply':
-      return apply(model, name, { nodeps: step.nodeps === true }).model;
+      return apply(model, name, { nodeps: step.nodeps === true });
     case 'replace':
-      return replace(model, name).model;
+      return replace(model, name);
     case 'revert':
-      return revert(model, name).model;
+      return revert(model, name);
     case 'unload':
-      return unload(model, name).model;
+      return unload(model, name);
     case 'none':
-      return model;
+      return null;
   }
 }
