@@ -52,16 +52,19 @@ export function ownFolders({ facts, system }: OpenHost): readonly string[] {
 
 /** What the host does with each of these files of its system. */
 export function judgeModules(host: OpenHost, paths: readonly string[]): readonly ModuleVerdict[] {
+  // Each folder is listed once, not for each module.
+  const folders = ownFolders(host);
   return paths.map((path) => {
     const file = host.system.files.at(path);
     const missingBytes = file?.kind === 'object' ? file.missingBytes : 0;
-    return { ...judgeModule(host, { path, file }), file: path, missingBytes };
+    return { ...judgeModule(host, { path, file }, folders), file: path, missingBytes };
   });
 }
 
 function judgeModule(
   host: OpenHost,
   { path, file }: { readonly path: string; readonly file: ObjectFile | null },
+  folders: readonly string[],
 ): LockstepVerdict {
   const { facts, system, process } = host;
   if (file === null) return undecided('there is no such file');
@@ -69,7 +72,7 @@ function judgeModule(
   if (process === null) return undecided('the host itself does not start');
   if (facts.kind === 'nbdkit')
     return judgeNbdkitModule({ host: facts, process }, path, system.tree);
-  return judgeQemuModule({ host: facts, process }, path, moduleFolders(facts, system));
+  return judgeQemuModule({ host: facts, process }, path, folders);
 }
 
 /** Which of the two asks for the other is told by the files: a program, or a library that needs the module. */
