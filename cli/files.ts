@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { constants, type Stats } from 'node:fs';
 import { access, appendFile, readlink, realpath, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { NotFlushed, placeFile, reasonOf, writeDurably } from '../core/files/index.js';
@@ -22,17 +22,11 @@ export async function writeFileAs(path: string, bytes: Uint8Array, like: string)
   }
   const { mode } = present ?? statOf(like);
   try {
-    const target = present === null ? await newTarget(path) : await realpath(path);
-    // It would be replaced all the same: what counts is the permission to write into its directory.
-    if (present !== null) await access(target, constants.W_OK);
+    const target = await placeOf(path, present);
     const owner = present === null ? {} : { owner: { uid: present.uid, gid: present.gid } };
     await writeDurably(target, bytes, { mode: mode & 0o777, ...owner });
   } catch (cause) {
-    const what =
-      cause instanceof NotFlushed
-        ? 'is written, but whether a loss of power undoes it is not known'
-        : 'cannot be written';
-    throw new XspliceError('file-not-writable', `${path} ${what}: ${reasonOf(cause)}`, { cause });
+    throw notWritable(path, cause);
   }
 }
 
@@ -47,8 +41,7 @@ export async function writeReport(path: string, text: string): Promise<void> {
   const present = statOrNull(path);
   try {
     if (present?.isFile() === false) return await writeFile(path, text);
-    const target = present === null ? await newTarget(path) : await realpath(path);
-    if (present !== null) await access(target, constants.W_OK);
+    const target = await placeOf(path, present);
     await placeFile(target, text, { mode: (present?.mode ?? REPORT_MODE) & 0o777 });
   } catch (cause) {
     throw notWritable(path, cause);
@@ -65,13 +58,21 @@ export async function appendTo(path: string, text: string): Promise<void> {
 }
 
 function notWritable(path: string, cause: unknown): XspliceError {
-  return new XspliceError('file-not-writable', `${path} cannot be written: ${reasonOf(cause)}`, {
-    cause,
-  });
+  const what =
+    cause instanceof NotFlushed
+      ? 'is written, but whether a loss of power undoes it is not known'
+      : 'cannot be written';
+  return new XspliceError('file-not-writable', `${path} ${what}: ${reasonOf(cause)}`, { cause });
 }
 
-/** Where a file that is not there would come to be: a link to nowhere is followed, and stays. */
-async function newTarget(path: string): Promise<string> {
+/** Where the contents of a path lie, or would come to lie: links are followed, and stay. Throws what the system does. */
+async function placeOf(path: string, present: Stats | null): Promise<string> {
+  if (present !== null) {
+    const target = await realpath(path);
+    // It would be replaced all the same: what counts is the permission to write into its directory.
+    await access(target, constants.W_OK);
+    return target;
+  }
   const leadsTo = await readlink(path).catch(() => null);
   return leadsTo === null ? path : resolve(dirname(path), leadsTo);
 }

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { type CheckRun, type Standing, standingOfRun } from '../core/check/index.js';
+import { type CheckRun, findingsOfRun, type Standing, standingOfRun } from '../core/check/index.js';
 import { EXIT, type ExitCode, explained, type Finding } from '../core/findings/index.js';
 import { COMMON_FORMATS } from './destinations.js';
 import { appendTo } from './files.js';
@@ -59,8 +59,8 @@ function repositoryRoot(env: Streams['env']): string {
   return resolve(roots.find((root) => root !== undefined && root !== '') ?? '.');
 }
 
-function openFindings({ targets, findings }: CheckRun): readonly Finding[] {
-  const all = [...findings, ...targets.flatMap(({ report }) => report.findings)];
+function openFindings(run: CheckRun): readonly Finding[] {
+  const all = findingsOfRun(run).map(({ finding }) => finding);
   return all.filter(({ waiver }) => waiver === undefined);
 }
 

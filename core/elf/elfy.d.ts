@@ -3,27 +3,10 @@
  * program mentions these, so our own declarations stand without this file.
  */
 declare module 'elfy' {
-  interface Header {
-    readonly class: '32' | '64';
-    readonly endian: 'lsb' | 'msb';
-    readonly version: number;
-    readonly flags: number;
-    readonly ehsize: number;
-    readonly phentsize: number;
-    readonly phnum: number;
-    readonly shentsize: number;
-    readonly shnum: number;
-    readonly shstrndx: number;
-  }
+  type Header = import('./with-elfy.js').ElfyHeader;
 
   interface Body {
-    readonly programs: readonly unknown[];
-    /** `name` is still an offset into the string table here. */
-    readonly sections: readonly {
-      readonly name: number;
-      readonly link: number;
-      readonly info: number;
-    }[];
+    readonly sections: readonly import('./with-elfy.js').ElfySection[];
   }
 
   class Parser {

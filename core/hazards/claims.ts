@@ -27,10 +27,11 @@ export function claimsOf(
 function oldAddresses(
   file: string,
   name: string,
-  { memory, rules, ...model }: Model,
+  model: Model,
   symbols: SymbolTable,
 ): readonly Finding[] {
-  const loaded = findPayload({ ...model, memory, rules }, name);
+  const { memory, rules } = model;
+  const loaded = findPayload(model, name);
   if (loaded === null) return [];
   return functionsInMemory(memory, rules, loaded).flatMap((func) => {
     const symbol = functionName(memory, func);
