@@ -1,3 +1,4 @@
+import { typedWords } from './arguments.js';
 import { runProgram } from './program.js';
 import { onProcessSignal } from './terminal/signals.js';
 
@@ -15,7 +16,7 @@ process.stderr.on('error', () => undefined);
 
 // Who ends before it is known how has not succeeded.
 process.exitCode = 1;
-void runProgram(process.argv.slice(2), {
+void runProgram(typedWords(process.argv), {
   stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,

@@ -1,5 +1,6 @@
 export { openImage, readImageFile } from './image-file.js';
-export { exists, kindOf, statOf, statOrNull } from './path.js';
+export { exists, kindOf, linkTarget, statOf, statOrNull } from './path.js';
 export { filesMatching, isPattern, matcher } from './pattern.js';
 export { type PayloadFiles, readEveryPayloadFile, readPayloadFiles } from './payload-files.js';
+export { type PayloadHeads, readPayloadHeads } from './payload-heads.js';
 export { readTextFile } from './regular-file.js';
