@@ -10,6 +10,7 @@ import { openHost } from '../core/host/index.js';
 import { changesSomething } from '../core/stack/index.js';
 import { withExplanations } from './explanations.js';
 import { hostKnowledge, hostOf } from './host.js';
+import { policyTerms } from './policy.js';
 import type { Session } from './session.js';
 import { timeoutNs } from './settings.js';
 import { confirm } from './terminal/confirm.js';
@@ -33,6 +34,7 @@ export async function runChange(
   const { settings, output, streams } = session;
   const accept = settings.accept.map(parseAcceptance);
   const waitNs = timeoutNs(settings);
+  const policy = await policyTerms(settings);
   const spec = await hostOf(settings, streams);
   const host = await openHost(spec, hostKnowledge(settings, spec));
   // Signals arrive between two steps, and what was done is then taken back.
@@ -47,6 +49,7 @@ export async function runChange(
   try {
     const report = await change(host, request, {
       accept,
+      policy,
       dryRun,
       keepGoing: settings.keepGoing,
       timeoutNs: waitNs,

@@ -90,6 +90,36 @@ export const OPTIONS = {
     help: 'Let a danger pass: CODE, or CODE=NAME where several payloads have it; may be repeated',
     commands: ['plan', ...CHANGE_VERBS],
   },
+  policy: {
+    value: 'FILE',
+    proposals: ['file'],
+    help: 'A policy that holds beside that of this machine, /etc/xsplice-ts/policy.json',
+    commands: ['plan', ...CHANGE_VERBS, 'verify-signature'],
+  },
+  'trusted-key': {
+    value: 'FILE',
+    proposals: ['file'],
+    isMany: true,
+    help: 'Only payloads that this key signed (minisign, signify, Ed25519 in PEM, X.509); may be repeated',
+    commands: ['plan', ...CHANGE_VERBS, 'verify-signature'],
+  },
+  key: {
+    value: 'FILE',
+    proposals: ['file'],
+    help: 'The secret key: of minisign, of signify without a password, or Ed25519 in PEM',
+    commands: ['sign'],
+  },
+  'password-file': {
+    value: 'FILE',
+    proposals: ['file'],
+    help: 'Its first line is the password of the secret key',
+    commands: ['sign'],
+  },
+  comment: {
+    value: 'TEXT',
+    help: "What minisign's trusted comment says (default: the name of the file and its digest)",
+    commands: ['sign'],
+  },
   'fail-on': {
     choices: ['error', 'warning', 'note'],
     help: 'The least severe finding that is a rejection (exit code 3; the default: error)',
@@ -110,8 +140,9 @@ export const OPTIONS = {
     helpOf: {
       init: 'Replace the hypervisor that is there',
       record: 'Replace the file that is there: --output, or without it the payload itself',
+      sign: 'Replace signatures that are there',
     },
-    commands: ['init', ...CHANGE_VERBS, 'record'],
+    commands: ['init', ...CHANGE_VERBS, 'record', 'sign'],
   },
   timeout: {
     value: 'MS',

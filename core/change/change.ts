@@ -5,6 +5,7 @@ import { GuardRefusal, type GuardReport } from '../oldcode/index.js';
 import { contentsOf } from '../payload/index.js';
 import { changesSomething, type Plan } from '../stack/index.js';
 import { type Acceptance, acceptDangers, refusalOfDangers } from './accept.js';
+import { type PolicyTerms, policyFindings, refusalByPolicy } from './by-policy.js';
 import { divergencesOf } from './divergence.js';
 import { executePlan } from './execute.js';
 import type { ExecutionOptions, ExecutionReport } from './execution.js';
@@ -27,6 +28,8 @@ export interface ChangeOptions {
   readonly confirm?: (proposal: ChangeProposal) => Promise<boolean>;
   /** Dangers that are let pass: see {@link parseAcceptance}. */
   readonly accept?: readonly Acceptance[];
+  /** The rules of the host: what keeps none of them is refused. Default: none. */
+  readonly policy?: PolicyTerms;
   /** Plan and verify only. */
   readonly dryRun?: boolean;
   /** Leave what was done when a step fails. */
@@ -103,11 +106,15 @@ export async function change(
     ...(guard?.payloads.flatMap((payload) => payload.findings) ?? []),
     ...hazardsIn(verification),
   ];
-  const { accept = [], confirm, dryRun = false } = options;
+  const { accept = [], confirm, dryRun = false, policy } = options;
   const judged = acceptDangers(found, accept);
-  const proposal: ChangeProposal = { ...here, plan, verification, guard, ...judged };
+  const against =
+    policy === undefined ? [] : policyFindings(policy, plan, payloads, judged.accepted);
+  const findings = [...judged.findings, ...against];
+  const proposal: ChangeProposal = { ...here, plan, verification, guard, ...judged, findings };
   if (verification === null) return ended(proposal, null);
   const refusal =
+    refusalByPolicy(against) ??
     ('predictions' in verification
       ? refusalOf(verification)
       : refusalUnverified(payloads.flatMap(({ payload }) => payload.findings))) ??

@@ -3,3 +3,4 @@ export { exists, kindOf, statOf, statOrNull } from './path.js';
 export { filesMatching, isPattern, matcher } from './pattern.js';
 export { type PayloadFiles, readEveryPayloadFile, readPayloadFiles } from './payload-files.js';
 export { readTextFile } from './regular-file.js';
+export { signaturesBeside } from './signature-files.js';

@@ -10,6 +10,7 @@ import { IMAGE } from './image.js';
 import { LOCKSTEP } from './lockstep.js';
 import { OLD_CODE } from './old-code.js';
 import { PAYLOAD } from './payload.js';
+import { SIGNATURE } from './signature.js';
 import { STATE } from './state.js';
 import { UNKNOWN } from './unknown.js';
 import { UNUSED } from './unused.js';
@@ -30,6 +31,7 @@ export const CATALOGUE = {
   ...STATE,
   ...CHANGE,
   ...UNKNOWN,
+  ...SIGNATURE,
   ...LOCKSTEP,
   ...COMMAND,
 };
@@ -49,6 +51,7 @@ export const AREAS: readonly (readonly [string, Readonly<Record<string, Catalogu
   ['Hosts and the running Xen', HOST],
   ['Embedded hypervisors', STATE],
   ['Plans and changes', CHANGE],
+  ['Signatures and policy', SIGNATURE],
   ['Other hosts and their modules', LOCKSTEP],
   ['Commands and their files', COMMAND],
 ];
