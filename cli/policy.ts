@@ -11,7 +11,7 @@ import {
   readTrustedKey,
   type TrustedKey,
 } from '../core/signature/index.js';
-import { readCheckedJson } from './config/index.js';
+import { checkedJson, invalidJson } from './config/index.js';
 import { POLICY_SCHEMA } from './schemas/policy.js';
 import type { Settings } from './settings.js';
 
@@ -55,13 +55,13 @@ async function readPolicy(file: string): Promise<Policy | null> {
   const bytes = await readGuarded(file, 'policy-invalid');
   if (bytes === null) return null;
   const text = Buffer.from(bytes).toString('utf8');
-  const { value, invalid } = readCheckedJson(text, file, POLICY_SCHEMA, 'policy-invalid');
+  const { value, lines } = checkedJson(text, file, POLICY_SCHEMA, 'policy-invalid');
   // The schema says that it is so.
   const raw = value as RawPolicy;
   const { requireSignature = false, keys = [], neverAccept = [], allow, block } = raw;
   if (requireSignature && keys.length === 0) {
     const message = 'is true, and there are no keys: nothing could be loaded';
-    throw invalid([{ path: '/requireSignature', message }]);
+    throw invalidJson(file, lines, [{ path: '/requireSignature', message }], 'policy-invalid');
   }
   return {
     source: file,

@@ -4,7 +4,7 @@ import { exists, readTextFile } from '../../core/inputs/index.js';
 import type { OPTIONS } from '../options/definitions.js';
 import { CONFIG_SCHEMA, type MODES } from '../schemas/config.js';
 import type { Mistake } from '../schemas/validate.js';
-import { readCheckedJson } from './checked-json.js';
+import { checkedJson, invalidJson } from './json-file.js';
 
 export const CONFIG_NAME = 'xsplice.config.json';
 
@@ -65,7 +65,7 @@ export function readConfig(file: string): Config {
 
 /** The same of a text. */
 export function configFrom(text: string, file: string): Config {
-  const { value, lines, invalid } = readCheckedJson(text, file, CONFIG_SCHEMA, 'config-invalid');
+  const { value, lines } = checkedJson(text, file, CONFIG_SCHEMA, 'config-invalid');
   // The schema says that it is so.
   const raw = value as RawConfig;
   const others = [
@@ -74,7 +74,7 @@ export function configFrom(text: string, file: string): Config {
     ...wrongDates(raw),
     ...wrongChecks(raw),
   ];
-  if (others.length > 0) throw invalid(others);
+  if (others.length > 0) throw invalidJson(file, lines, others, 'config-invalid');
   const failOn = raw.failOn ?? 'error';
   return {
     file,

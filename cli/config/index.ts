@@ -1,3 +1,3 @@
 export { checkConfig } from './check-config.js';
-export { readCheckedJson } from './checked-json.js';
 export { findConfig, readConfig } from './config.js';
+export { checkedJson, invalidJson } from './json-file.js';

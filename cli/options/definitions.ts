@@ -120,6 +120,12 @@ export const OPTIONS = {
     help: "What minisign's trusted comment says (default: the name of the file and its digest)",
     commands: ['sign'],
   },
+  plan: {
+    value: 'FILE',
+    proposals: ['file'],
+    help: 'Carry out this plan, which plan --output wrote, if nothing changed since',
+    commands: ['apply'],
+  },
   'fail-on': {
     choices: ['error', 'warning', 'note'],
     help: 'The least severe finding that is a rejection (exit code 3; the default: error)',
@@ -197,6 +203,7 @@ export const OPTIONS = {
     helpOf: {
       record: 'The file to write; FORMAT=FILE for what is said',
       report: 'The page to write; FORMAT=FILE for what is said',
+      plan: 'The file to save the plan in, for apply --plan; FORMAT=FILE for what is said',
     },
     commands: COMMAND_NAMES,
   },

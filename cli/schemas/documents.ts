@@ -3,6 +3,7 @@ import type { CommandName } from '../options/commands.js';
 import { usage } from '../usage.js';
 import { CONFIG_SCHEMA } from './config.js';
 import { POLICY_SCHEMA } from './policy.js';
+import { SAVED_PLAN_SCHEMA } from './saved-plan.js';
 
 /** A JSON Schema, of 2020-12. */
 export type Schema = Readonly<Record<string, unknown>>;
@@ -160,6 +161,7 @@ const change = document(
       ...{ undone: listOf(step), lost: listOf(any), after: orNull(listOf(place)) },
     }),
     error: any,
+    savedPlan: text,
   },
 );
 
@@ -268,6 +270,12 @@ export function configSchema(): Schema {
 export function policySchema(): Schema {
   const $id = 'https://xsplice-ts.invalid/schema/policy.json';
   return { $schema: DRAFT, $id, title: 'policy.json of xsplice-ts', ...POLICY_SCHEMA };
+}
+
+/** Of what plan --output writes. */
+export function savedPlanSchema(): Schema {
+  const $id = 'https://xsplice-ts.invalid/schema/saved-plan.json';
+  return { $schema: DRAFT, $id, title: 'A saved plan of xsplice-ts', ...SAVED_PLAN_SCHEMA };
 }
 
 /** The schema as it is printed. Fails with `usage` where the command writes no JSON. */

@@ -9,6 +9,7 @@ import { type PolicyTerms, policyFindings, refusalByPolicy } from './by-policy.j
 import { divergencesOf } from './divergence.js';
 import { executePlan } from './execute.js';
 import type { ExecutionOptions, ExecutionReport } from './execution.js';
+import { type ExpectedPlan, requireSameHypervisor, requireSameSteps } from './expected.js';
 import { withHooksFirst } from './hooks-first.js';
 import { failureOf } from './outcome.js';
 import { planRequest } from './plan-request.js';
@@ -30,6 +31,8 @@ export interface ChangeOptions {
   readonly accept?: readonly Acceptance[];
   /** The rules of the host: what keeps none of them is refused. Default: none. */
   readonly policy?: PolicyTerms;
+  /** The plan has to be this one, or the change fails with `stale-plan`: nothing happened then. */
+  readonly expected?: ExpectedPlan;
   /** Plan and verify only. */
   readonly dryRun?: boolean;
   /** Leave what was done when a step fails. */
@@ -84,6 +87,8 @@ export async function change(
 ): Promise<ChangeReport> {
   const payloads = payloadsOf(request);
   const snapshot = await host.port.observe();
+  const { accept = [], confirm, dryRun = false, expected, policy } = options;
+  if (expected !== undefined) requireSameHypervisor(expected, snapshot);
   const copy = once(() => host.preflightModel(snapshot, payloads));
   const here = { host: host.port.host, snapshot };
   const planned = await planRequest(request, { ...here, copy }).catch((error: unknown) => {
@@ -96,6 +101,7 @@ export async function change(
     return ended({ ...here, ...none, guard }, planned);
   }
   const { guard } = planned;
+  if (expected !== undefined) requireSameSteps(expected, planned.plan);
   const isChange = changesSomething(planned.plan);
   const plan = isChange
     ? withHooksFirst(planned.plan, snapshot, payloads, await copy())
@@ -106,7 +112,6 @@ export async function change(
     ...(guard?.payloads.flatMap((payload) => payload.findings) ?? []),
     ...hazardsIn(verification),
   ];
-  const { accept = [], confirm, dryRun = false, policy } = options;
   const judged = acceptDangers(found, accept);
   const against =
     policy === undefined ? [] : policyFindings(policy, plan, payloads, judged.accepted);
