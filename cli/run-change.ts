@@ -4,12 +4,13 @@ import {
   type ChangeRequest,
   change,
   parseAcceptance,
+  type Witness,
 } from '../core/change/index.js';
 import { EXIT, explainedError } from '../core/findings/index.js';
-import { openHost } from '../core/host/index.js';
 import { changesSomething } from '../core/stack/index.js';
+import { keepPayloads } from '../core/store/index.js';
 import { withExplanations } from './explanations.js';
-import { hostKnowledge, hostOf } from './host.js';
+import { MeantHost } from './meant-host.js';
 import type { Session } from './session.js';
 import { timeoutNs } from './settings.js';
 import { confirm } from './terminal/confirm.js';
@@ -28,13 +29,12 @@ import { acceptedFields, executionFields, planFields } from './views/plan-docume
 export async function runChange(
   session: Session,
   dryRun: boolean,
-  request: ChangeRequest,
+  requested: (host: MeantHost) => Promise<ChangeRequest>,
 ): Promise<number> {
   const { settings, output, streams } = session;
   const accept = settings.accept.map(parseAcceptance);
   const waitNs = timeoutNs(settings);
-  const spec = await hostOf(settings, streams);
-  const host = await openHost(spec, hostKnowledge(settings, spec));
+  const meant = new MeantHost(session);
   // Signals arrive between two steps, and what was done is then taken back.
   const stop = new AbortController();
   let endSignals = () => {};
@@ -45,6 +45,8 @@ export async function runChange(
     isShown = true;
   };
   try {
+    const request = await requested(meant);
+    const host = await meant.open();
     const report = await change(host, request, {
       accept,
       dryRun,
@@ -57,6 +59,7 @@ export async function runChange(
         progress = new Progress(output.notes, output.quiet || !output.isForPeople);
         return true;
       },
+      witness: await witnessOf(session, meant),
       onProgress: (event) => progress?.report(event),
       signal: stop.signal,
     });
@@ -69,7 +72,7 @@ export async function runChange(
   } finally {
     endProgress(progress);
     endSignals();
-    await host.port.close();
+    await meant.close();
   }
 }
 
@@ -124,4 +127,18 @@ function documentFields({ host, snapshot, plan, verification, guard, accepted }:
       ? { host: host.spec, hypervisor: { buildId, version } }
       : planFields(plan, snapshot, verification);
   return { ...about, guard: guardFields(guard), accepted: accepted.map(acceptedFields) };
+}
+
+/** Keeps what is needed to undo it, and to bring it back after a boot. */
+async function witnessOf({ settings }: Session, meant: MeantHost): Promise<Witness> {
+  const store = settings.noStore ? null : await meant.store();
+  return {
+    foresee: async () => [],
+    begin: async (change) => {
+      if (store !== null) await keepPayloads(store, change);
+    },
+    intend: async () => undefined,
+    record: async () => undefined,
+    end: async () => [],
+  };
 }

@@ -8,5 +8,7 @@ export async function run(session: Session): Promise<number> {
   const { command, settings } = session;
   const verb = CHANGE_VERBS.find((name) => name === command);
   if (verb === undefined) throw new TypeError(`${command} changes nothing`);
-  return runChange(session, settings.dryRun, requestOf(verb, settings.words, settings));
+  return runChange(session, settings.dryRun, (host) =>
+    requestOf(verb, settings.words, settings, host),
+  );
 }

@@ -7,13 +7,8 @@ export {
 } from './change.js';
 export { divergencesOf } from './divergence.js';
 export { executePlan } from './execute.js';
-export type {
-  ExecutionOptions,
-  ExecutionReport,
-  LostPayload,
-  ProgressEvent,
-  StepReport,
-} from './execution.js';
+export type { ExecutionReport, LostPayload, StepReport } from './execution.js';
+export type { ExecutionOptions, ProgressEvent } from './execution-options.js';
 export { answerText, failureOf, outcomeText } from './outcome.js';
 export {
   type Prediction,
@@ -25,3 +20,4 @@ export {
 export type { ChangeRequest, Check } from './request.js';
 export { checkTakeBack } from './undo.js';
 export { type Verification, verifyPlan } from './verify-plan.js';
+export type { BeginningChange, Witness } from './witness.js';
