@@ -1,5 +1,5 @@
 import type { BuildId } from '../core/abi/ids.js';
-import { type OpenHost, openHost } from '../core/host/index.js';
+import { type HostSpec, type OpenHost, openHost } from '../core/host/index.js';
 import { PayloadStore } from '../core/store/index.js';
 import { hostKnowledge, hostOf } from './host.js';
 import { storeFolder } from './memory.js';
@@ -8,10 +8,18 @@ import type { Session } from './session.js';
 /** The host that a command is about, which is opened when it is first asked for. */
 export class MeantHost {
   readonly #session: Pick<Session, 'settings' | 'streams'>;
+  #spec: Promise<HostSpec> | null = null;
   #opened: Promise<OpenHost> | null = null;
 
   constructor(session: Pick<Session, 'settings' | 'streams'>) {
     this.#session = session;
+  }
+
+  /** Fails as hostOf does. */
+  spec(): Promise<HostSpec> {
+    const { settings, streams } = this.#session;
+    this.#spec ??= hostOf(settings, streams);
+    return this.#spec;
   }
 
   /** Fails as hostOf, hostKnowledge and openHost do. */
@@ -36,8 +44,7 @@ export class MeantHost {
   }
 
   async #open(): Promise<OpenHost> {
-    const { settings, streams } = this.#session;
-    const spec = await hostOf(settings, streams);
-    return openHost(spec, hostKnowledge(settings, spec));
+    const spec = await this.spec();
+    return openHost(spec, hostKnowledge(this.#session.settings, spec));
   }
 }
