@@ -87,7 +87,13 @@ export function hostilePayloads() {
             link: '.symtab',
           })),
           // A fault of its own, behind all of them.
-          { name: '.rela.tail', type: SHT.RELA, entrySize: RELA_BYTES, info: '.text', link: '.blob' },
+          {
+            name: '.rela.tail',
+            type: SHT.RELA,
+            entrySize: RELA_BYTES,
+            info: '.text',
+            link: '.blob',
+          },
         ],
       }),
       '.rela.n',
