@@ -6,13 +6,16 @@ import {
   parseAcceptance,
 } from '../core/change/index.js';
 import { EXIT, explainedError } from '../core/findings/index.js';
-import { openHost } from '../core/host/index.js';
+import { type HostSpec, openHost } from '../core/host/index.js';
 import { changesSomething } from '../core/stack/index.js';
 import { withExplanations } from './explanations.js';
+import { writeReport } from './files.js';
 import { hostKnowledge, hostOf } from './host.js';
+import type { SavedPlan } from './saved-plan.js';
 import type { Session } from './session.js';
 import { timeoutNs } from './settings.js';
 import { confirm } from './terminal/confirm.js';
+import { escapeText } from './terminal/escape.js';
 import { Progress } from './terminal/progress.js';
 import { exitCodeOf } from './terminal/signals.js';
 import { renderExecution } from './views/execution.js';
@@ -21,19 +24,28 @@ import { guardFields, renderGuard } from './views/old-code.js';
 import { renderHost, renderPlan } from './views/plan.js';
 import { acceptedFields, executionFields, planFields } from './views/plan-document.js';
 
+/** What is to be done. */
+export interface WantedChange {
+  readonly request: ChangeRequest;
+  /** Plan and verify only. */
+  readonly dryRun: boolean;
+  /** The saved plan that it comes from: the host, the plan and the dangers have to be those. */
+  readonly saved?: SavedPlan;
+}
+
 /**
  * Every verb that changes something: shows what is going to be done, asks, shows what became of it. With
  * `dryRun` it ends before it would ask.
  */
-export async function runChange(
-  session: Session,
-  dryRun: boolean,
-  request: ChangeRequest,
-): Promise<number> {
+export async function runChange(session: Session, wanted: WantedChange): Promise<number> {
   const { settings, output, streams } = session;
-  const accept = settings.accept.map(parseAcceptance);
+  const { request, dryRun, saved } = wanted;
   const waitNs = timeoutNs(settings);
   const spec = await hostOf(settings, streams);
+  const { accept, ...expected } =
+    saved === undefined
+      ? { accept: settings.accept.map(parseAcceptance) }
+      : (await import('./saved-plan.js')).conditionsOf(saved, spec);
   const host = await openHost(spec, hostKnowledge(settings, spec));
   // Signals arrive between two steps, and what was done is then taken back.
   const stop = new AbortController();
@@ -47,6 +59,7 @@ export async function runChange(
   try {
     const report = await change(host, request, {
       accept,
+      ...expected,
       dryRun,
       keepGoing: settings.keepGoing,
       timeoutNs: waitNs,
@@ -62,6 +75,7 @@ export async function runChange(
     });
     endProgress(progress);
     show(report);
+    await savePlan(session, request, spec, report);
     const exitCode = showReport(session, dryRun, report);
     const isStoppedInOrder =
       report.failure?.code === 'interrupted' && report.execution?.outcome === 'taken-back';
@@ -71,6 +85,20 @@ export async function runChange(
     endSignals();
     await host.port.close();
   }
+}
+
+/** Writes the file that `plan --output` names, where the plan can be carried out. */
+async function savePlan(
+  { ownFile, output }: Session,
+  request: ChangeRequest,
+  spec: HostSpec,
+  report: ChangeReport,
+): Promise<void> {
+  const { plan, failure } = report;
+  if (ownFile === null || plan === null || failure !== null) return;
+  const { savedPlanText } = await import('./saved-plan.js');
+  await writeReport(ownFile, `${savedPlanText({ ...report, plan }, request, spec, ownFile)}\n`);
+  output.info(escapeText(`Saved ${ownFile}: xsplice-ts apply --plan ${ownFile} carries it out.`));
 }
 
 function endProgress(progress: Progress | null): void {
@@ -90,7 +118,11 @@ function showProposal({ settings, output }: Session, proposal: ChangeProposal): 
 }
 
 /** What became of it; returns the exit code. */
-function showReport({ settings, output }: Session, dryRun: boolean, report: ChangeReport): number {
+function showReport(
+  { settings, output, ownFile }: Session,
+  dryRun: boolean,
+  report: ChangeReport,
+): number {
   const { style, verbose } = output;
   const { plan, verification, execution, elapsedMs, divergences } = report;
   const diverged = withExplanations(settings, divergences);
@@ -112,7 +144,8 @@ function showReport({ settings, output }: Session, dryRun: boolean, report: Chan
   }
   if (plan !== null && verification === null) output.info('There is nothing to do.');
   else if (dryRun) output.info('Dry run: nothing was changed.');
-  output.document({ ok: true, ...fields, findings });
+  const saved = ownFile === null ? {} : { savedPlan: ownFile };
+  output.document({ ok: true, ...fields, ...saved, findings });
   const isChange = plan !== null && changesSomething(plan);
   return settings.exitCode && isChange ? EXIT.differs : EXIT.done;
 }

@@ -8,5 +8,11 @@ export async function run(session: Session): Promise<number> {
   const { command, settings } = session;
   const verb = CHANGE_VERBS.find((name) => name === command);
   if (verb === undefined) throw new TypeError(`${command} changes nothing`);
-  return runChange(session, settings.dryRun, requestOf(verb, settings.words, settings));
+  const { plan, dryRun } = settings;
+  if (plan !== null) {
+    const { readSavedPlan, requestOfSaved } = await import('../saved-plan.js');
+    const saved = readSavedPlan(plan);
+    return runChange(session, { request: requestOfSaved(saved, plan), dryRun, saved });
+  }
+  return runChange(session, { request: requestOf(verb, settings.words, settings), dryRun });
 }

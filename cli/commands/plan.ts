@@ -12,5 +12,8 @@ export async function run(session: Session): Promise<number> {
   const [first, ...rest] = settings.words;
   const verb: ChangeVerb | undefined = CHANGE_VERBS.find((name) => name === first);
   const words = verb === undefined ? settings.words : rest;
-  return runChange(session, true, requestOf(verb ?? 'apply', words, settings));
+  return runChange(session, {
+    request: requestOf(verb ?? 'apply', words, settings),
+    dryRun: true,
+  });
 }

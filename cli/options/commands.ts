@@ -132,11 +132,12 @@ export const COMMANDS = {
     examples: [
       ['plan patches/', 'What apply would do with a folder of payloads'],
       ['plan revert --to base', 'What it takes to have nothing applied'],
+      ['plan patches/ --output patches.plan', 'Saves the plan, for apply --plan patches.plan'],
     ],
     exits: ['0', '1', '2', '4', '64'],
   },
   apply: {
-    synopses: ['PATH…', 'NAME…'],
+    synopses: ['PATH…', 'NAME…', '--plan FILE'],
     words: {
       name: 'WHAT',
       help: 'Files and directories, or names of payloads that are uploaded',
@@ -151,6 +152,7 @@ export const COMMANDS = {
         'Both, whichever is the first to be applied; nobody is asked',
       ],
       ['apply bye hello --yes', 'The same where both are uploaded'],
+      ['apply --plan patches.plan --yes', 'What plan --output saved, of whatever verb'],
     ],
     exits: CHANGING,
   },

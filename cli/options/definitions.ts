@@ -90,6 +90,12 @@ export const OPTIONS = {
     help: 'Let a danger pass: CODE, or CODE=NAME where several payloads have it; may be repeated',
     commands: ['plan', ...CHANGE_VERBS],
   },
+  plan: {
+    value: 'FILE',
+    proposals: ['file'],
+    help: 'Carry out this plan, which plan --output wrote, if nothing changed since',
+    commands: ['apply'],
+  },
   'fail-on': {
     choices: ['error', 'warning', 'note'],
     help: 'The least severe finding that is a rejection (exit code 3; the default: error)',
@@ -166,6 +172,7 @@ export const OPTIONS = {
     helpOf: {
       record: 'The file to write; FORMAT=FILE for what is said',
       report: 'The page to write; FORMAT=FILE for what is said',
+      plan: 'The file to save the plan in, for apply --plan; FORMAT=FILE for what is said',
     },
     commands: COMMAND_NAMES,
   },

@@ -2,6 +2,7 @@ import { CATALOGUE } from '../../core/findings/index.js';
 import type { CommandName } from '../options/commands.js';
 import { usage } from '../usage.js';
 import { CONFIG_SCHEMA } from './config.js';
+import { SAVED_PLAN_SCHEMA } from './saved-plan.js';
 
 /** A JSON Schema, of 2020-12. */
 export type Schema = Readonly<Record<string, unknown>>;
@@ -159,6 +160,7 @@ const change = document(
       ...{ undone: listOf(step), lost: listOf(any), after: orNull(listOf(place)) },
     }),
     error: any,
+    savedPlan: text,
   },
 );
 
@@ -242,6 +244,12 @@ export function documentSchema(command: CommandName): Schema | null {
 export function configSchema(): Schema {
   const $id = 'https://xsplice-ts.invalid/schema/config.json';
   return { $schema: DRAFT, $id, title: 'xsplice.config.json', ...CONFIG_SCHEMA };
+}
+
+/** Of what plan --output writes. */
+export function savedPlanSchema(): Schema {
+  const $id = 'https://xsplice-ts.invalid/schema/saved-plan.json';
+  return { $schema: DRAFT, $id, title: 'A saved plan of xsplice-ts', ...SAVED_PLAN_SCHEMA };
 }
 
 /** The schema as it is printed. Fails with `usage` where the command writes no JSON. */

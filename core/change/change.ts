@@ -8,6 +8,7 @@ import { type Acceptance, acceptDangers, refusalOfDangers } from './accept.js';
 import { divergencesOf } from './divergence.js';
 import { executePlan } from './execute.js';
 import type { ExecutionOptions, ExecutionReport } from './execution.js';
+import { type ExpectedPlan, requireSameHypervisor, requireSameSteps } from './expected.js';
 import { withHooksFirst } from './hooks-first.js';
 import { failureOf } from './outcome.js';
 import { planRequest } from './plan-request.js';
@@ -27,6 +28,8 @@ export interface ChangeOptions {
   readonly confirm?: (proposal: ChangeProposal) => Promise<boolean>;
   /** Dangers that are let pass: see {@link parseAcceptance}. */
   readonly accept?: readonly Acceptance[];
+  /** The plan has to be this one, or the change fails with `stale-plan`: nothing happened then. */
+  readonly expected?: ExpectedPlan;
   /** Plan and verify only. */
   readonly dryRun?: boolean;
   /** Leave what was done when a step fails. */
@@ -81,6 +84,8 @@ export async function change(
 ): Promise<ChangeReport> {
   const payloads = payloadsOf(request);
   const snapshot = await host.port.observe();
+  const { accept = [], confirm, dryRun = false, expected } = options;
+  if (expected !== undefined) requireSameHypervisor(expected, snapshot);
   const copy = once(() => host.preflightModel(snapshot, payloads));
   const here = { host: host.port.host, snapshot };
   const planned = await planRequest(request, { ...here, copy }).catch((error: unknown) => {
@@ -93,6 +98,7 @@ export async function change(
     return ended({ ...here, ...none, guard }, planned);
   }
   const { guard } = planned;
+  if (expected !== undefined) requireSameSteps(expected, planned.plan);
   const isChange = changesSomething(planned.plan);
   const plan = isChange
     ? withHooksFirst(planned.plan, snapshot, payloads, await copy())
@@ -103,7 +109,6 @@ export async function change(
     ...(guard?.payloads.flatMap((payload) => payload.findings) ?? []),
     ...hazardsIn(verification),
   ];
-  const { accept = [], confirm, dryRun = false } = options;
   const judged = acceptDangers(found, accept);
   const proposal: ChangeProposal = { ...here, plan, verification, guard, ...judged };
   if (verification === null) return ended(proposal, null);

@@ -14,6 +14,7 @@ export type {
   ProgressEvent,
   StepReport,
 } from './execution.js';
+export type { ExpectedPlan, ExpectedStep } from './expected.js';
 export { answerText, failureOf, outcomeText } from './outcome.js';
 export {
   type Prediction,
@@ -22,6 +23,6 @@ export {
   refusalOf,
   refusalUnverified,
 } from './preflight.js';
-export type { ChangeRequest, Check } from './request.js';
+export { type ChangeRequest, type Check, payloadsOf } from './request.js';
 export { checkTakeBack } from './undo.js';
 export { type Verification, verifyPlan } from './verify-plan.js';

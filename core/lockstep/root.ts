@@ -94,8 +94,8 @@ export function modulesIn(tree: FileTree, folder: string): readonly string[] {
     .map((name) => `${folder}/${name}`);
 }
 
-/** Each program once, whatever links lead to it. */
-function programsIn({ tree }: System): readonly string[] {
+/** Each program once, whatever links lead to it. One at a time: a tree keeps the file that it read last. */
+function* programsIn({ tree }: System): Generator<string, void, undefined> {
   const found = new Set<string>();
   for (const folder of PROGRAM_FOLDERS) {
     for (const name of [...tree.list(folder)].filter((one) => PROGRAMS.test(one)).sort()) {
@@ -103,7 +103,7 @@ function programsIn({ tree }: System): readonly string[] {
       // Debian puts a script in the place of an emulator that another one stands in for.
       if (real === null || found.has(real) || !looksLikeElf(tree.read(real))) continue;
       found.add(real);
+      yield real;
     }
   }
-  return [...found];
 }

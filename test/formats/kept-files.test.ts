@@ -49,7 +49,7 @@ async function orderIn(bytes: Uint8Array): Promise<readonly (number | null)[]> {
 describe('files that are kept, of format 1', () => {
   it('loaded.json', async () => {
     const kept = golden('loaded-1.json');
-    assert.deepEqual(await new LoadedRecord(machineWith(kept)).read(HYPERVISOR), {
+    assert.deepEqual((await new LoadedRecord(machineWith(kept)).read())(HYPERVISOR), {
       stamp: 3,
       payloads: [
         {
@@ -61,7 +61,7 @@ describe('files that are kept, of format 1', () => {
         { name: 'two', buildId: null, depends: null, functions: [] },
       ],
     });
-    assert.equal(await new LoadedRecord(machineWith(newer(kept))).read(HYPERVISOR), null);
+    assert.equal((await new LoadedRecord(machineWith(newer(kept))).read())(HYPERVISOR), null);
   });
 
   it('order.json', async () => {

@@ -120,13 +120,14 @@ function codeOf(dynamic: DynamicSection, { value, size }: ElfSymbol): Uint8Array
 
 /** Memory once the file is loaded at address 0: its bytes, with its own pointers in place. */
 function memoryOf(dynamic: DynamicSection, symbols: readonly ElfSymbol[]): MemoryReader {
-  const bytes = new Map<bigint, number>();
-  for (const [place, to] of pointersOf(dynamic, symbols)) {
+  const pointers = pointersOf(dynamic, symbols);
+  return (address) => {
     for (let at = 0n; at < BigInt(POINTER); at++) {
-      bytes.set(place + at, Number((to >> (at * 8n)) & 0xffn));
+      const to = pointers.get(address - at);
+      if (to !== undefined) return Number((to >> (at * 8n)) & 0xffn);
     }
-  }
-  return (address) => bytes.get(address) ?? dynamic.memory.byteAt(address);
+    return dynamic.memory.byteAt(address);
+  };
 }
 
 function number(memory: MemoryReader, at: bigint, size: number): bigint | null {
