@@ -212,6 +212,7 @@ export const OPTIONS = {
   'no-color': { help: 'No colour, on a terminal too', commands: COMMAND_NAMES },
   help: { alias: 'h', help: 'Show help', commands: COMMAND_NAMES },
   version: { alias: 'V', help: 'Show the version', commands: [] },
+  licenses: { help: 'Print the licences of all that is part of this program', commands: [] },
 } as const satisfies Readonly<Record<string, OptionDefinition>>;
 
 export type OptionName = keyof typeof OPTIONS;
