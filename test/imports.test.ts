@@ -48,7 +48,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   difference: ['elf', 'payload'],
   portrait: ['findings', 'abi', 'image', 'payload', 'verify', 'oldcode', 'check'],
   // Other hosts than a hypervisor, by the dynamic linker's rules; of payloads, what check says.
-  lockstep: ['findings', 'abi', 'elf', 'x86', 'link', 'verify', 'check'],
+  lockstep: ['findings', 'abi', 'elf', 'x86', 'link', 'image', 'payload', 'verify', 'check'],
   change: [
     'findings',
     'abi',
