@@ -1,3 +1,4 @@
+import { onDisk } from '../abi/raw-path.js';
 import { XspliceError } from '../findings/index.js';
 
 /** Which hypervisor is meant, as --host says it. */
@@ -9,7 +10,9 @@ export type HostSpec =
 export function parseHostSpec(text: string): HostSpec {
   if (text === 'xen') return { kind: 'xen' };
   const directory = /^embedded:(.+)$/s.exec(text)?.[1];
-  if (directory !== undefined) return { kind: 'embedded', directory };
+  if (directory !== undefined && onDisk(directory) === directory) {
+    return { kind: 'embedded', directory };
+  }
   throw new XspliceError('bad-host', `Not a host: ${JSON.stringify(text)}`);
 }
 

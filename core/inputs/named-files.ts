@@ -1,9 +1,7 @@
-import { realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { onDisk, pathText } from '../abi/raw-path.js';
 import { type Finding, XspliceError } from '../findings/index.js';
 import { type Entry, entriesOf } from './entries.js';
-import { linkTarget, statOf, statOrNull } from './path.js';
+import { linkTarget, realPath, statOf, statOrNull } from './path.js';
 import { filesMatching, isPattern, MAX_DEPTH, MAX_ENTRIES, mayBeFile } from './pattern.js';
 
 /** Which files a path stands for. */
@@ -89,15 +87,6 @@ function identifier(): (file: NamedFile) => string {
     folders.set(folder, real);
     return `${real}/${path.slice(path.lastIndexOf('/') + 1)}`;
   };
-}
-
-/** The path itself where it leads nowhere. */
-function realPath(path: string): string {
-  try {
-    return pathText(realpathSync.native(onDisk(path), 'buffer'));
-  } catch {
-    return path;
-  }
 }
 
 function expand(path: string): readonly NamedFile[] {

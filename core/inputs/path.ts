@@ -1,4 +1,4 @@
-import { readlinkSync, type Stats, statSync } from 'node:fs';
+import { readlinkSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { onDisk, pathText } from '../abi/raw-path.js';
 import { codeOf } from '../files/index.js';
@@ -38,6 +38,15 @@ export function linkTarget(path: string): string | null {
     return pathText(readlinkSync(onDisk(path), 'buffer'));
   } catch {
     return null;
+  }
+}
+
+/** A path without links; the path itself where it leads nowhere. */
+export function realPath(path: string): string {
+  try {
+    return pathText(realpathSync.native(onDisk(path), 'buffer'));
+  } catch {
+    return path;
   }
 }
 

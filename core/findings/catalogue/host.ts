@@ -12,7 +12,7 @@ export const HOST = {
     title: 'Not a host',
     what: 'The value of --host or XSPLICE_HOST names no kind of host.',
     where: [],
-    mend: 'It is xen, or embedded:DIR with the directory of an embedded hypervisor.',
+    mend: 'It is xen, or embedded:DIR with the directory of an embedded hypervisor, whose name has to be UTF-8.',
     exitCode: EXIT.usage,
   },
   'no-host': {

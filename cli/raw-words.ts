@@ -1,13 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { mayHaveLost, pathBytes, pathText } from '../core/abi/raw-path.js';
+import { pathBytes, pathText } from '../core/abi/raw-path.js';
 
 /**
- * The words that were typed. Node replaces bytes that are no UTF-8; Linux still has them. Where it is not asked, as
- * for a program that another one has run in its own process, they stay as Node has them.
+ * The words that were typed, with the bytes that are no UTF-8, which Linux still has: of a process whose command line
+ * ends with them. Else they stay as Node has them.
  */
-export function typedWords(argv: readonly string[]): readonly string[] {
-  const words = argv.slice(2);
-  if (!words.some(mayHaveLost)) return words;
+export function rawWords(words: readonly string[]): readonly string[] {
   try {
     const line = readFileSync('/proc/self/cmdline');
     const all: string[] = [];
