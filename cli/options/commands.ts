@@ -10,7 +10,7 @@ export interface Words {
   readonly help: string;
   /** Fewer are wrong usage. */
   readonly min: number;
-  readonly proposals: readonly Proposal[];
+  readonly proposals: readonly (Proposal | { readonly text: string })[];
 }
 
 /** A command line that works, without the name of the program, and what it is for. */
@@ -30,6 +30,9 @@ export interface CommandEntry {
 /** Exit codes of a command that looks at a host, and of one that changes it. */
 const LOOKING = ['0', '1', '2', '64'] as const;
 const CHANGING = [...LOOKING, '129, 130, 143'] as const;
+
+/** What `store` does. */
+export const STORE_ACTIONS = ['add', 'list', 'verify', 'remove'] as const;
 
 /** All commands by name, in the order of the help. */
 export const COMMANDS = {
@@ -215,6 +218,22 @@ export const COMMANDS = {
       ['load hello.livepatch --nodeps --yes', 'The same, with its parent not compared'],
     ],
     exits: CHANGING,
+  },
+  store: {
+    synopses: ['add PATH…', 'list', 'verify', 'remove NAME…'],
+    words: {
+      name: 'WHAT',
+      help: 'add, list, verify or remove; then files and folders, or names, build-ids or digests',
+      min: 1,
+      proposals: [...STORE_ACTIONS.map((text) => ({ text })), 'file'],
+    },
+    about: 'The payloads that a host keeps: verbs take them by name or build-id',
+    examples: [
+      ['store add patches/', 'Keeps the payloads of a folder'],
+      ['store verify --json', 'Whether each is as it was added'],
+      ['store remove bye --yes', 'Removes one; nobody is asked'],
+    ],
+    exits: ['0', '1', '2', '64'],
   },
   which: {
     synopses: ['NAME|ADDRESS…', 'NAME|ADDRESS… --image FILE [--on PAYLOAD]…'],

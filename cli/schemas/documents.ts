@@ -202,6 +202,16 @@ const documents: Readonly<Record<Exclude<CommandName, 'graph'>, Schema>> = {
   }),
   ...{ plan: change, apply: change, revert: change, replace: change },
   ...{ upload: change, unload: change, load: change },
+  store: document({
+    ...{ action: choice('add', 'list', 'verify', 'remove'), store: text },
+    payloads: listOf(
+      object({
+        ...{ sha256: text, name: text, file: text, from: text, addedAt: text, sizeBytes: count },
+        ...{ buildId: orNull(id), depends: orNull(id), xenDepends: orNull(id) },
+        signatures: listOf(text),
+      }),
+    ),
+  }),
   which: document({
     host: text,
     hypervisor,

@@ -7,7 +7,8 @@ import { changesSomething, type Plan } from '../stack/index.js';
 import { type Acceptance, acceptDangers, refusalOfDangers } from './accept.js';
 import { divergencesOf } from './divergence.js';
 import { executePlan } from './execute.js';
-import type { ExecutionOptions, ExecutionReport } from './execution.js';
+import type { ExecutionReport } from './execution.js';
+import type { ExecutionOptions } from './execution-options.js';
 import { type ExpectedPlan, requireSameHypervisor, requireSameSteps } from './expected.js';
 import { withHooksFirst } from './hooks-first.js';
 import { failureOf } from './outcome.js';
@@ -15,6 +16,7 @@ import { planRequest } from './plan-request.js';
 import { refusalOf, refusalUnverified } from './preflight.js';
 import { type ChangeRequest, payloadsOf } from './request.js';
 import { type Verification, verifyPlan } from './verify-plan.js';
+import type { Witness } from './witness.js';
 
 /** Tries of a step that finds the host busy: some ten seconds in all. */
 const RETRIES = 12;
@@ -39,6 +41,8 @@ export interface ChangeOptions {
   readonly onProgress?: ExecutionOptions['onProgress'];
   /** Stops between two steps; what was done is taken back then. */
   readonly signal?: AbortSignal;
+  /** Remembers what is done; its dangers count as those of the plan. */
+  readonly witness?: Witness;
 }
 
 /** What is going to be done, and what is known about it beforehand. */
@@ -108,6 +112,7 @@ export async function change(
     ...plan.findings,
     ...(guard?.payloads.flatMap((payload) => payload.findings) ?? []),
     ...hazardsIn(verification),
+    ...(isChange ? ((await options.witness?.foresee(plan)) ?? []) : []),
   ];
   const judged = acceptDangers(found, accept);
   const proposal: ChangeProposal = { ...here, plan, verification, guard, ...judged };
@@ -124,7 +129,10 @@ export async function change(
   }
   const contents = contentsOf(payloads.map(({ input }) => input));
   const start = performance.now();
-  const execution = await executePlan(host.port, plan, contents, executionOptions(options));
+  const execution = await executePlan(host.port, plan, contents, {
+    ...executionOptions(options),
+    about: { payloads, accepted: judged.accepted },
+  });
   const elapsedMs = performance.now() - start;
   const divergences = divergencesOf(verification, execution);
   return { ...proposal, execution, elapsedMs, divergences, failure: failureOf(execution) };
@@ -135,9 +143,10 @@ function ended(proposal: ChangeProposal, failure: XspliceError | null): ChangeRe
 }
 
 function executionOptions(options: ChangeOptions): ExecutionOptions {
-  const { timeoutNs = 0, keepGoing = false, onProgress, signal } = options;
+  const { timeoutNs = 0, keepGoing = false, onProgress, signal, witness } = options;
   return {
     ...{ timeoutNs, keepGoing, retries: RETRIES },
+    ...(witness === undefined ? {} : { witness }),
     ...(onProgress === undefined ? {} : { onProgress }),
     ...(signal === undefined ? {} : { signal }),
   };
