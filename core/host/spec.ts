@@ -42,12 +42,18 @@ function sshTransport(spec: string): Transport {
   }
   const number = port === undefined ? null : Number(port);
   if (number !== null && (number < 1 || number > 65_535)) throw badHost(spec, `no port ${number}`);
-  return { kind: 'ssh', spec, user, host, port: number };
+  return { kind: 'ssh', spec, user, host, port: number, mayAsk: false };
 }
 
 function badHost(text: string, why = ''): XspliceError {
   const reason = why === '' ? '' : `: ${why}`;
   return new XspliceError('bad-host', `Not a host: ${JSON.stringify(text)}${reason}`);
+}
+
+/** The same host, where somebody is at the terminal: ssh may ask. */
+export function withQuestions(spec: HostSpec): HostSpec {
+  if (spec.kind !== 'remote' || spec.transport.kind !== 'ssh') return spec;
+  return { kind: 'remote', transport: { ...spec.transport, mayAsk: true } };
 }
 
 /** Where an embedded hypervisor lies; null for any other host. */

@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { hostText, parseHostSpec } from '../../core/host/index.js';
+import { hostText, parseHostSpec, withQuestions } from '../../core/host/index.js';
 import { wordsOf } from '../../core/hypervisor/xen/handle/transport.js';
 
 function wordsFor(text: string, mayAsk = false): readonly string[] {
   const spec = parseHostSpec(text);
   assert.equal(spec.kind, 'remote');
   assert.equal(hostText(spec), text);
-  return wordsOf(spec.transport, 'LINE', mayAsk);
+  const asked = mayAsk ? withQuestions(spec) : spec;
+  assert.equal(asked.kind, 'remote');
+  return wordsOf(asked.transport, 'LINE');
 }
 
 const ALIVE = ['-o', 'ServerAliveInterval=15', '-o', 'ServerAliveCountMax=3'];

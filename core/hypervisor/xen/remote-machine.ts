@@ -1,4 +1,5 @@
-import { XEN_ERRNO } from '../../abi/errno.js';
+import { errnoName, XEN_ERRNO } from '../../abi/errno.js';
+import { isDraft, isLock, type KeptFolder } from '../../files/index.js';
 import { XspliceError } from '../../findings/index.js';
 import type { HostMachine } from '../machine.js';
 import type { AgentConnection } from './handle/connection.js';
@@ -6,11 +7,11 @@ import {
   encodeLock,
   encodePath,
   encodeRead,
+  encodeUnlock,
   encodeWrite,
   FILE_PART,
   readErrno,
   readPart,
-  UNLOCK,
 } from './handle/frames.js';
 
 /** Those before are waited for so long, as on this machine. */
@@ -44,9 +45,7 @@ export function remoteMachine(connection: AgentConnection): HostMachine {
 
     async list(folder) {
       const { errno, bytes } = await ask(encodePath('D', folder));
-      if (errno !== 0) return [];
-      const names = bytes.toString('utf8').split('\0');
-      return names.filter((name) => name !== '' && !name.includes('/')).sort();
+      return errno === 0 ? namesOf(bytes) : [];
     },
 
     async note(path, text) {
@@ -59,20 +58,84 @@ export function remoteMachine(connection: AgentConnection): HostMachine {
       return errno === 0 ? bytes : null;
     },
 
-    async exclusive(folder, what, run) {
-      const { errno, bytes } = await ask(encodeLock(folder, PATIENCE_MS));
-      if (errno === XEN_ERRNO.EBUSY) throw inUse(what, bytes.toString('utf8'));
-      if (errno !== 0) {
-        const message = `${folder} on ${connection.spec} cannot be locked: errno ${errno}`;
-        throw new XspliceError('state-not-writable', message);
-      }
-      try {
-        return await run();
-      } finally {
-        connection.tell(UNLOCK);
-      }
-    },
+    exclusive: (folder, what, run) => exclusively(connection, folder, what, run),
+
+    kept: (path) => remoteFolder(connection, path),
   };
+}
+
+async function exclusively<T>(
+  connection: AgentConnection,
+  folder: string,
+  what: string,
+  run: () => Promise<T>,
+): Promise<T> {
+  const { errno, bytes } = readErrno(await connection.request(encodeLock(folder, PATIENCE_MS)));
+  if (errno === XEN_ERRNO.EBUSY) throw inUse(what, bytes.toString('utf8'));
+  if (errno !== 0) {
+    const message = `${folder} on ${connection.spec} cannot be locked: ${errnoName(errno)}`;
+    throw new XspliceError('state-not-writable', message);
+  }
+  try {
+    return await run();
+  } finally {
+    connection.tell(encodeUnlock(folder));
+  }
+}
+
+/** A folder that is kept on that machine. */
+function remoteFolder(connection: AgentConnection, path: string): KeptFolder {
+  const at = (name: string) => (name === '' ? path : `${path}/${name}`);
+  const ask = async (body: Uint8Array, name: string, absent: 'absent' | 'error') => {
+    const { errno, bytes } = readErrno(await connection.request(body));
+    if (errno === 0) return bytes;
+    if (errno === XEN_ERRNO.ENOENT && absent === 'absent') return null;
+    const code = errnoName(errno);
+    throw Object.assign(new Error(`${at(name)} on ${connection.spec}: ${code}`), { code });
+  };
+  const namesIn = async (folder: string) => {
+    const bytes = await ask(encodePath('D', at(folder)), folder, 'absent');
+    return namesOf(bytes ?? Buffer.alloc(0));
+  };
+  const remove = async (name: string) => {
+    await ask(encodePath('X', at(name)), name, 'absent');
+  };
+  const removeFolder = async (folder: string): Promise<void> => {
+    for (const name of await namesIn(folder)) {
+      const below = `${folder}/${name}`;
+      // A file has no names in it: to ask for them fails.
+      const isFolder = await namesIn(below).then(
+        () => true,
+        () => false,
+      );
+      await (isFolder ? removeFolder(below) : remove(below));
+    }
+    await remove(folder);
+  };
+  return {
+    path,
+    read: (name) => ask(encodePath('O', at(name)), name, 'absent'),
+    async write(name, bytes) {
+      await ask(encodeWrite('W', at(name), Buffer.from(bytes)), name, 'error');
+    },
+    async append(name, text) {
+      await ask(encodeWrite('P', at(name), Buffer.from(text)), name, 'error');
+    },
+    async list(folder) {
+      return (await namesIn(folder)).filter((name) => !isDraft(name) && !isLock(name));
+    },
+    remove,
+    removeFolder,
+    // What the agent may not write it says when it is asked to.
+    obstacle: async () => null,
+    exclusive: (what, run) => exclusively(connection, path, what, run),
+  };
+}
+
+/** Names with a NUL behind each, sorted. */
+function namesOf(bytes: Buffer): readonly string[] {
+  const names = bytes.toString('utf8').split('\0');
+  return names.filter((name) => name !== '' && !name.includes('/')).sort();
 }
 
 /** The error that names who has the lock, by what it says of itself. */

@@ -21,7 +21,7 @@
 #   P  the same -> i32 errno: adds to the end of a file
 #   X  path -> i32 errno: removes a file, or an empty folder
 #   K  u32 ms, path -> i32 errno, text: takes the lock of a folder; EBUSY and what its holder says of itself
-#   U  -> nothing: gives it back
+#   U  path -> nothing: gives it back
 #   L  u32 ms, requests as frames -> nothing: the last will, done when nothing is heard for so long, or the other side is
 #      gone without a word; 0 ms: there is none
 #   N  -> nothing: somebody is there
@@ -37,7 +37,7 @@ FIRST_MEMORY = 8 << 20
 # A connection over which nothing comes for so long is taken for dead: the other side says every few seconds that it is there.
 SILENCE = 90.0
 
-OURS = br"/(run|var/lib)/xsplice-ts(/[A-Za-z0-9_.-]+)*"
+OURS = br"/(run|var/lib)/xsplice-ts(/[^/\0]+)*"
 ALLOWED = {
     "read": br"/proc/xen/(xensyms|capabilities)|/boot/xen[^/]*|/usr/lib/debug/(boot/)?xen-syms[^/]*|/etc/os-release"
             br"|/etc/xensource-inventory|/proc/sys/kernel/random/boot_id|/usr/lib/xen-livepatch/[^/]+/[^/]+\.livepatch",
@@ -263,7 +263,7 @@ def read_all(fd, most):
 class Agent(object):
     def __init__(self, device, root=b""):
         self.device, self.root = device, root
-        self.given, self.lock, self.will, self.patience = 0, None, [], None
+        self.given, self.locks, self.will, self.patience = 0, {}, [], None
 
     # Requests.
 
@@ -395,18 +395,23 @@ class Agent(object):
     def take_lock(self, body):
         ms, = struct.unpack_from("<I", body, 1)
         folder = self.root + allowed("ours", body[5:])
-        if self.lock: raise OSError(errno.EBUSY, "one lock at a time")
+        if folder in self.locks: raise OSError(errno.EBUSY, "it is held already")
         trusted(folder, True)
-        self.lock = Lock(folder)
-        holder = self.lock.take(ms / 1000.0)
-        if holder is None: return struct.pack("<i", 0)
-        self.release_lock(b"")
+        lock = Lock(folder)
+        holder = lock.take(ms / 1000.0)
+        if holder is None:
+            self.locks[folder] = lock
+            return struct.pack("<i", 0)
+        lock.release()
         return struct.pack("<i", errno.EBUSY) + holder
 
     def release_lock(self, body):
-        lock, self.lock = self.lock, None
+        lock = self.locks.pop(self.root + body[1:], None)
         if lock: lock.release()
         return b""
+
+    def release_all(self):
+        for lock in self.locks.values(): lock.release()
 
     def last_will(self, body):
         ms, = struct.unpack_from("<I", body, 1)
@@ -453,14 +458,14 @@ class Agent(object):
         """Until something comes; those who ask for the lock are answered meanwhile."""
         end = clock() + (SILENCE if self.patience is None else self.patience)
         while True:
-            inputs = [0] + ([self.lock.server] if self.lock else [])
-            try: ready = select.select(inputs, [], [], max(end - clock(), 0))[0]
+            servers = dict((lock.server, lock) for lock in self.locks.values())
+            try: ready = select.select([0] + list(servers), [], [], max(end - clock(), 0))[0]
             except (OSError, IOError, select.error) as e:
                 if e.args[0] == errno.EINTR: continue
                 raise
             if 0 in ready: return
             if not ready: raise EOFError
-            self.lock.answer()
+            for server in ready: servers[server].answer()
 
     def send(self, body):
         write_all(1, struct.pack("<I", len(body)) + body)
@@ -502,7 +507,7 @@ def main(open_device=Privcmd, root=b""):
     agent = Agent(device, root)
     agent.hello(failed)
     status = agent.run()
-    agent.release_lock(b"")
+    agent.release_all()
     # Memory is pinned by its address: an orderly end would stumble over that.
     os._exit(status)
 

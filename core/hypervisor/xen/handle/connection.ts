@@ -49,12 +49,12 @@ export class AgentConnection {
   #open: { resolve(hello: Hello): void; reject(error: unknown): void } | null = null;
   readonly #traffic = { requests: 0, roundTrips: 0, sentBytes: 0, receivedBytes: 0 };
 
-  private constructor(transport: Transport, source: Uint8Array, mayAsk: boolean) {
+  private constructor(transport: Transport, source: Uint8Array) {
     this.spec = transport.spec;
     this.#opened = new Promise((resolve, reject) => {
       this.#open = { resolve, reject };
     });
-    this.#process = start(wordsOf(transport, startingLine(source.length), mayAsk));
+    this.#process = start(wordsOf(transport, startingLine(source.length)));
     const { stdin, stdout, stderr } = this.#process;
     // Who is gone is seen by the end of the process.
     stdin.on('error', () => undefined);
@@ -75,12 +75,8 @@ export class AgentConnection {
    * Connects, and starts the agent with this source. Fails with `ssh-…`, `exec-failed`, `no-interpreter`,
    * `agent-version`, `agent-lost` and `agent-bad-frame`.
    */
-  static async open(
-    transport: Transport,
-    source: Uint8Array,
-    mayAsk: boolean,
-  ): Promise<AgentConnection> {
-    const connection = new AgentConnection(transport, source, mayAsk);
+  static async open(transport: Transport, source: Uint8Array): Promise<AgentConnection> {
+    const connection = new AgentConnection(transport, source);
     await connection.#opened;
     connection.#keepAlive();
     return connection;
@@ -144,7 +140,7 @@ export class AgentConnection {
     stdin.cork();
     stdin.write(head);
     stdin.write(body);
-    process.nextTick(() => stdin.uncork());
+    queueMicrotask(() => stdin.uncork());
   }
 
   #keepAlive(): void {

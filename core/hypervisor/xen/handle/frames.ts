@@ -191,4 +191,6 @@ export function encodeLock(folder: string, patienceMs: number): Buffer {
   return Buffer.concat([Buffer.from('K'), u32(patienceMs), Buffer.from(folder)]);
 }
 
-export const UNLOCK = Buffer.from('U');
+export function encodeUnlock(folder: string): Buffer {
+  return Buffer.concat([Buffer.from('U'), Buffer.from(folder)]);
+}

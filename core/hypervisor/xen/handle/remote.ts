@@ -14,8 +14,7 @@ export function agentSource(): Buffer {
 
 /** Connects to a host and starts the agent there. Fails as {@link AgentConnection.open} does. */
 export function connect(transport: Transport): Promise<AgentConnection> {
-  // Without a terminal nobody could answer what ssh asks.
-  return AgentConnection.open(transport, agentSource(), process.stdin.isTTY === true);
+  return AgentConnection.open(transport, agentSource());
 }
 
 /** The hypervisor under another machine. */

@@ -10,6 +10,8 @@ export type Transport =
       readonly user: string | null;
       readonly host: string;
       readonly port: number | null;
+      /** Somebody is at the terminal, whom ssh may ask for a password, or whether to believe a new host. */
+      readonly mayAsk: boolean;
     }
   /** A command that is given one more word, a line for a POSIX shell, and carries its input and output. */
   | { readonly kind: 'exec'; readonly spec: string; readonly words: readonly string[] };
@@ -24,11 +26,10 @@ const WITHOUT_SIGNALS = 'trap "" INT QUIT HUP; exec "$@"';
 
 /**
  * The words that run this line on the host. ssh is the system's: its configuration, agents, keys and known hosts count.
- * `mayAsk`: somebody is at the terminal, whom ssh may ask for a password, or whether to believe a new host.
  */
-export function wordsOf(transport: Transport, line: string, mayAsk: boolean): readonly string[] {
+export function wordsOf(transport: Transport, line: string): readonly string[] {
   if (transport.kind === 'exec') return [...transport.words, line];
-  const { user, host, port } = transport;
+  const { user, host, port, mayAsk } = transport;
   return [
     ...['ssh', '-T', ...ALIVE],
     ...(mayAsk ? [] : ['-o', 'BatchMode=yes']),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { withLock } from '../../../../core/files/index.js';
+import { localFolder, withLock } from '../../../../core/files/index.js';
 import {
   encodeHypercall,
   encodePath,
@@ -54,6 +54,37 @@ describe('the agent, over an imitation of a hypervisor', () => {
     assert.equal(await machine.noted('/run/xsplice-ts/link.json'), null);
     chmodSync(folder, 0o777);
     assert.equal(await machine.noted('/run/xsplice-ts/a.json'), null);
+  });
+
+  it('keeps a folder as this machine does', async (t) => {
+    const { dom0, connection } = await connected(t);
+    const path = '/var/lib/xsplice-ts';
+    const there = remoteMachine(connection).kept(path);
+    const here = localFolder(join(dom0.root, path));
+    const told: unknown[] = [];
+    for (const folder of [there, here]) {
+      const answers: unknown[] = [
+        await folder.read('a/b'),
+        await folder.list(''),
+        await folder.list('a'),
+      ];
+      await folder.remove('a/b');
+      await folder.write('a/b', 'one');
+      await folder.write('a/b', 'two');
+      await folder.append('journal', '1\n');
+      await folder.append('journal', '2\n');
+      answers.push(String(await folder.read('a/b')), String(await folder.read('journal')));
+      answers.push(await folder.list(''), await folder.list('a'));
+      await folder.write('a/c d', Uint8Array.of(0, 255));
+      answers.push([...((await folder.read('a/c d')) ?? [])]);
+      answers.push(await folder.exclusive('It', () => folder.list('a')));
+      await folder.removeFolder('a');
+      await folder.removeFolder('a');
+      await folder.remove('journal');
+      answers.push(await folder.list(''), await folder.read('a/b'), await folder.obstacle());
+      told.push(answers);
+    }
+    assert.deepEqual(told[0], told[1]);
   });
 
   it('reads files of any size, in parts', async (t) => {

@@ -4,7 +4,9 @@ import type { Transport } from '../../../../core/hypervisor/xen/handle/transport
 import { failureOf } from '../../../../core/hypervisor/xen/handle/transport-failure.js';
 import { connect } from '../../../../core/hypervisor/xen/index.js';
 
-const SSH: Transport = { kind: 'ssh', spec: 'ssh://h', user: null, host: 'h', port: null };
+const SSH: Transport = {
+  ...{ kind: 'ssh', spec: 'ssh://h', user: null, host: 'h', port: null, mayAsk: false },
+};
 
 /** What OpenSSH's client and sudo print, with the status they end with. */
 describe('why a connection failed', () => {
