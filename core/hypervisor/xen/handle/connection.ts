@@ -35,7 +35,7 @@ export interface Traffic {
  */
 export class AgentConnection {
   readonly spec: string;
-  readonly #process: Piped;
+  readonly #carrier: Piped;
   #words = '';
   #received: Buffer[] = [];
   #receivedBytes = 0;
@@ -54,16 +54,16 @@ export class AgentConnection {
     this.#opened = new Promise((resolve, reject) => {
       this.#open = { resolve, reject };
     });
-    this.#process = start(wordsOf(transport, startingLine(source.length)));
-    const { stdin, stdout, stderr } = this.#process;
+    this.#carrier = start(wordsOf(transport, startingLine(source.length)));
+    const { stdin, stdout, stderr } = this.#carrier;
     // Who is gone is seen by the end of the process.
     stdin.on('error', () => undefined);
     stderr.on('data', (chunk: Buffer) => {
       this.#words = (this.#words + chunk.toString('utf8')).slice(-MOST_WORDS);
     });
     stdout.on('data', (chunk: Buffer) => this.#take(chunk));
-    this.#process.on('error', (error) => this.#fail(failureOf(transport, null, error.message)));
-    this.#process.on('close', (status) => {
+    this.#carrier.on('error', (error) => this.#fail(failureOf(transport, null, error.message)));
+    this.#carrier.on('close', (status) => {
       if (this.#isClosing) this.#fail(lost(this.spec, 'it was closed'));
       else this.#fail(failureOf(transport, status, this.#words, this.#hello !== null));
     });
@@ -94,7 +94,7 @@ export class AgentConnection {
 
   /** The process that carries it, for tests that kill it. */
   get processId(): number | undefined {
-    return this.#process.pid;
+    return this.#carrier.pid;
   }
 
   /** Asks for something; what comes is the body of the answer. */
@@ -123,7 +123,7 @@ export class AgentConnection {
   /** Tells the agent that this is the end, and waits for its own. Safe to call twice. */
   async close(): Promise<void> {
     this.#isClosing = true;
-    const child = this.#process;
+    const child = this.#carrier;
     if (this.#failure !== null || child.exitCode !== null) return;
     const ended = once(child, 'close');
     child.stdin.end(Buffer.alloc(4));
@@ -136,7 +136,7 @@ export class AgentConnection {
     const head = Buffer.alloc(4);
     head.writeUInt32LE(body.length);
     this.#traffic.sentBytes += 4 + body.length;
-    const { stdin } = this.#process;
+    const { stdin } = this.#carrier;
     stdin.cork();
     stdin.write(head);
     stdin.write(body);
@@ -236,8 +236,8 @@ export class AgentConnection {
     if (this.#failure !== null) return;
     this.#failure = error;
     this.#received = [];
-    const { stdin, stdout, stderr } = this.#process;
-    if (this.#process.exitCode === null) this.#process.kill('SIGKILL');
+    const { stdin, stdout, stderr } = this.#carrier;
+    if (this.#carrier.exitCode === null) this.#carrier.kill('SIGKILL');
     // What it started itself may go on writing.
     for (const stream of [stdin, stdout, stderr]) stream.destroy();
     this.#open?.reject(error);
