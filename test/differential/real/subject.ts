@@ -8,6 +8,7 @@ import type { RigHypervisor } from '../../../rig/hypervisor.js';
 import type { Dom0 } from '../../../rig/initramfs.js';
 import type { MachineRequest } from '../../../rig/machine.js';
 import { RigUnavailable } from '../../../rig/run.js';
+import { extractPayload } from '../../support/extracted-payload.js';
 import { prepareFamily } from '../../support/family.js';
 import { APP_FOLDER, projectEntries } from '../../support/under-test.js';
 import { type Base, baseOf } from '../variants.js';
@@ -29,6 +30,8 @@ const BASES = [
 
 /** Payloads with tables that Xen acts on while it loads them. */
 const TABLE_BASES = ['build-tools-shape'];
+/** Functions with alternatives, exception table, .fixup and bug frames: a payload is made of each too. */
+const TABLE_FUNCTIONS = ['do_event_channel_op', 'do_domctl'];
 
 /** Payloads of sequences. Hooks that veto, or print, are left out: the model takes hooks to succeed silently. */
 const SEQUENCE_PAYLOADS = [
@@ -86,7 +89,10 @@ export async function prepareSubject(hypervisor: RigHypervisor, dom0: Dom0): Pro
   const { model, version, symbols } = modelFromImage(image, null);
   const baseContents = contentsIn(family, [...BASES].sort());
   const [base, ...others] = [...baseContents].map(([name, bytes]) => baseOf(name, bytes));
-  const tableContents = contentsIn(family, TABLE_BASES);
+  const tableContents = new Map([
+    ...contentsIn(family, TABLE_BASES),
+    ...TABLE_FUNCTIONS.map((name) => [name, extractPayload(image, { functions: [name] })] as const),
+  ]);
   const [table, ...otherTables] = [...tableContents].map(([name, bytes]) => baseOf(name, bytes));
   if (base === undefined || table === undefined) {
     throw new RigUnavailable(`${family} holds none of the payloads needed.`);
