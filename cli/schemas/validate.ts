@@ -1,6 +1,6 @@
 /** The part of JSON Schema (2020-12) that our own schemas for input are written in. */
 export interface InputSchema {
-  readonly type?: 'object' | 'array' | 'string';
+  readonly type?: 'object' | 'array' | 'string' | 'number' | 'boolean' | 'null';
   readonly properties?: Readonly<Record<string, InputSchema>>;
   readonly required?: readonly string[];
   /** Exactly one of these has to be there: `oneOf` of `required`. */
@@ -11,7 +11,7 @@ export interface InputSchema {
   readonly minItems?: number;
   readonly minLength?: number;
   readonly pattern?: string;
-  readonly enum?: readonly string[];
+  readonly enum?: readonly (string | number)[];
   readonly description?: string;
 }
 
@@ -37,6 +37,9 @@ export function mistakesIn(value: unknown, schema: InputSchema, path = ''): read
     return wrong(`is ${nameOf(value)}, expected ${named(type)}`);
   }
   if (typeof value === 'string') return inText(value, schema).flatMap(wrong);
+  if (typeof value === 'number' && schema.enum?.includes(value) === false) {
+    return wrong(`is ${value}, expected ${schema.enum.join(' or ')}`);
+  }
   if (Array.isArray(value)) return inList(value, schema, path);
   if (typeof value === 'object' && value !== null) return inObject(value, schema, path);
   return [];
