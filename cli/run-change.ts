@@ -4,13 +4,16 @@ import {
   type ChangeRequest,
   change,
   parseAcceptance,
+  type Witness,
 } from '../core/change/index.js';
 import { EXIT, explainedError } from '../core/findings/index.js';
-import { type HostSpec, openHost } from '../core/host/index.js';
+import type { HostSpec } from '../core/host/index.js';
 import { changesSomething } from '../core/stack/index.js';
+import { keepPayloads } from '../core/store/index.js';
 import { withExplanations } from './explanations.js';
 import { writeReport } from './files.js';
-import { hostKnowledge, hostOf } from './host.js';
+import { MeantHost } from './meant-host.js';
+import { policyTerms } from './policy.js';
 import type { SavedPlan } from './saved-plan.js';
 import type { Session } from './session.js';
 import { timeoutNs } from './settings.js';
@@ -26,7 +29,7 @@ import { acceptedFields, executionFields, planFields } from './views/plan-docume
 
 /** What is to be done. */
 export interface WantedChange {
-  readonly request: ChangeRequest;
+  readonly request: (host: MeantHost) => Promise<ChangeRequest>;
   /** Plan and verify only. */
   readonly dryRun: boolean;
   /** The saved plan that it comes from: the host, the plan and the dangers have to be those. */
@@ -39,14 +42,10 @@ export interface WantedChange {
  */
 export async function runChange(session: Session, wanted: WantedChange): Promise<number> {
   const { settings, output, streams } = session;
-  const { request, dryRun, saved } = wanted;
+  const { dryRun, saved } = wanted;
   const waitNs = timeoutNs(settings);
-  const spec = await hostOf(settings, streams);
-  const { accept, ...expected } =
-    saved === undefined
-      ? { accept: settings.accept.map(parseAcceptance) }
-      : (await import('./saved-plan.js')).conditionsOf(saved, spec);
-  const host = await openHost(spec, hostKnowledge(settings, spec));
+  const policy = await policyTerms(settings);
+  const meant = new MeantHost(session);
   // Signals arrive between two steps, and what was done is then taken back.
   const stop = new AbortController();
   let endSignals = () => {};
@@ -57,8 +56,16 @@ export async function runChange(session: Session, wanted: WantedChange): Promise
     isShown = true;
   };
   try {
+    const request = await wanted.request(meant);
+    const spec = await meant.spec();
+    const { accept, ...expected } =
+      saved === undefined
+        ? { accept: settings.accept.map(parseAcceptance) }
+        : (await import('./saved-plan.js')).conditionsOf(saved, spec);
+    const host = await meant.open();
     const report = await change(host, request, {
       accept,
+      policy,
       ...expected,
       dryRun,
       keepGoing: settings.keepGoing,
@@ -70,6 +77,7 @@ export async function runChange(session: Session, wanted: WantedChange): Promise
         progress = new Progress(output.notes, output.quiet || !output.isForPeople);
         return true;
       },
+      witness: await witnessOf(session, meant),
       onProgress: (event) => progress?.report(event),
       signal: stop.signal,
     });
@@ -83,7 +91,7 @@ export async function runChange(session: Session, wanted: WantedChange): Promise
   } finally {
     endProgress(progress);
     endSignals();
-    await host.port.close();
+    await meant.close();
   }
 }
 
@@ -157,4 +165,18 @@ function documentFields({ host, snapshot, plan, verification, guard, accepted }:
       ? { host: host.spec, hypervisor: { buildId, version } }
       : planFields(plan, snapshot, verification);
   return { ...about, guard: guardFields(guard), accepted: accepted.map(acceptedFields) };
+}
+
+/** Keeps what is needed to undo it, and to bring it back after a boot. */
+async function witnessOf({ settings }: Session, meant: MeantHost): Promise<Witness> {
+  const store = settings.noStore ? null : await meant.store();
+  return {
+    foresee: async () => [],
+    begin: async (change) => {
+      if (store !== null) await keepPayloads(store, change);
+    },
+    intend: async () => undefined,
+    record: async () => undefined,
+    end: async () => [],
+  };
 }

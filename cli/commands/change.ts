@@ -1,3 +1,4 @@
+import type { MeantHost } from '../meant-host.js';
 import { CHANGE_VERBS } from '../options/commands.js';
 import { requestOf } from '../request.js';
 import { runChange } from '../run-change.js';
@@ -12,7 +13,8 @@ export async function run(session: Session): Promise<number> {
   if (plan !== null) {
     const { readSavedPlan, requestOfSaved } = await import('../saved-plan.js');
     const saved = readSavedPlan(plan);
-    return runChange(session, { request: requestOfSaved(saved, plan), dryRun, saved });
+    return runChange(session, { request: async () => requestOfSaved(saved, plan), dryRun, saved });
   }
-  return runChange(session, { request: requestOf(verb, settings.words, settings), dryRun });
+  const request = (host: MeantHost) => requestOf(verb, settings.words, settings, host);
+  return runChange(session, { request, dryRun });
 }

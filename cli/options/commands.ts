@@ -10,7 +10,7 @@ export interface Words {
   readonly help: string;
   /** Fewer are wrong usage. */
   readonly min: number;
-  readonly proposals: readonly Proposal[];
+  readonly proposals: readonly (Proposal | { readonly text: string })[];
 }
 
 /** A command line that works, without the name of the program, and what it is for. */
@@ -30,6 +30,9 @@ export interface CommandEntry {
 /** Exit codes of a command that looks at a host, and of one that changes it. */
 const LOOKING = ['0', '1', '2', '64'] as const;
 const CHANGING = [...LOOKING, '129, 130, 143'] as const;
+
+/** What `store` does. */
+export const STORE_ACTIONS = ['add', 'list', 'verify', 'remove'] as const;
 
 /** All commands by name, in the order of the help. */
 export const COMMANDS = {
@@ -216,6 +219,22 @@ export const COMMANDS = {
     ],
     exits: CHANGING,
   },
+  store: {
+    synopses: ['add PATH…', 'list', 'verify', 'remove NAME…'],
+    words: {
+      name: 'WHAT',
+      help: 'add, list, verify or remove; then files and folders, or names, build-ids or digests',
+      min: 1,
+      proposals: [...STORE_ACTIONS.map((text) => ({ text })), 'file'],
+    },
+    about: 'The payloads that a host keeps: verbs take them by name or build-id',
+    examples: [
+      ['store add patches/', 'Keeps the payloads of a folder'],
+      ['store verify --json', 'Whether each is as it was added'],
+      ['store remove bye --yes', 'Removes one; nobody is asked'],
+    ],
+    exits: ['0', '1', '2', '64'],
+  },
   which: {
     synopses: ['NAME|ADDRESS…', 'NAME|ADDRESS… --image FILE [--on PAYLOAD]…'],
     words: {
@@ -246,6 +265,31 @@ export const COMMANDS = {
       ],
     ],
     exits: ['0', '1', '64'],
+  },
+  sign: {
+    synopses: ['FILE… --key FILE'],
+    words: { name: 'FILE', help: 'Payloads or directories', min: 1, proposals: ['file'] },
+    about:
+      'Write a signature beside each payload: .minisig of minisign, .sig of signify or Ed25519',
+    examples: [
+      ['sign hello.livepatch --key release.key', 'Writes its signature beside it'],
+      ['sign patches/ --key release.pem --yes', 'Signs a folder anew, with a key of openssl'],
+    ],
+    exits: ['0', '1', '64'],
+  },
+  'verify-signature': {
+    synopses: ['PATH… --trusted-key FILE', 'PATH…'],
+    words: { name: 'PATH', help: 'Payloads or directories', min: 1, proposals: ['file'] },
+    about:
+      'Are these payloads signed by a trusted key? Without --trusted-key: by one of the policy',
+    examples: [
+      ['verify-signature patches/ --trusted-key release.pub', 'Each payload of a folder'],
+      [
+        'verify-signature hello.livepatch --policy policy.json --json',
+        'By the keys of a policy, for a program',
+      ],
+    ],
+    exits: ['0', '1', '3', '64'],
   },
   lockstep: {
     synopses: ['HOST [MODULE…]', '--running', '--root DIR'],

@@ -19,7 +19,9 @@ export interface OptionDefinition {
   readonly commands: readonly CommandName[];
 }
 
-const HOST = [...CHANGE_VERBS, 'diff', 'init', 'list', 'plan', 'which'] as const;
+const HOST = [...CHANGE_VERBS, 'diff', 'init', 'list', 'plan', 'store', 'which'] as const;
+/** Those that use what a host remembers. */
+const REMEMBERING = [...CHANGE_VERBS, 'plan', 'store'] as const;
 /** Those that check payloads. */
 const CHECKING = ['check', 'report', 'graph'] as const;
 /** Those that carry a payload's actions out on a hypervisor. An upload and an unload stop no CPU. */
@@ -32,6 +34,16 @@ export const OPTIONS = {
     proposals: [{ text: 'xen' }, { text: 'embedded:' }],
     help: 'xen, or embedded:DIR (default: XSPLICE_HOST, else the Xen of this dom0)',
     commands: HOST,
+  },
+  store: {
+    value: 'DIR',
+    proposals: ['file'],
+    help: "Where payloads are kept (default: XSPLICE_STORE, else the host's own folder)",
+    commands: REMEMBERING,
+  },
+  'no-store': {
+    help: 'Keep no copy of the payloads: undo and save then lack them',
+    commands: ['apply', 'replace', 'upload', 'load'],
   },
   image: {
     value: 'FILE',
@@ -90,6 +102,36 @@ export const OPTIONS = {
     help: 'Let a danger pass: CODE, or CODE=NAME where several payloads have it; may be repeated',
     commands: ['plan', ...CHANGE_VERBS],
   },
+  policy: {
+    value: 'FILE',
+    proposals: ['file'],
+    help: 'A policy that holds beside that of this machine, /etc/xsplice-ts/policy.json',
+    commands: ['plan', ...CHANGE_VERBS, 'verify-signature'],
+  },
+  'trusted-key': {
+    value: 'FILE',
+    proposals: ['file'],
+    isMany: true,
+    help: 'Only payloads that this key signed (minisign, signify, Ed25519 in PEM, X.509); may be repeated',
+    commands: ['plan', ...CHANGE_VERBS, 'verify-signature'],
+  },
+  key: {
+    value: 'FILE',
+    proposals: ['file'],
+    help: 'The secret key: of minisign, of signify without a password, or Ed25519 in PEM',
+    commands: ['sign'],
+  },
+  'password-file': {
+    value: 'FILE',
+    proposals: ['file'],
+    help: 'Its first line is the password of the secret key',
+    commands: ['sign'],
+  },
+  comment: {
+    value: 'TEXT',
+    help: "What minisign's trusted comment says (default: the name of the file and its digest)",
+    commands: ['sign'],
+  },
   plan: {
     value: 'FILE',
     proposals: ['file'],
@@ -116,8 +158,9 @@ export const OPTIONS = {
     helpOf: {
       init: 'Replace the hypervisor that is there',
       record: 'Replace the file that is there: --output, or without it the payload itself',
+      sign: 'Replace signatures that are there',
     },
-    commands: ['init', ...CHANGE_VERBS, 'record'],
+    commands: ['init', ...CHANGE_VERBS, 'record', 'sign', 'store'],
   },
   timeout: {
     value: 'MS',
@@ -200,6 +243,7 @@ export const OPTIONS = {
   'no-color': { help: 'No colour, on a terminal too', commands: COMMAND_NAMES },
   help: { alias: 'h', help: 'Show help', commands: COMMAND_NAMES },
   version: { alias: 'V', help: 'Show the version', commands: [] },
+  licenses: { help: 'Print the licences of all that is part of this program', commands: [] },
 } as const satisfies Readonly<Record<string, OptionDefinition>>;
 
 export type OptionName = keyof typeof OPTIONS;

@@ -1,4 +1,5 @@
 export { type Acceptance, parseAcceptance } from './accept.js';
+export type { PolicyTerms } from './by-policy.js';
 export {
   type ChangeOptions,
   type ChangeProposal,
@@ -7,13 +8,8 @@ export {
 } from './change.js';
 export { divergencesOf } from './divergence.js';
 export { executePlan } from './execute.js';
-export type {
-  ExecutionOptions,
-  ExecutionReport,
-  LostPayload,
-  ProgressEvent,
-  StepReport,
-} from './execution.js';
+export type { ExecutionReport, LostPayload, StepReport } from './execution.js';
+export type { ExecutionOptions, ProgressEvent } from './execution-options.js';
 export type { ExpectedPlan, ExpectedStep } from './expected.js';
 export { answerText, failureOf, outcomeText } from './outcome.js';
 export {
@@ -26,3 +22,4 @@ export {
 export { type ChangeRequest, type Check, payloadsOf } from './request.js';
 export { checkTakeBack } from './undo.js';
 export { type Verification, verifyPlan } from './verify-plan.js';
+export type { BeginningChange, Witness } from './witness.js';

@@ -9,6 +9,7 @@ import { LoadedRecord } from '../../core/hypervisor/xen/loaded-cache.js';
 import { OrderedPort } from '../../core/hypervisor/xen/ordered-port.js';
 import { readRecord } from '../../core/oldcode/index.js';
 import { readPayload } from '../../core/payload/index.js';
+import { keptInMemory } from '../support/kept-in-memory.js';
 import { repositoryRoot } from '../support/repository.js';
 import { HOST, loaded, payloadFile, snapshotOf } from '../support/stack-builders.js';
 
@@ -26,6 +27,7 @@ function machineWith(bytes: Uint8Array): HostMachine {
     list: async () => [],
     note: async () => {},
     exclusive: (_folder, _what, run) => run(),
+    kept: keptInMemory,
   };
 }
 
