@@ -135,7 +135,7 @@ describe('the collection', () => {
       [{ state: 'reverted', payloads: files, host }, undefined],
     ] as const;
     for (const [words, code] of cases) {
-      const [failed] = play({ b: '' }, [task('livepatch', words)]).results['b'] ?? [];
+      const [failed] = play({ a: '' }, [task('livepatch', words)]).results['a'] ?? [];
       assert.equal(failed?.['failed'], true, JSON.stringify(words));
       assert.equal(failed?.['code'], code, JSON.stringify(failed));
       assert.ok(String(failed?.['msg']).length > 10);
@@ -186,8 +186,8 @@ describe('over ssh, on several hosts', { skip: whyNot ?? false }, () => {
     const codes = Object.entries(results).map(([name, [result]]) => [name, result?.['code']]);
     // Two answer, with the agent that was sent along: they are no dom0. The third has no sshd.
     assert.deepEqual(Object.fromEntries(codes), {
-      host1: 'not-a-dom0',
-      host2: 'not-a-dom0',
+      host1: 'xen-not-dom0',
+      host2: 'xen-not-dom0',
       host3: 'exec-failed',
     });
   });
