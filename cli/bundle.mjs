@@ -3,10 +3,12 @@
  * that starts it. What only one command needs is run only when that is the one that was typed. What is native
  * or WebAssembly (koffi, iced-x86) stays a package.
  */
-import { chmodSync, copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { packagesOf, versionOf } from '../dist/packages/bundle.js';
+import { licenceOf, licencesText } from '../dist/packages/licences.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const outdir = join(root, 'dist', 'bin');
@@ -27,7 +29,7 @@ const { metafile } = await build({
   alias: { 'string-width': join(root, 'dist', 'cli', 'terminal', 'width.js') },
   logLevel: 'warning',
   banner: { js: "const thisFile = require('node:url').pathToFileURL(__filename).href;" },
-  define: { 'import.meta.url': 'thisFile' },
+  define: { 'import.meta.url': 'thisFile', BUNDLED_VERSION: JSON.stringify(versionOf(root)) },
 });
 
 const start = join(outdir, 'xsplice-ts.js');
@@ -36,18 +38,5 @@ chmodSync(start, 0o755);
 writeFileSync(join(outdir, 'package.json'), '{ "type": "commonjs" }\n');
 
 /** The licences of the packages that are now part of the program. */
-const packages = new Set(
-  Object.keys(metafile.inputs).flatMap(
-    (path) => /.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? [],
-  ),
-);
-const notices = [...packages].sort().map((path) => {
-  const { name, version, license } = JSON.parse(readFileSync(join(root, path, 'package.json')));
-  const file = ['LICENSE', 'LICENSE.md', 'LICENSE.txt', 'license', 'LICENSE-MIT.txt']
-    .map((candidate) => join(root, path, candidate))
-    .find((candidate) => existsSync(candidate));
-  const text =
-    file === undefined ? `License: ${license ?? 'see its page'}` : readFileSync(file, 'utf8');
-  return `${name} ${version}\n\n${text.trim()}\n`;
-});
-writeFileSync(join(outdir, 'THIRD-PARTY-LICENSES'), notices.join(`\n${'-'.repeat(72)}\n\n`));
+const packages = packagesOf(Object.keys(metafile.inputs), root);
+writeFileSync(join(outdir, 'THIRD-PARTY-LICENSES'), licencesText(packages.map(licenceOf)));

@@ -23,6 +23,7 @@ export const LOAD: Readonly<Record<CommandName | typeof LOADED, () => Promise<Co
   upload: () => import('./commands/change.js'),
   unload: () => import('./commands/change.js'),
   load: () => import('./commands/change.js'),
+  store: () => import('./commands/store.js'),
   which: () => import('./commands/which.js'),
   record: () => import('./commands/record.js'),
   lockstep: () => import('./commands/lockstep.js'),

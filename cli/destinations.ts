@@ -13,7 +13,7 @@ const FORMATS_OF: Readonly<Partial<Record<Typed, readonly Format[]>>> = {
   graph: ['svg', 'dot'],
 };
 /** Commands that make a file of their own: --output without FORMAT says where. */
-const MAKERS: readonly Typed[] = ['record', 'report'];
+const MAKERS: readonly Typed[] = ['plan', 'record', 'report'];
 
 /** A command as it was typed, the one for the shells' completion included. */
 type Typed = CommandName | typeof LOADED;

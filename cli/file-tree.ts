@@ -26,6 +26,7 @@ export class RootedTree implements FileTree {
   readonly root: string;
   readonly #known = new Map<string, string | null>();
   readonly #links = new Map<string, string | 'folder' | 'file' | null>();
+  #last: { readonly real: string; readonly bytes: Uint8Array } | null = null;
 
   /** `/` is the machine itself. */
   constructor(root: string) {
@@ -41,7 +42,8 @@ export class RootedTree implements FileTree {
   }
 
   read(real: string): Uint8Array {
-    return readWhole(this.onDisk(real));
+    if (this.#last?.real !== real) this.#last = { real, bytes: readWhole(this.onDisk(real)) };
+    return this.#last.bytes;
   }
 
   list(path: string): readonly string[] {

@@ -38,6 +38,10 @@ async function informationFor(
   if (options['version'] === true || (args.length === 1 && args[0] === '-v')) {
     return packageVersion();
   }
+  if (options['licenses'] === true) {
+    const { licencesText } = await import('./licences.js');
+    return licencesText();
+  }
   if (options['json-schema'] === true) {
     const { schemaText } = await import('./schemas/documents.js');
     const { commandOf } = await import('./options/refuse.js');

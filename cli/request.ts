@@ -1,17 +1,21 @@
 import type { ChangeRequest } from '../core/change/index.js';
 import { XspliceError } from '../core/findings/index.js';
-import { exists, readEveryPayloadFile } from '../core/inputs/index.js';
 import { type PayloadInput, readPayloadInputs } from '../core/payload/index.js';
+import { selectLoaded } from '../core/stack/index.js';
+import type { MeantHost } from './meant-host.js';
 import type { ChangeVerb } from './options/commands.js';
+import { isName, readPayloadWords, storedPayloads } from './payload-words.js';
 import type { Settings } from './settings.js';
 import { usage } from './usage.js';
 
-/** Reads the files that a verb takes, and says what is wanted. */
-export function requestOf(
+/** Reads the payloads that a verb takes, and says what is wanted. */
+export async function requestOf(
   verb: ChangeVerb,
   words: readonly string[],
   { check, nodeps, to, mode }: Settings,
-): ChangeRequest {
+  host: MeantHost,
+): Promise<ChangeRequest> {
+  const readAll = (given: readonly string[]) => readPayloadWords(given, host);
   if (check !== 'build-id' && nodeps) {
     throw usage('--nodeps compares nothing, and --check says what to compare', 'Use one of them.');
   }
@@ -37,13 +41,15 @@ export function requestOf(
           'Say what is to be on top with --to NAME, --to BUILD-ID or --to base; with --check old-code one payload below it can be taken out.',
         );
       }
-      return { verb: 'revert-one', name, payloads: readAll(files), check };
+      return { verb: 'revert-one', name, payloads: await readAll(files), check };
     }
     case 'unload':
       return { verb, names: words };
     case 'apply': {
       const set = mode === 'alternatives' ? mode : 'chain';
-      if (!words.every(isName)) return { verb, payloads: readAll(words), check, nodeps, mode: set };
+      const stored = words.every(isName) ? await storedNotLoaded(words, check, host) : null;
+      const payloads = stored ?? (words.every(isName) ? null : await readAll(words));
+      if (payloads !== null) return { verb, payloads, check, nodeps, mode: set };
       if (set === 'alternatives') throw usage('--mode alternatives takes files', 'Give the file.');
       if (check === 'build-id') return { verb: 'apply-loaded', names: words, nodeps };
       throw new XspliceError(
@@ -54,25 +60,39 @@ export function requestOf(
       );
     }
     case 'upload':
-      return { verb, payloads: readAll(words) };
+      return { verb, payloads: await readAll(words) };
     case 'replace':
-      return { verb, payload: onlyOne(verb, readAll(words)), check };
+      return { verb, payload: onlyOne(verb, await readAll(words)), check };
     case 'load':
-      return { verb, payload: onlyOne(verb, readAll(words)), check, nodeps };
+      return { verb, payload: onlyOne(verb, await readAll(words)), check, nodeps };
   }
 }
 
-function readAll(words: readonly string[]): readonly PayloadInput[] {
-  return readPayloadInputs(readEveryPayloadFile(words));
+/**
+ * Payloads of the store that names stand for; null where they mean what is loaded. What is loaded is applied as it is,
+ * unless its file has to tell what it was made against.
+ */
+async function storedNotLoaded(
+  names: readonly string[],
+  check: Settings['check'],
+  host: MeantHost,
+): Promise<readonly PayloadInput[] | null> {
+  const stored = await storedPayloads(names, host);
+  if (stored === null) return null;
+  const snapshot = await (await host.open()).port.observe();
+  const isLoaded = names.every((name) => {
+    try {
+      return selectLoaded(snapshot, name) !== null;
+    } catch (error) {
+      if (error instanceof XspliceError) return false;
+      throw error;
+    }
+  });
+  return isLoaded && check === 'build-id' ? null : readPayloadInputs(stored);
 }
 
 function onlyOne(verb: ChangeVerb, payloads: readonly PayloadInput[]): PayloadInput {
   const [only, ...others] = payloads;
   if (only !== undefined && others.length === 0) return only;
   throw usage(`${verb} takes one payload; ${payloads.length} were given`);
-}
-
-/** A word that is no path names a payload that was uploaded. Paths win; `./x` is always one. */
-function isName(word: string): boolean {
-  return !word.includes('/') && !word.endsWith('.livepatch') && !exists(word);
 }

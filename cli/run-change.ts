@@ -4,15 +4,20 @@ import {
   type ChangeRequest,
   change,
   parseAcceptance,
+  type Witness,
 } from '../core/change/index.js';
 import { EXIT, explainedError } from '../core/findings/index.js';
-import { openHost } from '../core/host/index.js';
+import type { HostSpec } from '../core/host/index.js';
 import { changesSomething } from '../core/stack/index.js';
+import { keepPayloads } from '../core/store/index.js';
 import { withExplanations } from './explanations.js';
-import { hostKnowledge, hostOf } from './host.js';
+import { writeReport } from './files.js';
+import { MeantHost } from './meant-host.js';
+import type { SavedPlan } from './saved-plan.js';
 import type { Session } from './session.js';
 import { timeoutNs } from './settings.js';
 import { confirm } from './terminal/confirm.js';
+import { escapeText } from './terminal/escape.js';
 import { Progress } from './terminal/progress.js';
 import { exitCodeOf } from './terminal/signals.js';
 import { renderExecution } from './views/execution.js';
@@ -21,20 +26,24 @@ import { guardFields, renderGuard } from './views/old-code.js';
 import { renderHost, renderPlan } from './views/plan.js';
 import { acceptedFields, executionFields, planFields } from './views/plan-document.js';
 
+/** What is to be done. */
+export interface WantedChange {
+  readonly request: (host: MeantHost) => Promise<ChangeRequest>;
+  /** Plan and verify only. */
+  readonly dryRun: boolean;
+  /** The saved plan that it comes from: the host, the plan and the dangers have to be those. */
+  readonly saved?: SavedPlan;
+}
+
 /**
  * Every verb that changes something: shows what is going to be done, asks, shows what became of it. With
  * `dryRun` it ends before it would ask.
  */
-export async function runChange(
-  session: Session,
-  dryRun: boolean,
-  request: ChangeRequest,
-): Promise<number> {
+export async function runChange(session: Session, wanted: WantedChange): Promise<number> {
   const { settings, output, streams } = session;
-  const accept = settings.accept.map(parseAcceptance);
+  const { dryRun, saved } = wanted;
   const waitNs = timeoutNs(settings);
-  const spec = await hostOf(settings, streams);
-  const host = await openHost(spec, hostKnowledge(settings, spec));
+  const meant = new MeantHost(session);
   // Signals arrive between two steps, and what was done is then taken back.
   const stop = new AbortController();
   let endSignals = () => {};
@@ -45,8 +54,16 @@ export async function runChange(
     isShown = true;
   };
   try {
+    const request = await wanted.request(meant);
+    const spec = await meant.spec();
+    const { accept, ...expected } =
+      saved === undefined
+        ? { accept: settings.accept.map(parseAcceptance) }
+        : (await import('./saved-plan.js')).conditionsOf(saved, spec);
+    const host = await meant.open();
     const report = await change(host, request, {
       accept,
+      ...expected,
       dryRun,
       keepGoing: settings.keepGoing,
       timeoutNs: waitNs,
@@ -57,11 +74,13 @@ export async function runChange(
         progress = new Progress(output.notes, output.quiet || !output.isForPeople);
         return true;
       },
+      witness: await witnessOf(session, meant),
       onProgress: (event) => progress?.report(event),
       signal: stop.signal,
     });
     endProgress(progress);
     show(report);
+    await savePlan(session, request, spec, report);
     const exitCode = showReport(session, dryRun, report);
     const isStoppedInOrder =
       report.failure?.code === 'interrupted' && report.execution?.outcome === 'taken-back';
@@ -69,8 +88,22 @@ export async function runChange(
   } finally {
     endProgress(progress);
     endSignals();
-    await host.port.close();
+    await meant.close();
   }
+}
+
+/** Writes the file that `plan --output` names, where the plan can be carried out. */
+async function savePlan(
+  { ownFile, output }: Session,
+  request: ChangeRequest,
+  spec: HostSpec,
+  report: ChangeReport,
+): Promise<void> {
+  const { plan, failure } = report;
+  if (ownFile === null || plan === null || failure !== null) return;
+  const { savedPlanText } = await import('./saved-plan.js');
+  await writeReport(ownFile, `${savedPlanText({ ...report, plan }, request, spec, ownFile)}\n`);
+  output.info(escapeText(`Saved ${ownFile}: xsplice-ts apply --plan ${ownFile} carries it out.`));
 }
 
 function endProgress(progress: Progress | null): void {
@@ -90,7 +123,11 @@ function showProposal({ settings, output }: Session, proposal: ChangeProposal): 
 }
 
 /** What became of it; returns the exit code. */
-function showReport({ settings, output }: Session, dryRun: boolean, report: ChangeReport): number {
+function showReport(
+  { settings, output, ownFile }: Session,
+  dryRun: boolean,
+  report: ChangeReport,
+): number {
   const { style, verbose } = output;
   const { plan, verification, execution, elapsedMs, divergences } = report;
   const diverged = withExplanations(settings, divergences);
@@ -112,7 +149,8 @@ function showReport({ settings, output }: Session, dryRun: boolean, report: Chan
   }
   if (plan !== null && verification === null) output.info('There is nothing to do.');
   else if (dryRun) output.info('Dry run: nothing was changed.');
-  output.document({ ok: true, ...fields, findings });
+  const saved = ownFile === null ? {} : { savedPlan: ownFile };
+  output.document({ ok: true, ...fields, ...saved, findings });
   const isChange = plan !== null && changesSomething(plan);
   return settings.exitCode && isChange ? EXIT.differs : EXIT.done;
 }
@@ -124,4 +162,18 @@ function documentFields({ host, snapshot, plan, verification, guard, accepted }:
       ? { host: host.spec, hypervisor: { buildId, version } }
       : planFields(plan, snapshot, verification);
   return { ...about, guard: guardFields(guard), accepted: accepted.map(acceptedFields) };
+}
+
+/** Keeps what is needed to undo it, and to bring it back after a boot. */
+async function witnessOf({ settings }: Session, meant: MeantHost): Promise<Witness> {
+  const store = settings.noStore ? null : await meant.store();
+  return {
+    foresee: async () => [],
+    begin: async (change) => {
+      if (store !== null) await keepPayloads(store, change);
+    },
+    intend: async () => undefined,
+    record: async () => undefined,
+    end: async () => [],
+  };
 }

@@ -6,12 +6,17 @@ export interface Tool {
   readonly version: string;
 }
 
+/** Put in by esbuild; not there in the program as compiled. */
+declare const BUNDLED_VERSION: string | undefined;
+
 export function thisTool(): Tool {
   return { name: 'xsplice-ts', version: packageVersion() };
 }
 
 /** Of the package that this file is part of, wherever it was built to. */
 export function packageVersion(): string {
+  // What lies around a bundled program may be anybody's.
+  if (typeof BUNDLED_VERSION === 'string') return BUNDLED_VERSION;
   for (const up of ['../', '../../', '../../../']) {
     const path = new URL(`${up}package.json`, import.meta.url);
     if (!existsSync(path)) continue;

@@ -34,7 +34,7 @@ _xsplice_ts() {
     elif [[ -z $ended && $word == -* ]]; then
       [[ $word != --host=* ]] || host=${word#*=}
       case $word in
-        --host | --image | --build-id | --on | --xen | --check | --mode | --to | --accept | --fail-on | --timeout | --root | --as | --config | --target | --since | --output | -o | --format) pending=$word ;;
+        --host | --store | --image | --build-id | --on | --xen | --check | --mode | --to | --accept | --plan | --fail-on | --timeout | --root | --as | --config | --target | --since | --output | -o | --format) pending=$word ;;
       esac
     elif [[ -z $command ]]; then
       command=$word
@@ -51,12 +51,14 @@ _xsplice_ts() {
   if [[ -n $pending ]]; then
     case $pending in
       --host) kinds='host' ;;
+      --store) kinds='file' ;;
       --image) kinds='file' ;;
       --on) kinds='file' ;;
       --check) list='build-id old-code both' ;;
       --mode) list='chain alternatives independent' ;;
       --to) list='base' kinds='loaded' ;;
       --accept) list='absolute-symbol-differs alternative-outside ambiguous-symbol bound-to-stranger constructors-not-called critical-code data-prevents-reapply endbr-missing entry-code function-name-unmapped function-patched-twice hook-not-called hooks-prevent-replace init-code jump-into-patch jump-table kept-in-freed-memory new-size-differs nop-falls-through nop-over-unknown-code nop-splits-instruction not-a-function old-address-not-known old-address-of-another old-size-differs patched-by-other patched-by-stranger relocations-not-performed replace-expectations-fail replace-expects-unknown-code replace-loses-hooks replace-reapplies-dirty-data second-section-ignored section-not-used trampoline-splits-instruction unload-leaves-links' ;;
+      --plan) kinds='file' ;;
       --fail-on) list='error warning note' ;;
       --root) kinds='file' ;;
       --as) list='auto qemu nbdkit linked xen' ;;
@@ -67,13 +69,13 @@ _xsplice_ts() {
     case $command in
       plan)
         case $verb in
-          apply) options='--host --image --xen --check --mode --nodeps --accept --exit-code --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
-          revert) options='--host --image --xen --check --to --accept --exit-code --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
-          replace) options='--host --image --xen --check --accept --exit-code --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
-          upload) options='--host --image --xen --accept --exit-code --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
-          unload) options='--host --image --xen --accept --exit-code --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
-          load) options='--host --image --xen --check --nodeps --accept --exit-code --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
-          *) options='--host --image --xen --check --mode --nodeps --accept --exit-code --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+          apply) options='--host --store --image --xen --check --mode --nodeps --accept --exit-code --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+          revert) options='--host --store --image --xen --check --to --accept --exit-code --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+          replace) options='--host --store --image --xen --check --accept --exit-code --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+          upload) options='--host --store --image --xen --accept --exit-code --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+          unload) options='--host --store --image --xen --accept --exit-code --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+          load) options='--host --store --image --xen --check --nodeps --accept --exit-code --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+          *) options='--host --store --image --xen --check --mode --nodeps --accept --exit-code --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
         esac
         ;;
       '') options='--host --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h --version -V' ;;
@@ -84,12 +86,13 @@ _xsplice_ts() {
       diff) options='--host --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
       init) options='--host --image --xen --yes -y --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
       list) options='--host --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
-      apply) options='--host --image --xen --check --mode --nodeps --accept --dry-run -n --yes -y --timeout --keep-going --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
-      revert) options='--host --image --xen --check --to --accept --dry-run -n --yes -y --timeout --keep-going --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
-      replace) options='--host --image --xen --check --accept --dry-run -n --yes -y --timeout --keep-going --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
-      upload) options='--host --image --xen --accept --dry-run -n --yes -y --keep-going --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
-      unload) options='--host --image --xen --accept --dry-run -n --yes -y --keep-going --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
-      load) options='--host --image --xen --check --nodeps --accept --dry-run -n --yes -y --timeout --keep-going --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+      apply) options='--host --store --no-store --image --xen --check --mode --nodeps --accept --plan --dry-run -n --yes -y --timeout --keep-going --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+      revert) options='--host --store --image --xen --check --to --accept --dry-run -n --yes -y --timeout --keep-going --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+      replace) options='--host --store --no-store --image --xen --check --accept --dry-run -n --yes -y --timeout --keep-going --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+      upload) options='--host --store --no-store --image --xen --accept --dry-run -n --yes -y --keep-going --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+      unload) options='--host --store --image --xen --accept --dry-run -n --yes -y --keep-going --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+      load) options='--host --store --no-store --image --xen --check --nodeps --accept --dry-run -n --yes -y --timeout --keep-going --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+      store) options='--host --store --yes -y --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
       which) options='--host --image --on --xen --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
       record) options='--image --on --xen --yes -y --expect --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
       lockstep) options='--xen --running --root --as --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
@@ -97,7 +100,7 @@ _xsplice_ts() {
     esac
     list=$options
   elif [[ -z $command ]]; then
-    list='inspect check report graph diff init list plan apply revert replace upload unload load which record lockstep explain help'
+    list='inspect check report graph diff init list plan apply revert replace upload unload load store which record lockstep explain help'
   else
     [[ $command != plan || -z $verb ]] || command="plan $verb"
     case $command in
@@ -113,9 +116,10 @@ _xsplice_ts() {
       upload) kinds='file' ;;
       unload) kinds='loaded' ;;
       load) kinds='file' ;;
+      store) list='add list verify remove' kinds='file' ;;
       record) kinds='file' ;;
       lockstep) kinds='file' ;;
-      explain) list='absolute-symbol-differs accept-unused alt-call-sites alternative-outside alternatives ambiguous-build-id ambiguous-symbol ambiguous-target applied-above applied-already assumption-failed bad-accept bad-build-id bad-host bad-timeout bound-to-stranger bug-frames busy cannot-be-taken-back changed-meanwhile code-too-long config-invalid constructors-not-called critical-code cumulative cycle data-prevents-reapply declined dependency depends divergence does-not-attach duplicate-build-id duplicate-content duplicate-section elf-header elf-invalid elf-not-elf elf-too-large elf-truncated elf-unsupported empty-note endbr-missing entry-code exception-table expectation-empty expectation-fails expectation-short expectation-unsupported expectations extra-notes file-changed file-not-found file-not-readable file-not-writable file-too-large folder-not-empty folder-not-trusted fork function-name-unmapped function-patched-twice functions guard-refused hook-not-called hooks hooks-prevent-replace host-no-image host-no-model hypervisor-no-build-id image-address-unknown image-bad-note image-damaged image-debug-build image-no-build-id image-no-contents image-no-file-names image-no-memory image-no-release image-no-symbols image-too-large image-wrong-machine init-code internal-error interrupted jump-into-patch jump-table kept-in-freed-memory libnbd-extents-32-bit link-file-kills link-file-refused link-file-short link-library-missing link-not-proven link-other-name link-symbol-missing link-version-missing lockstep-host-refused lockstep-host-unknown lockstep-no-hosts lockstep-no-process lockstep-process-gone lockstep-process-outdated lockstep-process-unreadable lockstep-undecided lookup malformed-note metadata missing-note missing-parent name-and-size name-taken nbdkit-bad-name nbdkit-callback-missing nbdkit-callbacks-unseen nbdkit-no-entry nbdkit-other-api nbdkit-other-version nbdkit-registration-failed needs-file new-size-differs new-symbols no-host no-payloads no-such-payload no-target nop-falls-through nop-over-unknown-code nop-splits-instruction not-a-chain not-a-file not-a-function not-a-payload not-accepted not-an-image not-linked not-on-hypervisor not-reapplicable not-verified nothing-to-patch nothing-to-revert old-address-not-known old-address-of-another old-code-differs old-code-overlaps old-code-unknown old-size-differs opaque-payload oversized-id own-build-id parents-not-compared patched-by-other patched-by-stranger patching patching-sections payload-bad-functions payload-bad-hook payload-bad-metadata payload-bad-name payload-bad-relocations payload-bad-symbols payload-lost payload-metadata-cut payload-no-build-id payload-no-contents payload-no-function-name payload-no-section-names payload-no-symbols payload-too-large payload-too-many-sections payload-wrong-machine payload-wrong-type payload-wrong-version placement qemu-dependency-missing qemu-next-load-aborts qemu-no-module qemu-other-build qemu-other-program qemu-other-target re-apply record-absent record-damaged record-foreign record-too-large record-version refused release-unknown relocation relocations-not-performed replace-drops-fixes replace-expectations-fail replace-expects-unknown-code replace-loses-hooks replace-reapplies-dirty-data replace-vetoed reverted-before same-name second-section-ignored section-names section-not-loaded section-not-used section-table several-cumulative several-roots signature-uncovered special-sections stale-plan state state-absent state-damaged state-locked state-not-flushed state-not-readable state-not-writable state-too-new stay-loaded still-applied symbol-resolution symbol-table target-not-applied too-many-files top-of-stack trampoline-splits-instruction trial-apply-failed trial-revert-failed trial-upload-failed unknown-address unknown-code unknown-release unknown-revision unknown-stack unknown-symbol unload-leaves-links unverified-payload uploaded-before-parent usage vetoing-hooks waiver-expired waiver-unused would-be-fatal would-be-fatal-next would-be-refused would-be-refused-next wrong-hypervisor wrong-image wrong-parent xen-bad-answer xen-bad-symbols xen-build-id xen-console-failed xen-depends xen-get-failed xen-list-changing xen-list-failed xen-no-device xen-no-koffi xen-no-library xen-no-livepatch xen-no-memory xen-no-nodeps xen-not-dom0 xen-not-permitted xen-not-root xen-open-failed xen-probe-failed xen-unknown-interface xen-version-failed' ;;
+      explain) list='absolute-symbol-differs accept-unused alt-call-sites alternative-outside alternatives ambiguous-build-id ambiguous-symbol ambiguous-target applied-above applied-already assumption-failed bad-accept bad-build-id bad-host bad-timeout bound-to-stranger bug-frames busy cannot-be-taken-back changed-meanwhile code-too-long config-invalid constructors-not-called critical-code cumulative cycle data-prevents-reapply declined dependency depends divergence does-not-attach duplicate-build-id duplicate-content duplicate-section elf-header elf-invalid elf-not-elf elf-too-large elf-truncated elf-unsupported empty-note endbr-missing entry-code exception-table expectation-empty expectation-fails expectation-short expectation-unsupported expectations extra-notes file-changed file-not-found file-not-readable file-not-writable file-too-large folder-not-empty folder-not-trusted fork function-name-unmapped function-patched-twice functions guard-refused hook-not-called hooks hooks-prevent-replace host-no-image host-no-model hypervisor-no-build-id image-address-unknown image-bad-note image-damaged image-debug-build image-no-build-id image-no-contents image-no-file-names image-no-memory image-no-release image-no-symbols image-too-large image-wrong-machine init-code internal-error interrupted jump-into-patch jump-table kept-in-freed-memory libnbd-extents-32-bit link-file-kills link-file-refused link-file-short link-library-missing link-not-proven link-other-name link-symbol-missing link-version-missing lockstep-host-refused lockstep-host-unknown lockstep-hypervisor-absent lockstep-no-hosts lockstep-no-process lockstep-process-gone lockstep-process-outdated lockstep-process-unreadable lockstep-undecided lookup malformed-note metadata missing-note missing-parent name-and-size name-taken nbdkit-bad-name nbdkit-callback-missing nbdkit-callbacks-unseen nbdkit-no-entry nbdkit-other-api nbdkit-other-version nbdkit-registration-failed needs-file new-size-differs new-symbols no-host no-payloads no-such-payload no-target nop-falls-through nop-over-unknown-code nop-splits-instruction not-a-chain not-a-file not-a-function not-a-payload not-accepted not-an-image not-linked not-on-hypervisor not-reapplicable not-verified nothing-to-patch nothing-to-revert old-address-not-known old-address-of-another old-code-differs old-code-overlaps old-code-unknown old-size-differs opaque-payload oversized-id own-build-id parents-not-compared patched-by-other patched-by-stranger patching patching-sections payload-bad-functions payload-bad-hook payload-bad-metadata payload-bad-name payload-bad-relocations payload-bad-symbols payload-changed payload-lost payload-metadata-cut payload-no-build-id payload-no-contents payload-no-function-name payload-no-section-names payload-no-symbols payload-too-large payload-too-many-sections payload-wrong-machine payload-wrong-type payload-wrong-version placement plan-damaged plan-of-other-host qemu-dependency-missing qemu-next-load-aborts qemu-no-module qemu-other-build qemu-other-program qemu-other-target re-apply record-absent record-damaged record-foreign record-too-large record-version refused release-unknown relocation relocations-not-performed replace-drops-fixes replace-expectations-fail replace-expects-unknown-code replace-loses-hooks replace-reapplies-dirty-data replace-vetoed reverted-before same-name second-section-ignored section-names section-not-loaded section-not-used section-table several-cumulative several-roots signature-uncovered source-no-payloads special-sections stale-plan state state-absent state-damaged state-locked state-not-flushed state-not-readable state-not-writable state-too-new stay-loaded still-applied store-ambiguous store-damaged store-no-such-payload store-not-readable store-not-writable store-too-new symbol-resolution symbol-table target-not-applied too-many-files top-of-stack trampoline-splits-instruction trial-apply-failed trial-revert-failed trial-upload-failed unknown-address unknown-code unknown-release unknown-revision unknown-stack unknown-symbol unload-leaves-links unverified-payload uploaded-before-parent usage vetoing-hooks waiver-expired waiver-unused would-be-fatal would-be-fatal-next would-be-refused would-be-refused-next wrong-hypervisor wrong-image wrong-parent xen-bad-answer xen-bad-symbols xen-build-id xen-console-failed xen-depends xen-get-failed xen-list-changing xen-list-failed xen-no-device xen-no-koffi xen-no-library xen-no-livepatch xen-no-memory xen-no-nodeps xen-not-dom0 xen-not-permitted xen-not-root xen-open-failed xen-probe-failed xen-unknown-interface xen-version-failed' ;;
       'plan apply') kinds='file loaded' ;;
       'plan revert') kinds='loaded file' ;;
       'plan replace') kinds='file' ;;
@@ -123,7 +127,7 @@ _xsplice_ts() {
       'plan unload') kinds='loaded' ;;
       'plan load') kinds='file' ;;
       'plan '*) kinds='file' ;;
-      help) list='inspect check report graph diff init list plan apply revert replace upload unload load which record lockstep explain' ;;
+      help) list='inspect check report graph diff init list plan apply revert replace upload unload load store which record lockstep explain' ;;
     esac
   fi
 

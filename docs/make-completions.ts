@@ -6,7 +6,7 @@ import {
   COMMANDS,
   type CommandEntry,
   type CommandName,
-  type Proposal,
+  type Words as CommandWords,
 } from '../cli/options/commands.js';
 import {
   DEFINITIONS,
@@ -124,7 +124,7 @@ function wordArms(): Arms<Proposals> {
   ];
 }
 
-function wordProposals(name: CommandName): readonly Proposal[] {
+function wordProposals(name: CommandName): CommandWords['proposals'] {
   const { words }: CommandEntry = COMMANDS[name];
   return words?.proposals ?? [];
 }

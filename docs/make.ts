@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { COMMAND_NAMES } from '../cli/options/commands.js';
-import { configSchema, documentSchema } from '../cli/schemas/documents.js';
+import { configSchema, documentSchema, savedPlanSchema } from '../cli/schemas/documents.js';
 import { commandTables, exitTable } from './make-commands.js';
 import { bashCompletion, zshCompletion } from './make-completions.js';
 import { findingsDocument } from './make-findings.js';
@@ -29,10 +29,11 @@ export function madeFiles(root: string): readonly MadeFile[] {
   ];
 }
 
-/** What programs and editors check documents and the configuration with. */
+/** What programs and editors check documents, the configuration and saved plans with. */
 function schemaFiles(): readonly MadeFile[] {
   const schemas = [
     ['config', configSchema()] as const,
+    ['saved-plan', savedPlanSchema()] as const,
     ...COMMAND_NAMES.map((name) => [name, documentSchema(name)] as const),
   ];
   return schemas.flatMap(([name, schema]) =>

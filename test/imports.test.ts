@@ -24,7 +24,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   // Xen's rules know what Xen's interface says and how a finding looks, and nothing else.
   verify: ['findings', 'abi'],
   hazards: ['findings', 'abi', 'elf', 'image', 'payload', 'verify', 'x86'],
-  hypervisor: ['abi', 'verify'],
+  hypervisor: ['files', 'abi', 'verify'],
   'hypervisor/embedded': ['findings', 'files', 'abi', 'verify', 'hypervisor'],
   'hypervisor/xen': ['findings', 'files', 'abi', 'payload', 'hypervisor'],
   // The stack knows payloads and what a host is called, but no verifier and no file.
@@ -46,7 +46,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   difference: ['elf', 'payload'],
   portrait: ['findings', 'abi', 'image', 'payload', 'verify', 'oldcode', 'check'],
   // Other hosts than a hypervisor, by the dynamic linker's rules; of payloads, what check says.
-  lockstep: ['findings', 'abi', 'elf', 'x86', 'link', 'verify', 'check'],
+  lockstep: ['findings', 'abi', 'elf', 'x86', 'link', 'image', 'payload', 'verify', 'check'],
   change: [
     'findings',
     'abi',
@@ -59,6 +59,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'oldcode',
     'host',
   ],
+  // What a host remembers: payloads, and what was done.
+  store: ['findings', 'files', 'abi', 'payload', 'inputs', 'change'],
   // What other programs import: names of the parts, and nothing of its own.
   public: [
     'findings',

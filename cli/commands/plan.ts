@@ -1,3 +1,4 @@
+import type { MeantHost } from '../meant-host.js';
 import { CHANGE_VERBS, type ChangeVerb } from '../options/commands.js';
 import { requestOf } from '../request.js';
 import { runChange } from '../run-change.js';
@@ -12,5 +13,6 @@ export async function run(session: Session): Promise<number> {
   const [first, ...rest] = settings.words;
   const verb: ChangeVerb | undefined = CHANGE_VERBS.find((name) => name === first);
   const words = verb === undefined ? settings.words : rest;
-  return runChange(session, true, requestOf(verb ?? 'apply', words, settings));
+  const request = (host: MeantHost) => requestOf(verb ?? 'apply', words, settings, host);
+  return runChange(session, { request, dryRun: true });
 }

@@ -1,10 +1,10 @@
 import { dirname, join, resolve } from 'node:path';
-import { type Finding, finding, type Severity, XspliceError } from '../../core/findings/index.js';
+import type { Severity } from '../../core/findings/index.js';
 import { exists, readTextFile } from '../../core/inputs/index.js';
 import type { OPTIONS } from '../options/definitions.js';
 import { CONFIG_SCHEMA, type MODES } from '../schemas/config.js';
-import { type Mistake, mistakesIn } from '../schemas/validate.js';
-import { JsonMistake, readJsonText } from './json-text.js';
+import type { Mistake } from '../schemas/validate.js';
+import { checkedJson, invalidJson } from './json-file.js';
 
 export const CONFIG_NAME = 'xsplice.config.json';
 
@@ -65,9 +65,7 @@ export function readConfig(file: string): Config {
 
 /** The same of a text. */
 export function configFrom(text: string, file: string): Config {
-  const { value, lines } = parsed(text, file);
-  const mistakes = mistakesIn(value, CONFIG_SCHEMA);
-  if (mistakes.length > 0) throw invalid(file, lines, mistakes);
+  const { value, lines } = checkedJson(text, file, CONFIG_SCHEMA, 'config-invalid');
   // The schema says that it is so.
   const raw = value as RawConfig;
   const others = [
@@ -76,7 +74,7 @@ export function configFrom(text: string, file: string): Config {
     ...wrongDates(raw),
     ...wrongChecks(raw),
   ];
-  if (others.length > 0) throw invalid(file, lines, others);
+  if (others.length > 0) throw invalidJson(file, lines, others, 'config-invalid');
   const failOn = raw.failOn ?? 'error';
   return {
     file,
@@ -106,35 +104,6 @@ interface RawConfig {
     readonly payloads: string | readonly string[];
   })[];
   readonly waivers?: readonly Omit<WaiverConfig, 'line'>[];
-}
-
-function parsed(text: string, file: string): ReturnType<typeof readJsonText> {
-  try {
-    return readJsonText(text);
-  } catch (error) {
-    if (!(error instanceof JsonMistake)) throw error;
-    const lines = new Map([['', error.line]]);
-    throw invalid(file, lines, [{ path: '', message: error.message }]);
-  }
-}
-
-function invalid(
-  file: string,
-  lines: ReadonlyMap<string, number>,
-  mistakes: readonly Mistake[],
-): XspliceError {
-  const findings = mistakes.map(({ path, message }): Finding => {
-    const line = lines.get(path) ?? 1;
-    const what = path === '' ? '' : `${path.slice(1).replaceAll('/', '.')} `;
-    return finding('config-invalid', { file, line, message: `${file}:${line}: ${what}${message}` });
-  });
-  const [first] = findings;
-  const count = findings.length === 1 ? 'a mistake' : `${findings.length} mistakes`;
-  return new XspliceError(
-    'config-invalid',
-    findings.length === 1 ? (first?.message ?? file) : `${file} has ${count}`,
-    { findings },
-  );
 }
 
 function repeatedNames({ targets }: RawConfig): readonly Mistake[] {

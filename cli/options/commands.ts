@@ -10,7 +10,7 @@ export interface Words {
   readonly help: string;
   /** Fewer are wrong usage. */
   readonly min: number;
-  readonly proposals: readonly Proposal[];
+  readonly proposals: readonly (Proposal | { readonly text: string })[];
 }
 
 /** A command line that works, without the name of the program, and what it is for. */
@@ -30,6 +30,9 @@ export interface CommandEntry {
 /** Exit codes of a command that looks at a host, and of one that changes it. */
 const LOOKING = ['0', '1', '2', '64'] as const;
 const CHANGING = [...LOOKING, '129, 130, 143'] as const;
+
+/** What `store` does. */
+export const STORE_ACTIONS = ['add', 'list', 'verify', 'remove'] as const;
 
 /** All commands by name, in the order of the help. */
 export const COMMANDS = {
@@ -132,11 +135,12 @@ export const COMMANDS = {
     examples: [
       ['plan patches/', 'What apply would do with a folder of payloads'],
       ['plan revert --to base', 'What it takes to have nothing applied'],
+      ['plan patches/ --output patches.plan', 'Saves the plan, for apply --plan patches.plan'],
     ],
     exits: ['0', '1', '2', '4', '64'],
   },
   apply: {
-    synopses: ['PATH…', 'NAME…'],
+    synopses: ['PATH…', 'NAME…', '--plan FILE'],
     words: {
       name: 'WHAT',
       help: 'Files and directories, or names of payloads that are uploaded',
@@ -151,6 +155,7 @@ export const COMMANDS = {
         'Both, whichever is the first to be applied; nobody is asked',
       ],
       ['apply bye hello --yes', 'The same where both are uploaded'],
+      ['apply --plan patches.plan --yes', 'What plan --output saved, of whatever verb'],
     ],
     exits: CHANGING,
   },
@@ -213,6 +218,22 @@ export const COMMANDS = {
       ['load hello.livepatch --nodeps --yes', 'The same, with its parent not compared'],
     ],
     exits: CHANGING,
+  },
+  store: {
+    synopses: ['add PATH…', 'list', 'verify', 'remove NAME…'],
+    words: {
+      name: 'WHAT',
+      help: 'add, list, verify or remove; then files and folders, or names, build-ids or digests',
+      min: 1,
+      proposals: [...STORE_ACTIONS.map((text) => ({ text })), 'file'],
+    },
+    about: 'The payloads that a host keeps: verbs take them by name or build-id',
+    examples: [
+      ['store add patches/', 'Keeps the payloads of a folder'],
+      ['store verify --json', 'Whether each is as it was added'],
+      ['store remove bye --yes', 'Removes one; nobody is asked'],
+    ],
+    exits: ['0', '1', '2', '64'],
   },
   which: {
     synopses: ['NAME|ADDRESS…', 'NAME|ADDRESS… --image FILE [--on PAYLOAD]…'],

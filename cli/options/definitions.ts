@@ -19,7 +19,9 @@ export interface OptionDefinition {
   readonly commands: readonly CommandName[];
 }
 
-const HOST = [...CHANGE_VERBS, 'diff', 'init', 'list', 'plan', 'which'] as const;
+const HOST = [...CHANGE_VERBS, 'diff', 'init', 'list', 'plan', 'store', 'which'] as const;
+/** Those that use what a host remembers. */
+const REMEMBERING = [...CHANGE_VERBS, 'plan', 'store'] as const;
 /** Those that check payloads. */
 const CHECKING = ['check', 'report', 'graph'] as const;
 /** Those that carry a payload's actions out on a hypervisor. An upload and an unload stop no CPU. */
@@ -32,6 +34,16 @@ export const OPTIONS = {
     proposals: [{ text: 'xen' }, { text: 'embedded:' }],
     help: 'xen, or embedded:DIR (default: XSPLICE_HOST, else the Xen of this dom0)',
     commands: HOST,
+  },
+  store: {
+    value: 'DIR',
+    proposals: ['file'],
+    help: "Where payloads are kept (default: XSPLICE_STORE, else the host's own folder)",
+    commands: REMEMBERING,
+  },
+  'no-store': {
+    help: 'Keep no copy of the payloads: undo and save then lack them',
+    commands: ['apply', 'replace', 'upload', 'load'],
   },
   image: {
     value: 'FILE',
@@ -90,6 +102,12 @@ export const OPTIONS = {
     help: 'Let a danger pass: CODE, or CODE=NAME where several payloads have it; may be repeated',
     commands: ['plan', ...CHANGE_VERBS],
   },
+  plan: {
+    value: 'FILE',
+    proposals: ['file'],
+    help: 'Carry out this plan, which plan --output wrote, if nothing changed since',
+    commands: ['apply'],
+  },
   'fail-on': {
     choices: ['error', 'warning', 'note'],
     help: 'The least severe finding that is a rejection (exit code 3; the default: error)',
@@ -111,7 +129,7 @@ export const OPTIONS = {
       init: 'Replace the hypervisor that is there',
       record: 'Replace the file that is there: --output, or without it the payload itself',
     },
-    commands: ['init', ...CHANGE_VERBS, 'record'],
+    commands: ['init', ...CHANGE_VERBS, 'record', 'store'],
   },
   timeout: {
     value: 'MS',
@@ -166,6 +184,7 @@ export const OPTIONS = {
     helpOf: {
       record: 'The file to write; FORMAT=FILE for what is said',
       report: 'The page to write; FORMAT=FILE for what is said',
+      plan: 'The file to save the plan in, for apply --plan; FORMAT=FILE for what is said',
     },
     commands: COMMAND_NAMES,
   },
@@ -193,6 +212,7 @@ export const OPTIONS = {
   'no-color': { help: 'No colour, on a terminal too', commands: COMMAND_NAMES },
   help: { alias: 'h', help: 'Show help', commands: COMMAND_NAMES },
   version: { alias: 'V', help: 'Show the version', commands: [] },
+  licenses: { help: 'Print the licences of all that is part of this program', commands: [] },
 } as const satisfies Readonly<Record<string, OptionDefinition>>;
 
 export type OptionName = keyof typeof OPTIONS;

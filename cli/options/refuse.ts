@@ -23,7 +23,8 @@ export function commandOf({ command }: Pick<Line, 'command'>): CommandName {
 
 /** Fails with `usage` where the command does not take these options, or that many words. */
 export function refuseForeign(name: CommandName, { words, options }: Line): void {
-  const { title, taken } = takenBy(name, words);
+  const isPlanned = options['plan'] !== undefined;
+  const { title, taken } = takenBy(name, words, isPlanned);
   for (const given of Object.keys(options)) {
     if (taken.includes(given as OptionName)) continue;
     throw Object.hasOwn(OPTIONS, given)
@@ -35,18 +36,32 @@ export function refuseForeign(name: CommandName, { words, options }: Line): void
   if (command.words === null && extra !== undefined) {
     throw usage(`${name} takes options only, and no ${JSON.stringify(extra)}`);
   }
+  if (name === 'apply' && isPlanned) {
+    if (extra === undefined) return;
+    throw usage(`apply --plan takes no ${JSON.stringify(extra)}: the plan says what is done`);
+  }
   if (words.length < (command.words?.min ?? 0)) {
     const ways = command.synopses.map((synopsis) => `${name} ${synopsis}`);
     throw usage(`${name} needs something to work on: ${ways.join(', or ')}`);
   }
 }
 
-/** The options that have an effect. `plan` takes those of its own that the planned verb has too. */
+/** What a saved plan says already. */
+const PLANNED: readonly OptionName[] = ['check', 'mode', 'nodeps', 'accept'];
+
+/**
+ * The options that have an effect. `plan` takes those of its own that the planned verb has too, and `apply --plan` none
+ * of what the plan says.
+ */
 export function takenBy(
   name: CommandName,
   [first]: readonly string[],
+  isPlanned = false,
 ): { readonly title: string; readonly taken: readonly OptionName[] } {
   const own = optionsOf(name).map(([option]) => option);
+  if (name === 'apply' && isPlanned) {
+    return { title: 'apply --plan', taken: own.filter((option) => !PLANNED.includes(option)) };
+  }
   if (name !== 'plan') return { title: name, taken: own };
   const verb = CHANGE_VERBS.find((known) => known === first);
   const planned = optionsOf(verb ?? 'apply').map(([option]) => option);

@@ -2,6 +2,7 @@ import { CATALOGUE } from '../../core/findings/index.js';
 import type { CommandName } from '../options/commands.js';
 import { usage } from '../usage.js';
 import { CONFIG_SCHEMA } from './config.js';
+import { SAVED_PLAN_SCHEMA } from './saved-plan.js';
 
 /** A JSON Schema, of 2020-12. */
 export type Schema = Readonly<Record<string, unknown>>;
@@ -159,6 +160,7 @@ const change = document(
       ...{ undone: listOf(step), lost: listOf(any), after: orNull(listOf(place)) },
     }),
     error: any,
+    savedPlan: text,
   },
 );
 
@@ -200,6 +202,16 @@ const documents: Readonly<Record<Exclude<CommandName, 'graph'>, Schema>> = {
   }),
   ...{ plan: change, apply: change, revert: change, replace: change },
   ...{ upload: change, unload: change, load: change },
+  store: document({
+    ...{ action: choice('add', 'list', 'verify', 'remove'), store: text },
+    payloads: listOf(
+      object({
+        ...{ sha256: text, name: text, file: text, from: text, addedAt: text, sizeBytes: count },
+        ...{ buildId: orNull(id), depends: orNull(id), xenDepends: orNull(id) },
+        signatures: listOf(text),
+      }),
+    ),
+  }),
   which: document({
     host: text,
     hypervisor,
@@ -242,6 +254,12 @@ export function documentSchema(command: CommandName): Schema | null {
 export function configSchema(): Schema {
   const $id = 'https://xsplice-ts.invalid/schema/config.json';
   return { $schema: DRAFT, $id, title: 'xsplice.config.json', ...CONFIG_SCHEMA };
+}
+
+/** Of what plan --output writes. */
+export function savedPlanSchema(): Schema {
+  const $id = 'https://xsplice-ts.invalid/schema/saved-plan.json';
+  return { $schema: DRAFT, $id, title: 'A saved plan of xsplice-ts', ...SAVED_PLAN_SCHEMA };
 }
 
 /** The schema as it is printed. Fails with `usage` where the command writes no JSON. */

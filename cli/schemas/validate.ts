@@ -1,6 +1,6 @@
 /** The part of JSON Schema (2020-12) that our own schemas for input are written in. */
 export interface InputSchema {
-  readonly type?: 'object' | 'array' | 'string';
+  readonly type?: 'object' | 'array' | 'string' | 'number' | 'boolean' | 'null';
   readonly properties?: Readonly<Record<string, InputSchema>>;
   readonly required?: readonly string[];
   /** Exactly one of these has to be there: `oneOf` of `required`. */

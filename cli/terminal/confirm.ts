@@ -7,23 +7,24 @@ import { safeText } from './screen.js';
 /**
  * Asks before something is changed, unless --yes says so already. Fails with `declined` on any answer
  * but yes, Ctrl-C and Ctrl-D included, and with `usage` (64) where there is nobody to ask, or --quiet
- * left out what the question is about. After Ctrl-Z and `fg` it asks again.
+ * left out what the question is about; `what` would change. After Ctrl-Z and `fg` it asks again.
  */
 export async function confirm(
   { settings, output, streams }: Session,
   question: string,
+  what = 'the hypervisor',
 ): Promise<void> {
   if (settings.yes) return;
   const { stdin, stderr } = streams;
   if (settings.quiet) {
     throw usage(
-      'This would change the hypervisor, and with --quiet the question is not asked',
+      `This would change ${what}, and with --quiet the question is not asked`,
       'Add --yes to do it, or leave out --quiet to see what it is.',
     );
   }
   if (!stdin.isTTY || !stderr.isTTY || !output.isForPeople) {
     throw usage(
-      'This would change the hypervisor, and there is no terminal to ask at',
+      `This would change ${what}, and there is no terminal to ask at`,
       'Add --yes to do it, or --dry-run to only see the plan.',
     );
   }

@@ -38,15 +38,25 @@ export function payloadName(text: string): string {
   return bytes.toString('latin1');
 }
 
+/** XenServer's files: `lp_VERSION__RELEASE__VERSION__RELEASE`, from and to, with `_` for each dot. */
+const XENSERVER_FILE = /^lp_([^_]\w*?)__(\w+?)__(\w+?)__(\w+)$/;
+
 /**
  * The name under which a file is uploaded: its base name up to the last dot, as `xen-livepatch load`
  * names it (load_func, tools/misc/xen-livepatch.c). A base name that starts with its only dot is
- * kept whole. Fails as {@link payloadName} does.
+ * kept whole. A file of XenServer's is called as its xapi calls it, `lp_4.17.4-1.xs8-4.17.4-6.xs8` (xen-api,
+ * ocaml/xapi/livepatch.ml): xapi looks for what runs by these names. Fails as {@link payloadName} does.
  */
 export function payloadNameFor(file: string): string {
   const base = basename(file);
   const dot = base.lastIndexOf('.');
-  return payloadName(dot > 0 ? base.slice(0, dot) : base);
+  const stem = dot > 0 ? base.slice(0, dot) : base;
+  const parts = XENSERVER_FILE.exec(stem)
+    ?.slice(1)
+    .map((part) => part.replaceAll('_', '.'));
+  if (parts === undefined) return payloadName(stem);
+  const [from, fromRelease, to, toRelease] = parts;
+  return payloadName(`lp_${from}-${fromRelease}-${to}-${toRelease}`);
 }
 
 /** The same where such a name is none that is taken: the bytes of the base name as they are. */

@@ -107,6 +107,9 @@ export function encodeUpload(
   return bytes;
 }
 
+/** Where {@link encodeGet} has the payload's rc when it was answered. */
+export const GET_RC_OFFSET = LIVEPATCH_UNION + NAME_STRUCT_SIZE + 4;
+
 /** XEN_SYSCTL_LIVEPATCH_GET: asks for one payload's state. */
 export function encodeGet(version: InterfaceVersion, name: GuestBytes): Uint8Array {
   const bytes = livepatchSysctl(LIVEPATCH_COMMAND.get, version);

@@ -7,13 +7,16 @@ import { changesSomething, type Plan } from '../stack/index.js';
 import { type Acceptance, acceptDangers, refusalOfDangers } from './accept.js';
 import { divergencesOf } from './divergence.js';
 import { executePlan } from './execute.js';
-import type { ExecutionOptions, ExecutionReport } from './execution.js';
+import type { ExecutionReport } from './execution.js';
+import type { ExecutionOptions } from './execution-options.js';
+import { type ExpectedPlan, requireSameHypervisor, requireSameSteps } from './expected.js';
 import { withHooksFirst } from './hooks-first.js';
 import { failureOf } from './outcome.js';
 import { planRequest } from './plan-request.js';
 import { refusalOf, refusalUnverified } from './preflight.js';
 import { type ChangeRequest, payloadsOf } from './request.js';
 import { type Verification, verifyPlan } from './verify-plan.js';
+import type { Witness } from './witness.js';
 
 /** Tries of a step that finds the host busy: some ten seconds in all. */
 const RETRIES = 12;
@@ -27,6 +30,8 @@ export interface ChangeOptions {
   readonly confirm?: (proposal: ChangeProposal) => Promise<boolean>;
   /** Dangers that are let pass: see {@link parseAcceptance}. */
   readonly accept?: readonly Acceptance[];
+  /** The plan has to be this one, or the change fails with `stale-plan`: nothing happened then. */
+  readonly expected?: ExpectedPlan;
   /** Plan and verify only. */
   readonly dryRun?: boolean;
   /** Leave what was done when a step fails. */
@@ -36,6 +41,8 @@ export interface ChangeOptions {
   readonly onProgress?: ExecutionOptions['onProgress'];
   /** Stops between two steps; what was done is taken back then. */
   readonly signal?: AbortSignal;
+  /** Remembers what is done; its dangers count as those of the plan. */
+  readonly witness?: Witness;
 }
 
 /** What is going to be done, and what is known about it beforehand. */
@@ -81,6 +88,8 @@ export async function change(
 ): Promise<ChangeReport> {
   const payloads = payloadsOf(request);
   const snapshot = await host.port.observe();
+  const { accept = [], confirm, dryRun = false, expected } = options;
+  if (expected !== undefined) requireSameHypervisor(expected, snapshot);
   const copy = once(() => host.preflightModel(snapshot, payloads));
   const here = { host: host.port.host, snapshot };
   const planned = await planRequest(request, { ...here, copy }).catch((error: unknown) => {
@@ -93,6 +102,7 @@ export async function change(
     return ended({ ...here, ...none, guard }, planned);
   }
   const { guard } = planned;
+  if (expected !== undefined) requireSameSteps(expected, planned.plan);
   const isChange = changesSomething(planned.plan);
   const plan = isChange
     ? withHooksFirst(planned.plan, snapshot, payloads, await copy())
@@ -102,8 +112,8 @@ export async function change(
     ...plan.findings,
     ...(guard?.payloads.flatMap((payload) => payload.findings) ?? []),
     ...hazardsIn(verification),
+    ...(isChange ? ((await options.witness?.foresee(plan)) ?? []) : []),
   ];
-  const { accept = [], confirm, dryRun = false } = options;
   const judged = acceptDangers(found, accept);
   const proposal: ChangeProposal = { ...here, plan, verification, guard, ...judged };
   if (verification === null) return ended(proposal, null);
@@ -119,7 +129,10 @@ export async function change(
   }
   const contents = contentsOf(payloads.map(({ input }) => input));
   const start = performance.now();
-  const execution = await executePlan(host.port, plan, contents, executionOptions(options));
+  const execution = await executePlan(host.port, plan, contents, {
+    ...executionOptions(options),
+    about: { payloads, accepted: judged.accepted },
+  });
   const elapsedMs = performance.now() - start;
   const divergences = divergencesOf(verification, execution);
   return { ...proposal, execution, elapsedMs, divergences, failure: failureOf(execution) };
@@ -130,9 +143,10 @@ function ended(proposal: ChangeProposal, failure: XspliceError | null): ChangeRe
 }
 
 function executionOptions(options: ChangeOptions): ExecutionOptions {
-  const { timeoutNs = 0, keepGoing = false, onProgress, signal } = options;
+  const { timeoutNs = 0, keepGoing = false, onProgress, signal, witness } = options;
   return {
     ...{ timeoutNs, keepGoing, retries: RETRIES },
+    ...(witness === undefined ? {} : { witness }),
     ...(onProgress === undefined ? {} : { onProgress }),
     ...(signal === undefined ? {} : { signal }),
   };

@@ -2,9 +2,13 @@ import { errorFrom, XspliceError } from '../findings/index.js';
 import { fingerprintOf, type HypervisorPort, type Snapshot } from '../hypervisor/index.js';
 import type { Plan, Step } from '../stack/index.js';
 import { isAsItWas, lostPayloads } from './aftermath.js';
-import type { ExecutionOptions, ExecutionReport, StepReport } from './execution.js';
+import type { ExecutionReport, StepReport } from './execution.js';
+import type { ExecutionOptions } from './execution-options.js';
 import { runStep, type StepContext } from './run-step.js';
 import { takeBack } from './take-back.js';
+
+/** What a witness is told where the caller says no more. */
+const NOTHING = { payloads: [], accepted: [] } as const;
 
 /**
  * Carries out a plan: the only place from which a hypervisor is changed. Payload contents are the
@@ -36,6 +40,8 @@ async function executeAlone(
       'The hypervisor is no longer as it was when the plan was made: payloads were loaded, unloaded, applied or reverted in between',
     );
   }
+  const { witness, about = NOTHING } = options;
+  await witness?.begin({ plan, before, ...about });
   const context: StepContext = { port, contents, options, total: plan.steps.length };
   const steps = await runSteps(context, plan.steps);
   const unfinished = steps.some(({ status }) => status !== 'done' && status !== 'none');
@@ -44,21 +50,20 @@ async function executeAlone(
     ? await takeBack(context, before, steps)
     : { undone: [], complete: true };
   const { after, afterError } = await observed(port);
-  const common = {
-    interrupted: options.signal?.aborted === true,
+  const asItWas = after !== null && isAsItWas(before, after);
+  const lost =
+    after !== null && unfinished ? lostPayloads(before, after, goesBack ? [] : steps) : [];
+  const report = {
+    ...{ outcome: outcomeOf(), asItWas, lost, interrupted: options.signal?.aborted === true },
     ...{ steps, undone, after },
     ...(afterError === undefined ? {} : { afterError }),
   };
-  if (after === null) {
-    // An error after the last step is no failure of the steps.
-    return { outcome: unfinished ? 'unknown' : 'done', asItWas: false, lost: [], ...common };
-  }
-  const asItWas = isAsItWas(before, after);
-  const lost = unfinished ? lostPayloads(before, after, goesBack ? [] : steps) : [];
-  return { outcome: outcomeOf(), asItWas, lost, ...common };
+  return { ...report, forgotten: (await witness?.end(report)) ?? [] };
 
   function outcomeOf(): ExecutionReport['outcome'] {
+    // An error after the last step is no failure of the steps.
     if (!unfinished) return 'done';
+    if (after === null) return 'unknown';
     if (lost.length > 0) return 'lost';
     if (!goesBack) return 'partial';
     return complete || asItWas ? 'taken-back' : 'stuck';

@@ -1,4 +1,4 @@
-import type { XspliceError } from '../findings/index.js';
+import type { Finding, XspliceError } from '../findings/index.js';
 import type { OperationResult, Snapshot } from '../hypervisor/index.js';
 import type { Step } from '../stack/index.js';
 
@@ -46,30 +46,6 @@ export interface ExecutionReport {
   /** Null where the hypervisor could not be observed afterwards; `afterError` says why. */
   readonly after: Snapshot | null;
   readonly afterError?: XspliceError;
-}
-
-export interface ExecutionOptions {
-  /** Time for all CPUs to meet in one action, in nanoseconds; 0 is Xen's default. */
-  readonly timeoutNs: number;
-  /** Leave what was done when a step fails, and go on with what does not build on it. */
-  readonly keepGoing: boolean;
-  /** How often a step is repeated after -EBUSY. */
-  readonly retries: number;
-  /** Told before and after each step. What it throws is passed over: nobody's telling stops a change. */
-  readonly onProgress?: (event: ProgressEvent) => void;
-  /** Stops between two steps; what was done is then taken back. */
-  readonly signal?: AbortSignal;
-}
-
-/** One line of progress. */
-export interface ProgressEvent {
-  readonly kind: 'begin' | 'end' | 'retry' | 'undo';
-  readonly step: Step;
-  /** 0-based. */
-  readonly index: number;
-  readonly total: number;
-  readonly report?: StepReport;
-  /** For `retry`: how often it was busy so far, and the pause before the next try. */
-  readonly attempt?: number;
-  readonly pauseMs?: number;
+  /** What could not be remembered of it. */
+  readonly forgotten: readonly Finding[];
 }

@@ -7,13 +7,9 @@ export {
 } from './change.js';
 export { divergencesOf } from './divergence.js';
 export { executePlan } from './execute.js';
-export type {
-  ExecutionOptions,
-  ExecutionReport,
-  LostPayload,
-  ProgressEvent,
-  StepReport,
-} from './execution.js';
+export type { ExecutionReport, LostPayload, StepReport } from './execution.js';
+export type { ExecutionOptions, ProgressEvent } from './execution-options.js';
+export type { ExpectedPlan, ExpectedStep } from './expected.js';
 export { answerText, failureOf, outcomeText } from './outcome.js';
 export {
   type Prediction,
@@ -22,6 +18,7 @@ export {
   refusalOf,
   refusalUnverified,
 } from './preflight.js';
-export type { ChangeRequest, Check } from './request.js';
+export { type ChangeRequest, type Check, payloadsOf } from './request.js';
 export { checkTakeBack } from './undo.js';
 export { type Verification, verifyPlan } from './verify-plan.js';
+export type { BeginningChange, Witness } from './witness.js';

@@ -3,7 +3,8 @@ import { XEN_ERRNO } from '../abi/errno.js';
 import { errorFrom, InternalError, XspliceError } from '../findings/index.js';
 import { type HypervisorPort, type OperationResult, succeeded } from '../hypervisor/index.js';
 import type { Step } from '../stack/index.js';
-import type { ExecutionOptions, ProgressEvent, StepReport } from './execution.js';
+import type { StepReport } from './execution.js';
+import type { ExecutionOptions, ProgressEvent } from './execution-options.js';
 
 /** Pauses between the tries of a busy step double up to here, for so many tries, and then go on to the second limit. */
 const FIRST_PAUSE_MS = 10;
@@ -21,6 +22,8 @@ export interface StepContext {
   readonly options: ExecutionOptions;
   /** Steps in all, for progress. */
   readonly total: number;
+  /** True for the steps that take others back. */
+  readonly isTakenBack?: boolean;
 }
 
 /**
@@ -35,6 +38,11 @@ export async function runStep(
   if (step.action === 'none') return { step, status: 'none', result: null, attempts: 0 };
   const { options, total } = context;
   tell(options, { kind: 'begin', step, index, total });
+  const unwitnessed = await intended(context, step);
+  if (unwitnessed !== null) {
+    const report = { step, status: 'failed', result: null, attempts: 0 } as const;
+    return ended(context, index, { ...report, error: unwitnessed });
+  }
   let pauseMs = FIRST_PAUSE_MS;
   for (let attempt = 1; ; attempt++) {
     const answer = await performed(context, step);
@@ -56,7 +64,25 @@ export async function runStep(
   }
 }
 
-function ended({ options, total }: StepContext, index: number, report: StepReport): StepReport {
+/** Why the step may not be begun, since it cannot be remembered; null where it may. */
+async function intended(
+  { options, isTakenBack = false }: StepContext,
+  step: Step,
+): Promise<XspliceError | null> {
+  try {
+    await options.witness?.intend(step, isTakenBack);
+    return null;
+  } catch (error) {
+    return errorFrom(error);
+  }
+}
+
+async function ended(
+  { options, total, isTakenBack = false }: StepContext,
+  index: number,
+  report: StepReport,
+): Promise<StepReport> {
+  await options.witness?.record(report, isTakenBack);
   tell(options, { kind: 'end', step: report.step, index, total, report });
   return report;
 }

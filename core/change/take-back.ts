@@ -34,7 +34,11 @@ export async function takeBack(
       tell(options, { kind: 'undo', step: opposite, index, total });
       let report = foundUndone(opposite, now);
       if (report === null) {
-        const attempt = await runStep({ ...context, options, total }, opposite, index);
+        const attempt = await runStep(
+          { ...context, options, total, isTakenBack: true },
+          opposite,
+          index,
+        );
         // Another tool may have been quicker even now, or the answer was not heard.
         const late =
           attempt.status === 'done' ? null : foundUndone(opposite, await context.port.observe());
@@ -77,16 +81,16 @@ function appliedStep({ name, buildId, depends }: LoadedPayload): Step {
 
 /** What a step that failed did all the same, by what is there now. */
 function effectsOfFailed(
-  { step, result, error }: StepReport,
+  { step, result, error, attempts }: StepReport,
   applied: readonly Step[],
   now: Snapshot,
 ): readonly Step[] {
   const isApplied = (one: Step) =>
     now.payloads.some((payload) => isSame(payload, one) && payload.state === 'APPLIED');
   const isLoaded = (one: Step) => now.payloads.some((payload) => isSame(payload, one));
-  // Xen said yes to begin with, or nobody knows what it said. After a plain no, nothing is ours.
+  // Xen said yes to begin with, or nobody knows what it said. After a plain no, or unasked, nothing is ours.
   const mayHaveActed = error !== undefined || result?.hypercallRc === 0;
-  if (!mayHaveActed) return [];
+  if (!mayHaveActed || attempts === 0) return [];
   switch (step.action) {
     case 'upload':
       return error !== undefined && isLoaded(step) ? [step] : [];

@@ -1,7 +1,6 @@
 import { DT, R_X86_64 } from './constants.js';
 import { type DynamicSection, dynamicValue } from './dynamic.js';
 import { relocationBytes } from './dynamic-symbols.js';
-import type { ElfRelocation } from './relocations.js';
 
 const RELOCATION_SIZE = 24;
 /** A word of DT_RELR with its lowest bit set says of this many places behind the last whether they count. */
@@ -20,27 +19,22 @@ export function* symbolRelocations(
   }
 }
 
-/** All of DT_RELA and DT_JMPREL, in this order. */
-export function readDynamicRelocations(dynamic: DynamicSection): readonly ElfRelocation[] {
-  return relocationBytes(dynamic).flatMap((bytes) => {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    return Array.from({ length: bytes.length / RELOCATION_SIZE }, (_, index) => {
-      const at = index * RELOCATION_SIZE;
-      return {
-        offset: view.getBigUint64(at, true),
-        type: view.getUint32(at + 8, true),
-        symbolIndex: view.getUint32(at + 12, true),
-        addend: view.getBigInt64(at + 16, true),
-      };
-    });
-  });
+/** Addresses from the first to below the second. */
+export interface AddressRange {
+  readonly from: bigint;
+  readonly to: bigint;
 }
+
+const EVERYWHERE: AddressRange = { from: 0n, to: 1n << 64n };
 
 /**
  * The places of DT_RELR: each holds an address that only has to be moved. A word with its lowest bit clear
- * is a place; one with it set is a map of the 63 places behind it.
+ * is a place; one with it set is a map of the 63 places behind it. With `within` those in there.
  */
-export function readRelr(dynamic: DynamicSection): readonly bigint[] {
+export function readRelr(
+  dynamic: DynamicSection,
+  within: AddressRange = EVERYWHERE,
+): readonly bigint[] {
   const at = dynamicValue(dynamic, DT.RELR);
   const size = dynamicValue(dynamic, DT.RELRSZ) ?? 0n;
   if (at === null || size === 0n) return [];
@@ -51,33 +45,58 @@ export function readRelr(dynamic: DynamicSection): readonly bigint[] {
   for (let offset = 0; offset < bytes.length; offset += 8) {
     const word = view.getBigUint64(offset, true);
     if ((word & 1n) === 0n) {
-      places.push(word);
+      if (word >= within.from && word < within.to) places.push(word);
       next = word + 8n;
       continue;
     }
-    for (let bit = 0; bit < PLACES_OF_A_WORD; bit++) {
-      if (((word >> BigInt(bit + 1)) & 1n) === 1n) places.push(next + BigInt(bit * 8));
+    const end = next + BigInt(PLACES_OF_A_WORD * 8);
+    for (let bit = 0; bit < PLACES_OF_A_WORD && end > within.from && next < within.to; bit++) {
+      const place = next + BigInt(bit * 8);
+      const isIn = place >= within.from && place < within.to;
+      if (isIn && ((word >> BigInt(bit + 1)) & 1n) === 1n) places.push(place);
     }
-    next += BigInt(PLACES_OF_A_WORD * 8);
+    next = end;
   }
   return places;
 }
 
 /**
  * Where the pointers of an x86-64 file lead once it is loaded, by their own address: what RELATIVE, and 64
- * and GLOB_DAT to a symbol of the file itself, write. Places of DT_RELR hold their address in the file.
+ * and GLOB_DAT to a symbol of the file itself, write. Places of DT_RELR hold their address in the file. With `within`
+ * those in there: a program has hundreds of thousands.
  */
 export function pointersOf(
   dynamic: DynamicSection,
   symbols: readonly { readonly value: bigint; readonly sectionIndex: number }[],
+  within: AddressRange = EVERYWHERE,
 ): ReadonlyMap<bigint, bigint> {
   const pointers = new Map<bigint, bigint>();
-  for (const { offset, type, symbolIndex, addend } of readDynamicRelocations(dynamic)) {
-    if (type === R_X86_64.RELATIVE) pointers.set(offset, addend ?? 0n);
-    if (type !== R_X86_64[64] && type !== R_X86_64.GLOB_DAT) continue;
-    const symbol = symbols[symbolIndex];
-    if (symbol === undefined || symbol.sectionIndex === 0) continue;
-    pointers.set(offset, symbol.value + (type === R_X86_64[64] ? (addend ?? 0n) : 0n));
+  const [from, to] = [Number(within.from), Number(within.to)];
+  for (const bytes of relocationBytes(dynamic)) {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (let at = 0; at < bytes.length; at += RELOCATION_SIZE) {
+      // Rounded as the bounds are: it passes too much, and never too little.
+      const about = view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
+      if (about < from || about > to) continue;
+      const place = view.getBigUint64(at, true);
+      if (place < within.from || place >= within.to) continue;
+      const leadsTo = pointerOf(view, at, symbols);
+      if (leadsTo !== null) pointers.set(place, leadsTo);
+    }
   }
   return pointers;
+}
+
+/** What one relocation writes; null where that is known to another file only. */
+function pointerOf(
+  view: DataView,
+  at: number,
+  symbols: readonly { readonly value: bigint; readonly sectionIndex: number }[],
+): bigint | null {
+  const type = view.getUint32(at + 8, true);
+  if (type === R_X86_64.RELATIVE) return view.getBigInt64(at + 16, true);
+  if (type !== R_X86_64[64] && type !== R_X86_64.GLOB_DAT) return null;
+  const symbol = symbols[view.getUint32(at + 12, true)];
+  if (symbol === undefined || symbol.sectionIndex === 0) return null;
+  return symbol.value + (type === R_X86_64[64] ? view.getBigInt64(at + 16, true) : 0n);
 }

@@ -7,8 +7,8 @@ export {
   readDynamic,
 } from './dynamic.js';
 export {
+  type AddressRange,
   pointersOf,
-  readDynamicRelocations,
   readRelr,
   symbolRelocations,
 } from './dynamic-relocations.js';

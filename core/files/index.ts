@@ -1,4 +1,21 @@
 export {
+  bytes,
+  type Codec,
+  type FieldCodecs,
+  flag,
+  integer,
+  isRecord,
+  listOf,
+  Malformed,
+  objectOf,
+  oneOf,
+  optional,
+  orNull,
+  parsed,
+  text,
+  u64,
+} from './codec.js';
+export {
   type FileMode,
   flushFolder,
   isDraft,
@@ -6,6 +23,13 @@ export {
   placeFile,
   writeDurably,
 } from './durable-file.js';
+export { type KeptFolder, localFolder } from './kept-folder.js';
 export { isLock, type LockOptions, withLock } from './lock.js';
 export { codeOf, reasonOf } from './system-error.js';
-export { makeTrusted, readOwn, readRegular, requireTrusted } from './trusted.js';
+export {
+  makeTrusted,
+  readOwn,
+  readRegular,
+  requireTrusted,
+  requireTrustedPath,
+} from './trusted.js';

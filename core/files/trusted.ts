@@ -1,5 +1,5 @@
 import { constants, type Stats } from 'node:fs';
-import { lstat, mkdir, open, realpath } from 'node:fs/promises';
+import { lstat, mkdir, open, realpath, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { XspliceError } from '../findings/index.js';
 import { flushFolder } from './durable-file.js';
@@ -7,6 +7,8 @@ import { codeOf } from './system-error.js';
 
 /** Write permission of the group and of everybody. */
 const OTHERS_MAY_WRITE = 0o022;
+/** In such a folder, only its owner renames and removes a file. */
+const STICKY = 0o1000;
 
 /**
  * Makes sure that a folder is one that only this user or root could have put something into, and that the path
@@ -23,6 +25,26 @@ export async function requireTrusted(folder: string): Promise<void> {
   const real = await realpath(path);
   if (real !== path) {
     throw distrust(folder, 'is reached through a link', `Name the directory itself: ${real}`);
+  }
+}
+
+/**
+ * Makes sure that nobody else could put another folder in the place of one on the way to this one: each belongs to
+ * this user or root, and others may write to it only where they cannot rename what is not theirs (the sticky bit).
+ * What is not there yet is passed over. Throws `folder-not-trusted`, and else what the system does.
+ */
+export async function requireTrustedPath(folder: string): Promise<void> {
+  const path = resolve(folder);
+  for (let above = dirname(path); ; above = dirname(above)) {
+    const stats = await stat(above).catch((error: unknown) => {
+      if (codeOf(error) === 'ENOENT') return null;
+      throw error;
+    });
+    if (stats !== null) {
+      const { uid, mode } = stats;
+      requireOwn(above, { uid, mode: mode & STICKY ? mode & ~OTHERS_MAY_WRITE : mode });
+    }
+    if (above === dirname(above)) return;
   }
 }
 
@@ -78,7 +100,7 @@ export async function readRegular(path: string, limitBytes: number): Promise<Uin
   }
 }
 
-function requireOwn(path: string, { uid, mode }: Stats): void {
+function requireOwn(path: string, { uid, mode }: Pick<Stats, 'uid' | 'mode'>): void {
   // Whoever runs this, root may do as it likes; on a system without users nobody is another one.
   const self = process.geteuid?.() ?? uid;
   if (uid !== self && uid !== 0) {

@@ -2,9 +2,14 @@ import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildId } from '../abi/ids.js';
 import type { XenRelease } from '../abi/release.js';
-import { codeOf, reasonOf } from '../files/index.js';
+import { codeOf, localFolder, reasonOf } from '../files/index.js';
 import { XspliceError } from '../findings/index.js';
-import { createDiskStore, DiskStore, ModelPort } from '../hypervisor/embedded/index.js';
+import {
+  createDiskStore,
+  DiskStore,
+  MEMORY_FOLDER,
+  ModelPort,
+} from '../hypervisor/embedded/index.js';
 import { type HypervisorImage, MAX_IMAGE_SIZE, readImage, readXensyms } from '../image/index.js';
 import type { OpenHost, PreflightModel } from './host.js';
 import { modelFromImage } from './image-model.js';
@@ -82,7 +87,12 @@ export async function openEmbedded(
       image: () => imageOf(store, given),
     };
   };
-  return { port, preflightModel };
+  return {
+    port,
+    preflightModel,
+    memory: localFolder(join(directory, MEMORY_FOLDER)),
+    bootId: async () => store.bootId,
+  };
 }
 
 /** The image of an embedded hypervisor: the one given, or else the one kept with its state. */

@@ -1,4 +1,5 @@
 import type { XenRelease } from '../abi/release.js';
+import type { KeptFolder } from '../files/index.js';
 import type { HypervisorPort, Snapshot } from '../hypervisor/index.js';
 import type { HypervisorImage, SymbolTable } from '../image/index.js';
 import type { PayloadInput } from '../payload/index.js';
@@ -32,4 +33,8 @@ export interface OpenHost {
   readonly port: HypervisorPort;
   /** Of this snapshot; payloads that are loaded are known better where their files are among these. */
   preflightModel(snapshot: Snapshot, payloads: readonly PayloadInput[]): Promise<PreflightModel>;
+  /** Where the host keeps what is known of it, on its own machine. */
+  readonly memory: KeptFolder;
+  /** Equal as long as the hypervisor runs, and never again; null where it cannot be told. */
+  bootId(): Promise<string | null>;
 }

@@ -15,12 +15,19 @@ import { requireImage } from './require-image.js';
 import { modelFromSymbols, UNKNOWN_BYTES } from './symbols-model.js';
 import { vendorAssumption } from './vendor.js';
 
+/** Of the machine that the Xen runs on; `--store` names another. */
+const MEMORY_FOLDER = '/var/lib/xsplice-ts';
+/** Linux makes it at each boot; dom0's is the hypervisor's. */
+const BOOT_ID = '/proc/sys/kernel/random/boot_id';
+
 /** Opens the Xen under this machine. */
 export async function openRunningXen(knowledge: HostKnowledge): Promise<OpenHost> {
   const machine = localMachine;
   return {
     port: new OrderedPort(await openXen({ machine }), machine),
     preflightModel: (snapshot, payloads) => runningModel(machine, snapshot, knowledge, payloads),
+    memory: machine.kept(MEMORY_FOLDER),
+    bootId: () => bootIdOf(machine),
   };
 }
 
@@ -131,4 +138,11 @@ function byBuildId(payloads: readonly PayloadInput[]): ReadonlyMap<BuildId, Uint
       planned.buildId === null ? [] : [[planned.buildId, input.bytes] as const],
     ),
   );
+}
+
+async function bootIdOf(machine: HostMachine): Promise<string | null> {
+  const text = Buffer.from((await machine.read(BOOT_ID)) ?? [])
+    .toString('latin1')
+    .trim();
+  return /^[0-9a-f-]{36}$/.test(text) ? text : null;
 }

@@ -1,3 +1,5 @@
+import type { KeptFolder } from '../files/index.js';
+
 /**
  * The files of the machine that a hypervisor runs on, as far as this program reads or keeps any there: what
  * xenfs and /boot tell of the hypervisor, and what is noted below /run. None of that is needed: what cannot be
@@ -17,4 +19,6 @@ export interface HostMachine {
    * locked, in words. Fails with `state-locked`, and where there can be no lock.
    */
   exclusive<T>(folder: string, what: string, run: () => Promise<T>): Promise<T>;
+  /** Where the machine keeps what is to outlive a boot. */
+  kept(path: string): KeptFolder;
 }

@@ -2,4 +2,6 @@ export { openImage, readImageFile } from './image-file.js';
 export { exists, kindOf, statOf, statOrNull } from './path.js';
 export { filesMatching, isPattern, matcher } from './pattern.js';
 export { type PayloadFiles, readEveryPayloadFile, readPayloadFiles } from './payload-files.js';
+export { payloadTree } from './payload-tree.js';
 export { readTextFile } from './regular-file.js';
+export { type SignatureFile, signaturesBeside } from './signature-files.js';

@@ -5,16 +5,16 @@ import { attempt, kindOf, statOf } from './path.js';
 /** Ours: a text that a person writes. */
 const MAX_TEXT_SIZE = 1024 * 1024;
 
-/** A text of a person's, in UTF-8. Fails as readPayloadFiles does, or with `file-too-large`. */
-export function readTextFile(path: string): string {
-  const { bytes, sizeBytes } = readRegularFile(path, MAX_TEXT_SIZE);
+/** A text, in UTF-8, of at most so many bytes. Fails as readPayloadFiles does, or with `file-too-large`. */
+export function readTextFile(path: string, limitBytes = MAX_TEXT_SIZE): string {
+  const { bytes, sizeBytes } = readRegularFile(path, limitBytes);
   if (bytes !== null)
     return Buffer.from(bytes)
       .toString('utf8')
       .replace(/^\ufeff/, '');
   throw new XspliceError(
     'file-too-large',
-    `${path} has ${sizeBytes} bytes; at most ${MAX_TEXT_SIZE} are read`,
+    `${path} has ${sizeBytes} bytes; at most ${limitBytes} are read`,
   );
 }
 

@@ -6,7 +6,7 @@ import { missingBytes, type Opened, openObject } from './open.js';
 export interface FileTree {
   /** Where a path leads, links followed inside the tree; null where no regular file is there. */
   real(path: string): string | null;
-  /** The bytes of a file that `real` gave. */
+  /** The bytes of a file that `real` gave. Asked for again at once, they are not read again. */
   read(real: string): Uint8Array;
   /** Names in a directory, unordered; empty where there is none. */
   list(path: string): readonly string[];

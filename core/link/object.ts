@@ -31,6 +31,8 @@ export interface Definition {
 export interface Want {
   readonly name: string;
   readonly version: string | null;
+  /** The library that the version is of, as DT_NEEDED has it: any other that has it will do. Null without a version. */
+  readonly from: string | null;
   /** It may be missing. */
   readonly isWeak: boolean;
   /** A variable of which the program holds a copy: it is looked for in all files but the program. */
@@ -59,6 +61,8 @@ export interface NeededOf {
   readonly versions: readonly { readonly name: string; readonly isWeak: boolean }[];
 }
 
+const UNVERSIONED = { version: null, from: null } as const;
+
 /** Reads it of an x86-64 file that openObject took. Fails with an ElfError where its tables are damaged. */
 export function readObject(program: ElfProgram): LinkObject {
   const dynamic = readDynamic(program);
@@ -80,7 +84,9 @@ export function readObject(program: ElfProgram): LinkObject {
   const { defined, needed, ofSymbols } = readSymbolVersions(dynamic, symbols.length);
   const definedNames = new Map((defined ?? []).map(({ index, name }) => [index, name]));
   const neededNames = new Map(
-    needed.flatMap(({ versions }) => versions.map(({ index, name }) => [index, name])),
+    needed.flatMap(({ file, versions }) =>
+      versions.map(({ index, name }) => [index, { version: name, from: file }]),
+    ),
   );
   const definitions = new Map<string, Definition[]>();
   for (const { name, binding, visibility, sectionIndex, index } of symbols) {
@@ -107,9 +113,11 @@ export function readObject(program: ElfProgram): LinkObject {
     if (!isCopy && (symbol.sectionIndex !== SHN.UNDEF || seen.has(symbolIndex))) continue;
     seen.add(symbolIndex);
     const entry = ofSymbols?.[symbolIndex] ?? 0;
+    const of = neededNames.get(versionIndex(entry)) ?? UNVERSIONED;
     wants.push({
       name: symbol.name,
-      version: neededNames.get(versionIndex(entry)) ?? null,
+      version: of.version,
+      from: of.from,
       isWeak: symbol.binding === STB.WEAK,
       isCopy,
     });

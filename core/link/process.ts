@@ -2,6 +2,7 @@ import type { ObjectFile, ObjectFiles } from './files.js';
 import { type Loaded, type LoadFailure, loadFile, loadGraph } from './graph.js';
 import { defines } from './lookup.js';
 import type { Want } from './object.js';
+import { openWants } from './open-wants.js';
 import type { SearchPaths } from './search.js';
 
 /** Why the dynamic linker stops; what it prints is `text`, which may hold any bytes of the files. */
@@ -64,8 +65,8 @@ export function startProcess(
   const graph = loadGraph(first.loaded, { files, paths, names });
   if (graph.kind === 'failed') return graph;
   const known = new Map<string, boolean>();
-  const failure =
-    missingVersion(graph.scope, graph.names) ?? missingSymbol(graph.scope, graph.scope, known);
+  const { scope, names: found } = graph;
+  const failure = missingVersion(scope, found) ?? missingSymbol(scope, found, null, known);
   if (failure !== null) return { kind: 'failed', failure };
   return {
     kind: 'started',
@@ -96,7 +97,8 @@ export function openLibrary(process: Process, library: ObjectFile, path: string)
   if (graph.kind === 'failed') return graph;
   const before = new Set(process.global);
   const added = graph.scope.filter((loaded) => !before.has(loaded));
-  const failure = missingVersion(added, graph.names) ?? missingAmong(added, process);
+  const failure =
+    missingVersion(added, graph.names) ?? missingSymbol(added, graph.names, process, new Map());
   if (failure !== null) return { kind: 'failed', failure };
   return { kind: 'opened', scope: graph.scope, added, names: graph.names };
 }
@@ -129,29 +131,21 @@ function missingVersion(
   return null;
 }
 
-/** The first that neither the process nor the new files define. */
-function missingAmong(added: readonly Loaded[], { global, known }: Process): LinkFailure | null {
-  const own = new Map<string, boolean>();
-  for (const loaded of [...added].reverse()) {
-    const rest = loaded.object.wants.filter(
-      (one) => !one.isWeak && !isDefined(one, loaded, global, known),
-    );
-    const asking = { ...loaded, object: { ...loaded.object, wants: rest } };
-    const failure = missingSymbol([asking], added, own);
-    if (failure !== null) return failure;
-  }
-  return null;
-}
-
-/** The first that nothing in the scope defines: files are relocated in the opposite order of loading. */
+/**
+ * The first want of the new files that neither the process nor they define: files are relocated in the opposite order
+ * of loading.
+ */
 function missingSymbol(
-  objects: readonly Loaded[],
-  scope: readonly Loaded[],
-  known: Map<string, boolean>,
+  added: readonly Loaded[],
+  names: ReadonlyMap<string, Loaded>,
+  before: Pick<Process, 'global' | 'known'> | null,
+  own: Map<string, boolean>,
 ): LinkFailure | null {
-  for (const loaded of [...objects].reverse()) {
-    const want = loaded.object.wants.find(
-      (one) => !one.isWeak && !isDefined(one, loaded, scope, known),
+  for (const loaded of [...added].reverse()) {
+    const want = openWants(loaded, names).find(
+      (one) =>
+        !(before !== null && isDefined(one, loaded, before.global, before.known)) &&
+        !isDefined(one, loaded, added, own),
     );
     if (want === undefined) continue;
     const { name, version } = want;

@@ -7,6 +7,8 @@ export interface InputFile {
   readonly bytes: Uint8Array;
   /** Lower-case hex digest of the bytes. */
   readonly sha256: string;
+  /** Under which it is uploaded, as the port takes it; absent where its file's name says it. */
+  readonly name?: string;
 }
 
 /** Names bytes that were read, and digests them. */

@@ -35,7 +35,7 @@ export function readInputs(inputs: readonly InputFile[]): ReadInputs {
     try {
       const payload = readPayload(input.bytes, input.file);
       findings.push(...payload.findings);
-      payloads.push({ input, payload, planned: planPayloadOf(payload, input.sha256) });
+      payloads.push({ input, payload, planned: planPayloadOf(payload, input.sha256, input.name) });
     } catch (error) {
       if (!(error instanceof XspliceError)) throw error;
       const own = findingsOf(error, input.file);
@@ -53,7 +53,7 @@ export function readInputs(inputs: readonly InputFile[]): ReadInputs {
 export function readPayloadInputs(inputs: readonly InputFile[]): readonly PayloadInput[] {
   return inputs.map((input) => {
     const payload = readPayload(input.bytes, input.file);
-    return { input, payload, planned: planPayloadOf(payload, input.sha256) };
+    return { input, payload, planned: planPayloadOf(payload, input.sha256, input.name) };
   });
 }
 

@@ -36,7 +36,7 @@ function reportOf(status: StepReport['status'], rc: number): ExecutionReport {
   const steps = [{ step, status, result, attempts: 1 }];
   return {
     ...{ outcome: 'taken-back', asItWas: true, interrupted: false, lost: [] },
-    ...{ steps, undone: [], after: snapshotOf([]) },
+    ...{ steps, undone: [], after: snapshotOf([]), forgotten: [] },
   };
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type BuildId, buildIdFromBytes } from '../../core/abi/ids.js';
 import { executePlan } from '../../core/change/execute.js';
-import type { ExecutionOptions } from '../../core/change/execution.js';
+import type { ExecutionOptions } from '../../core/change/execution-options.js';
 import { checkTakeBack, undoStep } from '../../core/change/undo.js';
 import { SHF } from '../../core/elf/constants.js';
 import { XspliceError } from '../../core/findings/index.js';

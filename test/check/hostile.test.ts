@@ -110,6 +110,12 @@ describe('payloads that were made to be slow or large (R10)', () => {
     const [outcome, stage, actual] = await refusal(bytes);
     assert.deepEqual([outcome, stage], ['refused', 'relocation']);
     assert.match(actual ?? '', /tables that overlap/);
+    const { verdict } = upload(demo.model, 'p', bytes);
+    assert.equal(
+      verdict.faults.length,
+      1,
+      'the tables behind the first that overlaps are not read',
+    );
   });
 
   it('sections that overlap in the file are not given 600 MB', async () => {

@@ -207,7 +207,7 @@ test('wrong usage of a command points to the help of that command', async () => 
   const { stderr } = await runCli(['apply']);
   assert.match(
     stderr,
-    /apply needs something to work on: apply PATH…, or apply NAME…\n.*xsplice-ts apply --help/,
+    /apply needs something to work on: apply PATH…, or apply NAME…, or apply --plan FILE\n.*xsplice-ts apply --help/,
   );
 });
 

@@ -6,6 +6,7 @@ import test, { type TestContext } from 'node:test';
 import { JsonMistake, readJsonText } from '../../cli/config/json-text.js';
 import { matcher } from '../../core/inputs/index.js';
 import { DEMO, DEMO_IMAGE, demo, runCli, temporaryFolder } from '../support/cli.js';
+import { cpuMs } from '../support/cpu-time.js';
 import { readJunit } from '../support/junit.js';
 import { anotherBuild, forAnotherBuild } from '../support/other-image.js';
 import { readSarif } from '../support/report-formats.js';
@@ -342,8 +343,8 @@ test('patterns mean what a shell means by them', () => {
     for (const path of yes) assert.ok(isMeant(path), `${pattern} means ${path}`);
     for (const path of no) assert.ok(!isMeant(path), `${pattern} does not mean ${path}`);
   }
-  const started = performance.now();
+  const started = cpuMs();
   matcher(`${'*a'.repeat(100)}b`)('a'.repeat(250));
   matcher(`${'**/'.repeat(100)}b`)('a/'.repeat(250));
-  assert.ok(performance.now() - started < 500, 'a pattern costs no more than its length');
+  assert.ok(cpuMs() - started < 500, 'a pattern costs no more than its length');
 });

@@ -39,6 +39,7 @@ function report(last: StepReport, more: Partial<ExecutionReport> = {}): Executio
     interrupted: false,
     steps: [upload, last],
     undone: [{ ...upload, step: step('unload', 'a') }],
+    forgotten: [],
     after: {
       hypervisor: { buildId: null, release: { major: 4, minor: 17, patch: 7 }, version: '4.17.7' },
       payloads: [],

@@ -471,7 +471,7 @@ test('replace compares with the code that is there once all others are reverted'
 
 test('an uploaded payload is compared by its file', async (t) => {
   const host = await embeddedHost(t);
-  await succeed('upload', demo('hello'), ...host, '--yes');
+  await succeed('upload', demo('hello'), ...host, '--yes', '--no-store');
   assert.match(
     (await refused('apply', 'hello', ...host, ...OLD_CODE)).stderr,
     /told by its file only/,

@@ -48,6 +48,13 @@ function startedOnce(t: TestContext): { readonly home: string; readonly kept: st
   return { home, kept: join(home, 'xsplice-ts', name) };
 }
 
+test('--licenses has the text of each package that is part of the program', (t) => {
+  const text = outputOf(temporaryFolder(t), PROGRAM, '--licenses');
+  for (const name of ['elfy', 'yargs', 'chalk']) {
+    assert.match(text, new RegExp(`^${name} [\\d.]+\\n\\n[^]*?Copyright.*`, 'm'), name);
+  }
+});
+
 test('the package ships no compiled code, and names no folder of the machine that made it', () => {
   assert.deepEqual(readdirSync(BUILT).sort(), [
     'THIRD-PARTY-LICENSES',

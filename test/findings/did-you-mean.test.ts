@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { alike, didYouMean, nearest } from '../../core/findings/index.js';
+import { cpuMs } from '../support/cpu-time.js';
 
 test('a name is proposed where few letters differ, or where it begins so', () => {
   const names = ['apply', 'replace', 'upload', 'unload', 'load'];
@@ -23,9 +24,9 @@ test('a name is proposed where few letters differ, or where it begins so', () =>
 
 test('of many long names none takes long', () => {
   const names = Array.from({ length: 2_000 }, (_, index) => `${index}${'a'.repeat(15_000)}`);
-  const start = performance.now();
+  const start = cpuMs();
   assert.deepEqual(alike('b'.repeat(60), names), []);
-  assert.ok(performance.now() - start < 2_000);
+  assert.ok(cpuMs() - start < 2_000);
 });
 
 test('the nearest are found however far, and proposals are one sentence', () => {

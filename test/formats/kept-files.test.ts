@@ -9,6 +9,7 @@ import { LoadedRecord } from '../../core/hypervisor/xen/loaded-cache.js';
 import { OrderedPort } from '../../core/hypervisor/xen/ordered-port.js';
 import { readRecord } from '../../core/oldcode/index.js';
 import { readPayload } from '../../core/payload/index.js';
+import { keptInMemory } from '../support/kept-in-memory.js';
 import { repositoryRoot } from '../support/repository.js';
 import { HOST, loaded, payloadFile, snapshotOf } from '../support/stack-builders.js';
 
@@ -26,6 +27,7 @@ function machineWith(bytes: Uint8Array): HostMachine {
     list: async () => [],
     note: async () => {},
     exclusive: (_folder, _what, run) => run(),
+    kept: keptInMemory,
   };
 }
 
@@ -49,7 +51,7 @@ async function orderIn(bytes: Uint8Array): Promise<readonly (number | null)[]> {
 describe('files that are kept, of format 1', () => {
   it('loaded.json', async () => {
     const kept = golden('loaded-1.json');
-    assert.deepEqual(await new LoadedRecord(machineWith(kept)).read(HYPERVISOR), {
+    assert.deepEqual((await new LoadedRecord(machineWith(kept)).read())(HYPERVISOR), {
       stamp: 3,
       payloads: [
         {
@@ -61,7 +63,7 @@ describe('files that are kept, of format 1', () => {
         { name: 'two', buildId: null, depends: null, functions: [] },
       ],
     });
-    assert.equal(await new LoadedRecord(machineWith(newer(kept))).read(HYPERVISOR), null);
+    assert.equal((await new LoadedRecord(machineWith(newer(kept))).read())(HYPERVISOR), null);
   });
 
   it('order.json', async () => {

@@ -41,6 +41,8 @@ function commands(folder: string): readonly Command[] {
       name: 'apply-old-code',
       words: ['apply', demo('independent-b'), '--check', 'old-code', '--yes', ...host],
     },
+    { name: 'store-add', words: ['store', 'add', bye, ...host] },
+    { name: 'store-list', words: ['store', 'list', ...host] },
     { name: 'check', words: ['check', hello, bye, ...image] },
     { name: 'check-rejected', words: ['check', hello, demo('too-small'), ...image, '--explain'] },
     { name: 'check-old-code', words: ['check', hello, ...image, '--check', 'old-code'] },

@@ -29,14 +29,20 @@ const COMMON = [
 ];
 const NEWER = ['qemu-system-modules-opengl', 'qemu-system-modules-spice'];
 
+/** Packages of modules that came with QEMU 8. */
+function modulePackages(suite: string): readonly string[] {
+  return suite === 'trixie' || suite === 'sid' ? NEWER : [];
+}
+
 /** The roots of these suites; fetched and unpacked where they are not in the cache. */
 export async function openSuites(
   names: readonly (typeof SUITES)[number][],
 ): Promise<readonly Suite[]> {
   const suites: Suite[] = [];
   for (const name of names) {
-    const isNew = name === 'trixie' || name === 'sid';
-    const packages = [...COMMON, `xen-utils-${XEN[name]}`, ...(isNew ? NEWER : [])];
+    // The links at the top of a root are in base-files, and sid's packages do not ask for it.
+    const links = name === 'sid' ? ['base-files'] : [];
+    const packages = [...COMMON, `xen-utils-${XEN[name]}`, ...modulePackages(name), ...links];
     suites.push({ name, ...(await unpackRoot(name, packages)) });
   }
   return suites;
@@ -46,6 +52,6 @@ const OF_QEMU = ['qemu-system-common', 'qemu-system-x86', 'qemu-system-gui', 'qe
 
 /** An older build of a suite's QEMU, without its libraries; null where the mirror has one version only. */
 export async function openOlderQemu(suite: Suite): Promise<Suite | null> {
-  const tree = await unpackOlder(suite.name, OF_QEMU);
+  const tree = await unpackOlder(suite.name, [...OF_QEMU, ...modulePackages(suite.name)]);
   return tree === null ? null : { name: `${suite.name}-older`, ...tree };
 }

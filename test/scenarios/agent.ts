@@ -4,9 +4,10 @@
  *   node agent.js --release 4.17 --family FOLDER [--all]
  */
 import { parseArgs } from 'node:util';
-import { XenHandle } from '../../core/hypervisor/xen/handle.js';
+import { XenHandle } from '../../core/hypervisor/xen/handle/handle.js';
+import { openXenCall } from '../../core/hypervisor/xen/handle/library.js';
+import { localHypercalls } from '../../core/hypervisor/xen/handle/local.js';
 import { openXen } from '../../core/hypervisor/xen/index.js';
-import { openXenCall } from '../../core/hypervisor/xen/library.js';
 import { say, serve } from '../../rig/agent.js';
 import { RIG_RELEASES } from '../../rig/releases.js';
 import { scenariosOf } from './index.js';
@@ -24,7 +25,7 @@ const release = RIG_RELEASES.find(({ xen }) => xen === values.release);
 if (release === undefined || values.family === undefined) throw new Error('wrong usage');
 const dom0 = new Dom0(
   await openXen(),
-  new XenHandle(openXenCall()),
+  await XenHandle.open(localHypercalls(openXenCall())),
   release,
   new Family(values.family),
   values.all ? 'whole' : 'share',

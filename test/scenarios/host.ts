@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { encodeList, type InterfaceVersion } from '../../core/abi/sysctl.js';
 import { XspliceError } from '../../core/findings/index.js';
-import { XenHandle } from '../../core/hypervisor/xen/handle.js';
+import { XenHandle } from '../../core/hypervisor/xen/handle/handle.js';
+import { openXenCall } from '../../core/hypervisor/xen/handle/library.js';
+import { localHypercalls } from '../../core/hypervisor/xen/handle/local.js';
 import { HOST_PATHS } from '../../core/hypervisor/xen/host.js';
 import { openXen } from '../../core/hypervisor/xen/index.js';
-import { openXenCall } from '../../core/hypervisor/xen/library.js';
 import { negotiate } from '../../core/hypervisor/xen/negotiate.js';
 import type { RigRelease } from '../../rig/releases.js';
 import type { Scenario } from './scenario.js';
@@ -39,7 +40,7 @@ export const HOST_SCENARIOS: readonly Scenario[] = [
   {
     name: 'host: a foreign interface version is refused in words',
     run: async ({ port, release }) => {
-      const handle = new XenHandle(openXenCall());
+      const handle = await XenHandle.open(localHypercalls(openXenCall()));
       try {
         const foreign = ([0x16, 0x15, 0x14, 0x13, 0x12] as const).filter(
           (version) => version !== port.interfaceVersion,
@@ -53,7 +54,9 @@ export const HOST_SCENARIOS: readonly Scenario[] = [
             metadata: 0n,
             metadataLength: 0n,
           };
-          const { rc } = await handle.sysctl(encodeList(version, { ...request, ...handles }));
+          const { rc } = await handle.sysctl({
+            request: encodeList(version, { ...request, ...handles }),
+          });
           assert.equal(rc, -13, `Xen's answer to 0x${version.toString(16)}`);
         }
         await assert.rejects(
@@ -65,7 +68,7 @@ export const HOST_SCENARIOS: readonly Scenario[] = [
             error.message.includes('0x16 (Xen 4.21 and 4.22)'),
         );
       } finally {
-        handle.close();
+        await handle.close();
       }
     },
   },

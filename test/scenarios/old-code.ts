@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { xenLines } from '../../core/abi/console.js';
 import { encodeDebugKeys } from '../../core/abi/sysctl.js';
 import { modelFromImage } from '../../core/host/image-model.js';
-import { XenHandle } from '../../core/hypervisor/xen/handle.js';
-import { openXenCall } from '../../core/hypervisor/xen/library.js';
+import { XenHandle } from '../../core/hypervisor/xen/handle/handle.js';
+import { openXenCall } from '../../core/hypervisor/xen/handle/library.js';
+import { localHypercalls } from '../../core/hypervisor/xen/handle/local.js';
 import { ConsoleRing } from '../../core/hypervisor/xen/ring.js';
 import { type HypervisorImage, readImage } from '../../core/image/index.js';
 import { type CodeContext, codeContext, recordPayload } from '../../core/oldcode/index.js';
@@ -83,11 +84,14 @@ const PAUSE_MS = 10;
  */
 async function printedFunctions(dom0: Dom0, count: number): Promise<readonly PrintedFunction[]> {
   const version = dom0.port.interfaceVersion;
-  const handle = new XenHandle(openXenCall());
+  const handle = await XenHandle.open(localHypercalls(openXenCall()));
   try {
     const ring = new ConsoleRing({ handle, version });
     await ring.readNew();
-    const { rc } = await handle.sysctl(encodeDebugKeys(version, handle.argument(Buffer.from('x'))));
+    const { rc } = await handle.sysctl({
+      request: encodeDebugKeys(version, handle.argument(1)),
+      argument: Buffer.from('x'),
+    });
     assert.equal(rc, 0);
     let text = '';
     for (let look = 0; look < MOST_LOOKS; look++) {
@@ -98,7 +102,7 @@ async function printedFunctions(dom0: Dom0, count: number): Promise<readonly Pri
     }
     assert.fail(`Xen printed ${printedIn(text).length} of ${count} functions:\n${text}`);
   } finally {
-    handle.close();
+    await handle.close();
   }
 }
 

@@ -1,4 +1,4 @@
-import { openXenCall } from '../../core/hypervisor/xen/library.js';
+import { openXenCall } from '../../core/hypervisor/xen/handle/library.js';
 
 /** xen/include/public/domctl.h: XEN_DOMCTL_setvcpuaffinity and its fields in struct xen_domctl. */
 const HYPERVISOR_DOMCTL = 36;
@@ -24,7 +24,7 @@ export async function moveDom0(cpu: number): Promise<void> {
       view.setBigUint64(FIELD.hardBitmap, page.address + BigInt(BITMAP_OFFSET), true);
       view.setUint32(FIELD.hardBits, 8, true);
       page.bytes[BITMAP_OFFSET] = 1 << cpu;
-      const rc = await call.call(HYPERVISOR_DOMCTL, page.address);
+      const rc = call.call(HYPERVISOR_DOMCTL, page.address);
       if (rc === 0) return;
       if (rc !== -EACCES) throw new Error(`dom0 cannot be moved to CPU ${cpu}: ${rc}`);
     }

@@ -6,7 +6,7 @@ import { formatRc } from '../../core/abi/errno.js';
 import { encodeDebugKeys } from '../../core/abi/sysctl.js';
 import type { Action, ActionOptions, OperationResult } from '../../core/hypervisor/port.js';
 import type { LoadedPayload } from '../../core/hypervisor/snapshot.js';
-import type { XenHandle } from '../../core/hypervisor/xen/handle.js';
+import type { XenHandle } from '../../core/hypervisor/xen/handle/handle.js';
 import { openXen, type XenPort } from '../../core/hypervisor/xen/index.js';
 import { readPayloadList } from '../../core/hypervisor/xen/list.js';
 import type { Manifest, ManifestEntry } from '../../payloads/builder/manifest.js';
@@ -121,8 +121,9 @@ export class Dom0 {
   /** Has Xen run the handler of a debug key. What comes of it is not waited for. */
   async press(key: string): Promise<void> {
     const { interfaceVersion } = this.port;
-    const keys = this.#watch.argument(Buffer.from(key));
-    const { rc } = await this.#watch.sysctl(encodeDebugKeys(interfaceVersion, keys));
+    const argument = Buffer.from(key);
+    const request = encodeDebugKeys(interfaceVersion, this.#watch.argument(argument.length));
+    const { rc } = await this.#watch.sysctl({ request, argument });
     assert.equal(rc, 0);
   }
 

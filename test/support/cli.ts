@@ -44,7 +44,7 @@ export const TIMEOUT_MS = 120_000;
 
 /** Environment in which nothing of the user's reaches the CLI, and no colour is wanted. */
 export function cliEnvironment(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
-  const { XSPLICE_HOST: _, FORCE_COLOR: __, ...rest } = process.env;
+  const { XSPLICE_HOST: _, XSPLICE_STORE: __, FORCE_COLOR: ___, ...rest } = process.env;
   return { ...rest, NO_COLOR: '1', ...more };
 }
 

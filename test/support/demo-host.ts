@@ -5,6 +5,7 @@ import { readImage } from '../../core/image/index.js';
 import { inputFile, type PayloadInput, readPayloadInputs } from '../../core/payload/index.js';
 import { findPayload } from '../../core/verify/index.js';
 import { DEMO_IMAGE, demo } from './cli.js';
+import { keptInMemory } from './kept-in-memory.js';
 
 export const demoImage = readImage(readFileSync(DEMO_IMAGE), DEMO_IMAGE);
 export const booted = modelFromImage(demoImage, null);
@@ -36,6 +37,8 @@ export function demoHost(...applied: readonly string[]): DemoHost {
   return {
     port,
     copies: () => copies,
+    memory: keptInMemory(),
+    bootId: async () => 'a boot',
     async preflightModel() {
       copies++;
       const { version } = store;

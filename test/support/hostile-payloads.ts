@@ -101,6 +101,14 @@ export function hostilePayloads() {
             info: '.text',
             link: '.symtab',
           })),
+          // A fault of its own, behind all of them.
+          {
+            name: '.rela.tail',
+            type: SHT.RELA,
+            entrySize: RELA_BYTES,
+            info: '.text',
+            link: '.blob',
+          },
         ],
       }),
       '.rela.n',

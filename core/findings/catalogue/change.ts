@@ -153,6 +153,27 @@ export const CHANGE = {
     where: [],
     mend: PLAN_AGAIN,
   },
+  'plan-damaged': {
+    severity: 'error',
+    title: 'No saved plan',
+    what: 'The file is not a saved plan, or is not as plan --output writes it.',
+    where: [],
+    mend: 'Make a new plan with xsplice-ts plan --output FILE.',
+  },
+  'plan-of-other-host': {
+    severity: 'error',
+    title: 'Plan of another host',
+    what: 'The saved plan was made for another host than the one that is meant now.',
+    where: [],
+    mend: 'Name its host with --host, or make a plan for this one.',
+  },
+  'payload-changed': {
+    severity: 'error',
+    title: 'Payload changed since the plan',
+    what: 'A payload file has other contents than it had when the plan was saved.',
+    where: [],
+    mend: 'Make a new plan, and look at it: another payload would be applied.',
+  },
   declined: {
     severity: 'error',
     title: 'Answer was not yes',

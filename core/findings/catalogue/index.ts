@@ -11,6 +11,7 @@ import { LOCKSTEP } from './lockstep.js';
 import { OLD_CODE } from './old-code.js';
 import { PAYLOAD } from './payload.js';
 import { STATE } from './state.js';
+import { STORE } from './store.js';
 import { UNKNOWN } from './unknown.js';
 import { UNUSED } from './unused.js';
 import { VERDICT } from './verdict.js';
@@ -28,6 +29,7 @@ export const CATALOGUE = {
   ...OLD_CODE,
   ...HOST,
   ...STATE,
+  ...STORE,
   ...CHANGE,
   ...UNKNOWN,
   ...LOCKSTEP,
@@ -48,6 +50,7 @@ export const AREAS: readonly (readonly [string, Readonly<Record<string, Catalogu
   ['Old code and its record', OLD_CODE],
   ['Hosts and the running Xen', HOST],
   ['Embedded hypervisors', STATE],
+  ['What a host remembers', STORE],
   ['Plans and changes', CHANGE],
   ['Other hosts and their modules', LOCKSTEP],
   ['Commands and their files', COMMAND],

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
@@ -29,11 +30,16 @@ import {
 
 const STATE_FILE = 'hypervisor.json';
 const BLOB_FOLDER = 'blobs';
+/** What is remembered of the hypervisor lies beside its state, and outlives a new one in its place. */
+export const MEMORY_FOLDER = 'memory';
 /** Of versions before the lock of now. */
 const OLD_LOCK = 'lock';
 
 /** How often a state that others change meanwhile is read anew. */
 const MOST_READS = 100;
+
+/** What of a state is true as long as its hypervisor runs. */
+type StoredBoot = Pick<StoredModel, 'version' | 'bootId'>;
 
 /** Turns the text of a symbol table into lookups. */
 export type SymbolReader = (text: string) => SymbolLookup;
@@ -46,6 +52,8 @@ export type SymbolReader = (text: string) => SymbolLookup;
  */
 export class DiskStore implements ModelStore {
   readonly version: string;
+  /** Null where an older version created it. */
+  readonly bootId: string | null;
   readonly #directory: string;
   readonly #blobs: BlobFolder;
   readonly #readSymbols: SymbolReader;
@@ -54,11 +62,16 @@ export class DiskStore implements ModelStore {
   /** True while this store has the lock. */
   #isHeld = false;
 
-  private constructor(directory: string, readSymbols: SymbolReader, version: string) {
+  private constructor(
+    directory: string,
+    readSymbols: SymbolReader,
+    { version, bootId }: StoredBoot,
+  ) {
     this.#directory = directory;
     this.#blobs = new BlobFolder(join(directory, BLOB_FOLDER));
     this.#readSymbols = readSymbols;
     this.version = version;
+    this.bootId = bootId ?? null;
   }
 
   /**
@@ -73,8 +86,7 @@ export class DiskStore implements ModelStore {
         throw notReadable(directory, folder, error);
       });
     }
-    const { version } = parseState(await readStateText(directory));
-    return new DiskStore(directory, readSymbols, version);
+    return new DiskStore(directory, readSymbols, parseState(await readStateText(directory)));
   }
 
   async read(): Promise<Model> {
@@ -200,6 +212,7 @@ export async function createDiskStore(
     await commit(directory, previous, blobs, async (writer) => {
       const origin: Origin = {
         version,
+        bootId: randomUUID(),
         symbols: symbols === null ? null : await writer.write(Buffer.from(symbols, 'latin1')),
         image:
           image === null
@@ -263,7 +276,11 @@ async function requireOurs(directory: string): Promise<void> {
   const names = await namesIn(directory);
   if (names.includes(STATE_FILE)) return;
   const isOurs = (name: string) =>
-    name === BLOB_FOLDER || name === OLD_LOCK || isLock(name) || isDraft(name);
+    name === BLOB_FOLDER ||
+    name === MEMORY_FOLDER ||
+    name === OLD_LOCK ||
+    isLock(name) ||
+    isDraft(name);
   const inBlobs = names.includes(BLOB_FOLDER) ? await namesIn(join(directory, BLOB_FOLDER)) : [];
   const [first] = [
     ...names.filter((name) => !isOurs(name)),

@@ -1,4 +1,4 @@
-import { isRecord } from './codec.js';
+import { isRecord } from '../../files/index.js';
 
 /**
  * A state of format 1 as the format of now has it. Format 1 told addresses and bytes from text by `{"$u64":

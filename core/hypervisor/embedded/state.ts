@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { LIVEPATCH_FUNC } from '../../abi/livepatch.js';
+import { isRecord, Malformed } from '../../files/index.js';
 import { XspliceError } from '../../findings/index.js';
 import {
   AddressSpace,
@@ -12,7 +13,6 @@ import {
   type SymbolLookup,
 } from '../../verify/index.js';
 import type { BlobFolder, BlobWriter } from './blobs.js';
-import { isRecord } from './codec.js';
 import { damaged } from './damaged.js';
 import { storedFromFormat1 } from './format-1.js';
 import { type KeptImage, type StoredModel, storedModel } from './stored-model.js';
@@ -23,14 +23,14 @@ export const STATE_FORMAT_VERSION = 2;
 type Span = ModelPayload['text'];
 
 /** What a state holds besides the model, which no operation changes. */
-export type Origin = Pick<StoredModel, 'version' | 'symbols' | 'image'>;
+export type Origin = Pick<StoredModel, 'version' | 'symbols' | 'image' | 'bootId'>;
 
 export type { KeptImage, StoredModel };
 
 /** Writes the memory to the blob folder and returns the rest. */
 export async function storeModel(
   { rules, memory, buildId, vmapStart, payloads, applied }: Model,
-  { version, symbols, image }: Origin,
+  { version, symbols, image, bootId }: Origin,
   blobs: Pick<BlobWriter, 'write'>,
 ): Promise<StoredModel> {
   const regions = [];
@@ -38,7 +38,11 @@ export async function storeModel(
     regions.push({ ...mapping, sha256: await blobs.write(bytes) });
   }
   const { release } = rules;
-  return { release, version, buildId, symbols, image, vmapStart, regions, payloads, applied };
+  const boot = bootId === undefined ? {} : { bootId };
+  return {
+    ...{ release, version, buildId, symbols, image, ...boot },
+    ...{ vmapStart, regions, payloads, applied },
+  };
 }
 
 /** The model that was stored. Fails with `state-damaged` where its parts do not fit together. */
@@ -90,10 +94,18 @@ export function parseState(text: string): StoredModel {
       `The embedded hypervisor was written in format ${found}; this version of xsplice-ts knows format ${STATE_FORMAT_VERSION}`,
     );
   }
-  if (found === 1) return storedModel.decode(storedFromFormat1(value), '');
+  if (found === 1) return decoded(storedFromFormat1(value));
   const { sha256, state } = value;
   if (sha256 !== digestOf(state)) throw damaged('the state file is not what its digest says');
-  return storedModel.decode(state, '');
+  return decoded(state);
+}
+
+function decoded(state: unknown): StoredModel {
+  try {
+    return storedModel.decode(state, '');
+  } catch (error) {
+    throw error instanceof Malformed ? damaged(error.message) : error;
+  }
 }
 
 function digestOf(state: unknown): string {

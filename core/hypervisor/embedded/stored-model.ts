@@ -1,7 +1,6 @@
 import { type BuildId, parseBuildId } from '../../abi/ids.js';
 import type { HookKind } from '../../abi/livepatch.js';
 import { formatRelease, parseRelease, type XenRelease } from '../../abi/release.js';
-import type { Model, ModelPayload, Region } from '../../verify/index.js';
 import {
   bytes,
   type Codec,
@@ -15,7 +14,8 @@ import {
   parsed,
   text,
   u64,
-} from './codec.js';
+} from '../../files/index.js';
+import type { Model, ModelPayload, Region } from '../../verify/index.js';
 
 /** Lower-case hex SHA-256 of a file beside the state, which is that file's name. */
 type Digest = string;
@@ -40,6 +40,8 @@ export type StoredModel = Omit<Model, 'rules' | 'symbols' | 'memory'> & {
   readonly symbols: Digest | null;
   /** The image it was booted from, gzipped; null where it was not kept. */
   readonly image: KeptImage | null;
+  /** Made when it was created, as a boot has one; absent where an older version created it. */
+  readonly bootId?: string;
   readonly regions: readonly StoredRegion[];
 };
 
@@ -124,6 +126,7 @@ export const storedModel: Codec<StoredModel> = objectOf<StoredModel>({
   buildId: orNull(buildId),
   symbols: orNull(digest),
   image: orNull(objectOf<KeptImage>({ file: text, sha256: digest })),
+  bootId: optional(text),
   vmapStart: u64,
   regions: listOf(region),
   payloads: listOf(payload),

@@ -1,7 +1,8 @@
 import type { HostMachine } from '../machine.js';
-import { XenHandle } from './handle.js';
+import { XenHandle } from './handle/handle.js';
+import { openXenCall } from './handle/library.js';
+import { localHypercalls } from './handle/local.js';
 import { HOST_PATHS, type HostPaths, requireDom0 } from './host.js';
-import { openXenCall } from './library.js';
 import { LoadedRecord } from './loaded-cache.js';
 import { localMachine } from './local-machine.js';
 import { negotiate } from './negotiate.js';
@@ -37,14 +38,14 @@ export interface XenOptions {
 export async function openXen(options: XenOptions = {}): Promise<XenPort> {
   const { machine = localMachine } = options;
   await requireDom0(options.paths ?? HOST_PATHS);
-  const handle = new XenHandle(openXenCall(options.library));
+  const handle = await XenHandle.open(localHypercalls(openXenCall(options.library)));
   try {
     const record = new LoadedRecord(machine, options.recordPath);
     const exclusively: Exclusively = (run) =>
       machine.exclusive(options.lockFolder ?? LOCK_FOLDER, 'The Xen of this dom0', run);
     return new XenPort(await negotiate(handle), record, exclusively);
   } catch (error) {
-    handle.close();
+    await handle.close();
     throw error;
   }
 }

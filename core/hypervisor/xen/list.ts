@@ -10,7 +10,7 @@ import {
   listHasMetadata,
 } from '../../abi/sysctl.js';
 import { XspliceError } from '../../findings/index.js';
-import type { XenConnection } from './handle.js';
+import type { XenConnection } from './handle/handle.js';
 
 /** Payloads asked for with one hypercall; Xen's limit is 1024 and it may give fewer. */
 const PAGE_ENTRIES = 128;
@@ -18,6 +18,8 @@ const PAGE_ENTRIES = 128;
 const MAX_TRIES = 8;
 /** More payloads than any host has: the list is not read further. */
 const MAX_PAYLOADS = 65_536;
+/** More metadata than any host has; Xen holds it in memory. */
+const MAX_METADATA_BYTES = 64 * 1024 * 1024;
 
 /** The whole list at one moment. */
 export interface PayloadList {
@@ -47,8 +49,9 @@ function failed(rc: number): XspliceError {
   return new XspliceError('xen-list-failed', `Xen did not list its payloads: ${formatRc(rc)}`);
 }
 
-async function readSizes({ handle, version }: XenConnection): Promise<ListAnswer> {
-  const { rc, bytes } = await handle.sysctl(encodeList(version, SIZES_ONLY));
+/** How many payloads there are, and the list's stamp. Fails with `xen-list-failed`. */
+export async function readSizes({ handle, version }: XenConnection): Promise<ListAnswer> {
+  const { rc, bytes } = await handle.sysctl({ request: encodeList(version, SIZES_ONLY) });
   if (rc < 0) throw failed(rc);
   return decodeList(version, bytes);
 }
@@ -58,91 +61,102 @@ async function readPage(
   { handle, version }: XenConnection,
   index: number,
   sizes: ListAnswer,
-): Promise<
-  { readonly entries: readonly ListEntry[]; readonly answer: ListAnswer } | typeof CHANGED
-> {
+): Promise<readonly ListEntry[] | typeof CHANGED> {
   const count = PAGE_ENTRIES;
   const statusSize = 8 * count;
   const lengthSize = 4 * count;
   const nameSize = XEN_LIVEPATCH_NAME_SIZE * count;
   // Before 4.21 Xen does not ask how big the buffer is: a payload that takes another's place while
   // this runs must find room, and no payload's metadata is bigger than a payload.
-  const metadataSize = listHasMetadata(version)
-    ? (sizes.metadataSizeBytes ?? 0) + LIVEPATCH_MAX_SIZE
-    : 0;
-  const buffer = handle.data(statusSize + 2 * lengthSize + nameSize + metadataSize);
+  const metadataSize = sizes.metadataSizeBytes ?? 0;
+  const metadataRoom = listHasMetadata(version) ? metadataSize + LIVEPATCH_MAX_SIZE : 0;
+  const others = statusSize + 2 * lengthSize + nameSize;
+  await handle.makeRoom(others + metadataRoom);
   let offset = 0;
-  const part = (sizeBytes: number): { address: bigint; bytes: Uint8Array } => {
+  const part = (size: number): { address: bigint; of: (data: Uint8Array) => Uint8Array } => {
     const start = offset;
-    offset += sizeBytes;
+    offset += size;
     return {
-      address: buffer.address + BigInt(start),
-      bytes: buffer.bytes.subarray(start, start + sizeBytes),
+      address: handle.data.address + BigInt(start),
+      of: (data) => data.subarray(start, start + size),
     };
   };
   const status = part(statusSize);
   const nameLength = part(lengthSize);
   const metadataLength = part(lengthSize);
   const name = part(nameSize);
-  const metadata = part(metadataSize);
-  const { rc, bytes } = await handle.sysctl(
-    encodeList(version, {
+  const metadata = part(metadataRoom);
+  const { rc, bytes, data } = await handle.sysctl({
+    request: encodeList(version, {
       index,
       count,
       nameSizeBytes: nameSize,
-      metadataSizeBytes: metadataSize,
+      metadataSizeBytes: metadataRoom,
       status: status.address,
       name: name.address,
       nameLength: nameLength.address,
       metadata: metadata.address,
       metadataLength: metadataLength.address,
     }),
-  );
+    // While the list is the one whose sizes were told, it has no more.
+    receives: others + metadataSize,
+  });
   // EINVAL: the list became shorter than the index. ENOBUFS: its metadata outgrew the buffer.
   if (rc === -XEN_ERRNO.EINVAL || rc === -XEN_ERRNO.ENOBUFS) return CHANGED;
   if (rc < 0) throw failed(rc);
+  const answer = decodeList(version, bytes);
+  if (answer.stamp !== sizes.stamp) return CHANGED;
   const arrays = {
-    status: status.bytes,
-    name: name.bytes,
-    nameLength: nameLength.bytes,
-    metadata: metadata.bytes,
-    metadataLength: metadataLength.bytes,
+    status: status.of(data),
+    name: name.of(data),
+    nameLength: nameLength.of(data),
+    metadata: metadata.of(data),
+    metadataLength: metadataLength.of(data),
   };
-  return {
-    entries: decodeListEntries(version, Math.min(rc, count), arrays),
-    answer: decodeList(version, bytes),
-  };
+  return decodeListEntries(version, Math.min(rc, count), arrays);
 }
 
-async function tryRead(connection: XenConnection): Promise<PayloadList | typeof CHANGED> {
-  const sizes = await readSizes(connection);
+async function tryRead(
+  connection: XenConnection,
+  sizes: ListAnswer,
+): Promise<PayloadList | typeof CHANGED> {
   if (sizes.remaining > MAX_PAYLOADS) {
     throw new XspliceError(
       'xen-bad-answer',
       `Xen says that it holds ${sizes.remaining} payloads; ${MAX_PAYLOADS} is the most that is read`,
     );
   }
+  if ((sizes.metadataSizeBytes ?? 0) > MAX_METADATA_BYTES) {
+    throw new XspliceError(
+      'xen-bad-answer',
+      `Xen says that it holds ${sizes.metadataSizeBytes} bytes of metadata; ${MAX_METADATA_BYTES} is the most that is read`,
+    );
+  }
   const entries: ListEntry[] = [];
   while (entries.length < sizes.remaining) {
     const page = await readPage(connection, entries.length, sizes);
-    if (page === CHANGED || page.answer.stamp !== sizes.stamp) return CHANGED;
     // Xen gives none only when it was interrupted before the first; asking again costs a try.
-    if (page.entries.length === 0) return CHANGED;
-    entries.push(...page.entries);
+    if (page === CHANGED || page.length === 0) return CHANGED;
+    entries.push(...page);
   }
   return { stamp: sizes.stamp, entries };
 }
 
 /**
  * All payloads, page by page. When the list changes between two pages it is read again from the
- * start, a bounded number of times.
+ * start, a bounded number of times. `sizes` are those that Xen told a moment ago, where it was asked.
  *
  * @throws XspliceError `xen-list-changing` (exit: busy) or `xen-list-failed`.
  */
-export async function readPayloadList(connection: XenConnection): Promise<PayloadList> {
+export async function readPayloadList(
+  connection: XenConnection,
+  sizes: ListAnswer | null = null,
+): Promise<PayloadList> {
+  let told = sizes;
   for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
-    const list = await tryRead(connection);
+    const list = await tryRead(connection, told ?? (await readSizes(connection)));
     if (list !== CHANGED) return list;
+    told = null;
   }
   throw new XspliceError(
     'xen-list-changing',

@@ -21,15 +21,17 @@ export class LoadedRecord {
     this.#path = path;
   }
 
-  /** Null where there is none, where it is damaged, or of another hypervisor. */
-  async read(hypervisor: BuildId | null): Promise<Known | null> {
+  /** What is known of a hypervisor: null where it is nothing, where it is damaged, or of another hypervisor. */
+  async read(): Promise<(hypervisor: BuildId | null) => Known | null> {
     const bytes = await this.#machine.noted(this.#path);
-    if (bytes === null) return null;
-    try {
-      return parse(JSON.parse(Buffer.from(bytes).toString()), hypervisor);
-    } catch {
-      return null;
-    }
+    return (hypervisor) => {
+      if (bytes === null) return null;
+      try {
+        return parse(JSON.parse(Buffer.from(bytes).toString()), hypervisor);
+      } catch {
+        return null;
+      }
+    };
   }
 
   /** Where it cannot be written, the next run reads the ids back from Xen. */

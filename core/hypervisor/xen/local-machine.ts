@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import {
+  localFolder,
   makeTrusted,
   readOwn,
   readRegular,
@@ -47,5 +48,9 @@ export const localMachine: HostMachine = {
       throw new XspliceError('state-not-writable', message, { cause });
     });
     return withLock(folder, { what }, run);
+  },
+
+  kept(path) {
+    return localFolder(path, { isPathChecked: true });
   },
 };

@@ -1,5 +1,6 @@
 import { errnoName, XEN_ERRNO } from '../../abi/errno.js';
 import {
+  decodeList,
   encodeList,
   encodePhysinfo,
   type InterfaceVersion,
@@ -7,7 +8,7 @@ import {
   SYSCTL_INTERFACE_VERSIONS,
 } from '../../abi/sysctl.js';
 import { XspliceError } from '../../findings/index.js';
-import type { XenConnection, XenHandle } from './handle.js';
+import type { SysctlAnswer, XenConnection, XenHandle } from './handle/handle.js';
 import { SIZES_ONLY } from './list.js';
 
 /** A LIST that asks for nothing but the number of payloads: every Xen answers it, nothing changes. */
@@ -21,7 +22,7 @@ function hex(version: number): string {
 
 /**
  * Finds the sysctl interface version that the running hypervisor speaks. A wrong one is answered with
- * EACCES before anything else is looked at (do_sysctl), so the known ones are tried newest first. A policy of XSM
+ * EACCES before anything else is looked at (do_sysctl), so the known ones are tried; the newest that is taken counts. A policy of XSM
  * answers with EACCES too: a sysctl that is no live patching tells the two apart.
  *
  * @throws XspliceError `xen-unknown-interface`, `xen-no-livepatch`, `xen-not-permitted` or
@@ -31,14 +32,16 @@ export async function negotiate(
   handle: XenHandle,
   versions: readonly InterfaceVersion[] = SYSCTL_INTERFACE_VERSIONS,
 ): Promise<XenConnection> {
-  for (const version of versions) {
-    const { rc } = await handle.sysctl(probe(version));
-    if (rc >= 0) return { handle, version };
+  const answers = await all(versions, (version) => handle.sysctl({ request: probe(version) }));
+  for (const { version, rc, bytes } of answers) {
+    if (rc >= 0) return { handle, version, sizes: decodeList(version, bytes) };
     if (rc !== -XEN_ERRNO.EACCES) throw refusal(rc, await runningRelease(handle));
   }
   const release = await runningRelease(handle);
-  for (const version of versions) {
-    const { rc } = await handle.sysctl(encodePhysinfo(version));
+  const others = await all(versions, (version) =>
+    handle.sysctl({ request: encodePhysinfo(version) }),
+  );
+  for (const { version, rc } of others) {
     if (rc === -XEN_ERRNO.EACCES) continue;
     // The interface is that one: it is live patching that is forbidden (xsm_sysctl, xsm_livepatch_op).
     throw new XspliceError(
@@ -53,8 +56,16 @@ export async function negotiate(
   );
 }
 
+/** Asks with each of these interface versions, all at once. */
+function all(
+  versions: readonly InterfaceVersion[],
+  ask: (version: InterfaceVersion) => Promise<SysctlAnswer>,
+): Promise<readonly (SysctlAnswer & { readonly version: InterfaceVersion })[]> {
+  return Promise.all(versions.map(async (version) => ({ version, ...(await ask(version)) })));
+}
+
 async function runningRelease(handle: XenHandle): Promise<string> {
-  const { major, minor, extra } = await handle.readVersion();
+  const { major, minor, extra } = await handle.readIdentity();
   return JSON.stringify(`${major}.${minor}${extra}`).slice(1, -1);
 }
 

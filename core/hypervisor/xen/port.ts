@@ -10,7 +10,9 @@ import {
   encodeGet,
   encodeName,
   encodeUpload,
+  GET_RC_OFFSET,
   type InterfaceVersion,
+  type ListAnswer,
   type PayloadStatus,
 } from '../../abi/sysctl.js';
 import { XspliceError } from '../../findings/index.js';
@@ -24,17 +26,15 @@ import type {
 import type { LoadedPayload, Snapshot } from '../snapshot.js';
 import { readDump } from './debug-key.js';
 import type { DumpedPayload } from './dump.js';
-import type { XenConnection } from './handle.js';
+import type { XenConnection } from './handle/handle.js';
 import { afterUnload, afterUpload, isCurrent, type Known } from './known.js';
 import { type PayloadList, readPayloadList } from './list.js';
 import type { LoadedRecord } from './loaded-cache.js';
 import { positionsOf } from './positions.js';
-import { ConsoleRing } from './ring.js';
+import { ConsoleRing, type ConsoleText } from './ring.js';
 
-/** Polls without a pause first: most actions are over by then. */
-const EAGER_POLLS = 3;
-/** Longest pause between two polls. */
-const MAX_PAUSE_MS = 10;
+/** Looks at the console without a pause first: most last words are there by then. */
+const EAGER_LOOKS = 3;
 /** Beyond the timeout, CPUs need time to stop, to patch and to report. */
 const SLACK_MS = 10_000;
 /** A payload whose rc is EAGAIN though nothing runs stays so: it is not waited for longer. */
@@ -66,6 +66,7 @@ export class XenPort implements HypervisorPort {
   readonly #ring: ConsoleRing;
   readonly #record: LoadedRecord | null;
   readonly #exclusively: Exclusively;
+  #sizes: ListAnswer | null;
   /** Null until the payloads were looked at, and where not all of them are known. */
   #known: Known | null = null;
 
@@ -78,6 +79,7 @@ export class XenPort implements HypervisorPort {
     this.#record = record;
     this.#exclusively = exclusively;
     this.#connection = connection;
+    this.#sizes = connection.sizes ?? null;
     this.#ring = new ConsoleRing(connection);
   }
 
@@ -87,11 +89,14 @@ export class XenPort implements HypervisorPort {
   }
 
   async observe(): Promise<Snapshot> {
-    const { handle } = this.#connection;
-    const version = await handle.readVersion();
+    // All that may be needed is asked for at once: the way to a hypervisor may be long.
+    const [{ buildId, ...version }, first, recorded] = await Promise.all([
+      this.#connection.handle.readIdentity(),
+      readPayloadList(this.#connection, this.#takeSizes()),
+      this.#known === null ? this.#record?.read() : undefined,
+    ]);
     const text = `${version.major}.${version.minor}${version.extra}`;
-    const buildId = await handle.readBuildId();
-    const { list, dump } = await this.#readPayloads(buildId);
+    const { list, dump } = await this.#readPayloads(first, buildId, recorded?.(buildId) ?? null);
     const payloads = list.entries.map((entry, index): LoadedPayload => {
       const known = dump[index] ?? null;
       return {
@@ -120,25 +125,38 @@ export class XenPort implements HypervisorPort {
     };
   }
 
+  /** What Xen told of its list when it was found, once: it may be old the next time. */
+  #takeSizes(): ListAnswer | null {
+    const sizes = this.#sizes;
+    this.#sizes = null;
+    return sizes;
+  }
+
   /** List and dump that belong together: nothing was uploaded or unloaded in between. */
-  async #readPayloads(hypervisor: BuildId | null): Promise<{
+  async #readPayloads(
+    first: PayloadList,
+    hypervisor: BuildId | null,
+    recorded: Known | null,
+  ): Promise<{
     readonly list: PayloadList;
     readonly dump: readonly (DumpedPayload | null)[];
   }> {
-    for (let attempt = 0; attempt < MAX_OBSERVATIONS; attempt++) {
-      const list = await readPayloadList(this.#connection);
+    let list = first;
+    for (let attempt = 1; ; attempt++) {
       if (list.entries.length === 0) {
         this.#known = { stamp: list.stamp, payloads: [] };
         return { list, dump: [] };
       }
-      const known = await this.#knownOf(list, hypervisor);
+      const known = await this.#knownOf(list, hypervisor, recorded);
       if (known !== null) return { list, dump: known.payloads };
       const names = list.entries.map((entry) => entry.name);
-      const payloads = await readDump(this.#connection, this.#ring, names);
-      const after = await readPayloadList(this.#connection);
-      if (after.stamp !== list.stamp) continue;
-      await this.#remember(after, payloads, hypervisor);
-      return { list: after, dump: payloads };
+      const { payloads, stamp } = await readDump(this.#connection, this.#ring, names);
+      if (stamp === list.stamp) {
+        await this.#remember(list, payloads, hypervisor);
+        return { list, dump: payloads };
+      }
+      if (attempt === MAX_OBSERVATIONS) break;
+      list = await readPayloadList(this.#connection);
     }
     throw new XspliceError(
       'xen-list-changing',
@@ -147,12 +165,15 @@ export class XenPort implements HypervisorPort {
   }
 
   /** What is known of the payloads of this list, from before or from the record; else null. */
-  async #knownOf(list: PayloadList, hypervisor: BuildId | null): Promise<Known | null> {
+  async #knownOf(
+    list: PayloadList,
+    hypervisor: BuildId | null,
+    recorded: Known | null,
+  ): Promise<Known | null> {
     if (this.#known !== null && isCurrent(this.#known, list)) {
       await this.#record?.write(hypervisor, this.#known);
       return this.#known;
     }
-    const recorded = (await this.#record?.read(hypervisor)) ?? null;
     this.#known = recorded !== null && isCurrent(recorded, list) ? recorded : null;
     return this.#known;
   }
@@ -181,42 +202,49 @@ export class XenPort implements HypervisorPort {
         { hint: 'Strip its debug sections: strip --strip-debug' },
       );
     }
-    return this.#withLog(async () => {
-      const { handle, version } = this.#connection;
-      const data = handle.data();
-      data.bytes.set(bytes, 0);
-      const { rc } = await handle.sysctl(
-        encodeUpload(version, handle.argument(encoded), {
-          address: data.address,
-          sizeBytes: bytes.length,
-        }),
+    const { handle, version } = this.#connection;
+    const request = encodeUpload(version, handle.argument(encoded.length), {
+      address: handle.data.address,
+      sizeBytes: bytes.length,
+    });
+    return this.#withLog(async (log) => {
+      // After a refusal there may be an older one of that name.
+      const [{ rc }, older] = await log.during(() =>
+        Promise.all([
+          handle.sysctl({ request, argument: encoded, data: bytes }),
+          this.#get(encoded).catch((error: unknown) => ({ error })),
+        ]),
       );
       if (rc === 0 && this.#known !== null) this.#known = afterUpload(this.#known, name, bytes);
-      // A new payload's rc is 0. After a refusal there may be an older one of that name.
-      return {
-        hypercallRc: rc,
-        payloadRc: rc === 0 ? 0 : ((await this.#get(encoded))?.rc ?? null),
-      };
+      // A new payload's rc is 0.
+      if (rc === 0) return { hypercallRc: rc, payloadRc: 0 };
+      if (older !== null && 'error' in older) throw older.error;
+      return { hypercallRc: rc, payloadRc: older?.rc ?? null };
     });
   }
 
   async act(name: string, action: Action, options: ActionOptions): Promise<OperationResult> {
     const encoded = encodeName(name);
+    const { handle, version } = this.#connection;
+    const request = encodeAction(version, {
+      name: handle.argument(encoded.length),
+      action,
+      ...options,
+    });
     return this.#withLog(async (log) => {
-      const { handle, version } = this.#connection;
-      const { rc } = await handle.sysctl(
-        encodeAction(version, {
-          name: handle.argument(encoded),
-          action,
-          ...options,
-        }),
+      const [{ rc }, first] = await log.during(() =>
+        Promise.all([
+          handle.sysctl({ request, argument: encoded }),
+          this.#get(encoded, LEFT_BEHIND_MS),
+        ]),
       );
       const hypercallRc = Math.min(rc, 0);
       if (action === 'UNLOAD' && rc === 0 && this.#known !== null) {
         this.#known = afterUnload(this.#known, name);
       }
       const timeoutMs = (options.timeoutNs || DEFAULT_TIMEOUT_NS) / 1e6 + SLACK_MS;
-      const after = await this.#settle(encoded, hypercallRc === 0 ? action : null, timeoutMs);
+      const accepted = hypercallRc === 0 ? action : null;
+      const after = await this.#settle(encoded, first, accepted, timeoutMs);
       if (hypercallRc === 0 && action !== 'UNLOAD') await waitForLastWords(log, name);
       return { hypercallRc, payloadRc: after?.rc ?? null };
     });
@@ -226,14 +254,21 @@ export class XenPort implements HypervisorPort {
     return this.#exclusively(run);
   }
 
-  async close(): Promise<void> {
-    this.#connection.handle.close();
+  close(): Promise<void> {
+    return this.#connection.handle.close();
   }
 
-  /** State and rc of one payload; null when Xen has none of that name. */
-  async #get(encodedName: Uint8Array): Promise<PayloadStatus | null> {
+  /**
+   * State and rc of one payload; null when Xen has none of that name. While its rc is EAGAIN it is asked for again,
+   * for at most so long.
+   */
+  async #get(encodedName: Uint8Array, limitMs = 0): Promise<PayloadStatus | null> {
     const { handle, version } = this.#connection;
-    const { rc, bytes } = await handle.sysctl(encodeGet(version, handle.argument(encodedName)));
+    const { rc, bytes } = await handle.sysctl({
+      request: encodeGet(version, handle.argument(encodedName.length)),
+      argument: encodedName,
+      poll: { offset: GET_RC_OFFSET, value: EAGAIN, limitMs },
+    });
     if (rc === -XEN_ERRNO.ENOENT) return null;
     if (rc < 0) {
       throw new XspliceError(
@@ -250,32 +285,28 @@ export class XenPort implements HypervisorPort {
    */
   async #settle(
     encodedName: Uint8Array,
+    first: PayloadStatus | null,
     accepted: Action | null,
     timeoutMs: number,
   ): Promise<PayloadStatus | null> {
-    const started = performance.now();
-    let pauseMs = 1;
-    for (let poll = 0; ; poll++) {
-      const status = await this.#get(encodedName);
-      if (status?.rc !== EAGAIN) return status;
-      const limitMs = isRunning(accepted, status) ? timeoutMs : LEFT_BEHIND_MS;
-      if (performance.now() - started > limitMs) return status;
-      if (poll < EAGER_POLLS) continue;
-      await pause(pauseMs);
-      pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS);
+    const deadline = performance.now() + timeoutMs;
+    let status = first;
+    while (status?.rc === EAGAIN && isRunning(accepted, status)) {
+      if (performance.now() > deadline) break;
+      status = await this.#get(encodedName, LEFT_BEHIND_MS);
     }
+    return status;
   }
 
   /** Attaches the time an operation took, and what Xen printed about live patches meanwhile. */
   async #withLog(
     operation: (log: OperationLog) => Promise<Pick<OperationResult, 'hypercallRc' | 'payloadRc'>>,
   ): Promise<OperationResult> {
-    await this.#ring.readNew();
+    if (this.#ring.isUnread) await this.#ring.readNew();
     const log = new OperationLog(this.#ring);
     const started = performance.now();
     const answers = await operation(log);
-    const elapsedMs = performance.now() - started;
-    return { ...answers, elapsedMs, log: await log.read() };
+    return { ...answers, elapsedMs: performance.now() - started, log: log.lines };
   }
 }
 
@@ -289,11 +320,25 @@ class OperationLog {
     this.#ring = ring;
   }
 
-  /** All lines until now. */
-  async read(): Promise<readonly string[]> {
-    const { text, overwritten } = await this.#ring.readNew();
+  /** Makes the calls that the operation begins with; what was printed before them does not belong to it. */
+  async during<T>(calls: () => Promise<T>): Promise<T> {
+    const { result, ...printed } = await this.#ring.around(calls);
+    this.#add(printed);
+    return result;
+  }
+
+  /** Reads what was printed since. */
+  async readOn(): Promise<void> {
+    this.#add(await this.#ring.readNew());
+  }
+
+  #add({ text, overwritten }: ConsoleText): void {
     this.#text += text;
     this.#overwritten ||= overwritten;
+  }
+
+  /** All lines that were read. */
+  get lines(): readonly string[] {
     const lines = livepatchLines(this.#text);
     return this.#overwritten ? [OVERWRITTEN, ...lines] : lines;
   }
@@ -309,11 +354,13 @@ class OperationLog {
 async function waitForLastWords(log: OperationLog, name: string): Promise<void> {
   const deadline = performance.now() + LAST_WORDS_MS;
   for (let look = 0; performance.now() < deadline; look++) {
-    const lines = await log.read();
-    const words = lines.flatMap((line) => (line.startsWith(name) ? line.slice(name.length) : []));
+    const words = log.lines.flatMap((line) =>
+      line.startsWith(name) ? line.slice(name.length) : [],
+    );
     if (words.some((text) => LAST_WORDS.test(text))) return;
     const isPrinted = words.some((text) => FIRST_WORDS.test(text));
-    if (!isPrinted || look >= EAGER_POLLS) await pause(1);
+    if (!isPrinted || look >= EAGER_LOOKS) await pause(1);
+    await log.readOn();
     if (!isPrinted) return;
   }
 }

@@ -1,5 +1,5 @@
 import {
-  DT,
+  type AddressRange,
   type DynamicSection,
   type ElfProgram,
   pointersOf,
@@ -40,6 +40,8 @@ export interface ModuleInfo {
 const STAMP = /^qemu_stamp_[0-9a-f]{40}$/;
 /** struct QemuModinfo (include/qemu/module.h): name, arch, objs, deps, opts. */
 const INFO_SIZE = 40n;
+const ARCH_AT = 8n;
+const DEPS_AT = 24n;
 /** Ours: Debian has some seventy. */
 const MAX_INFOS = 4096;
 const MAX_DEPS = 64;
@@ -87,38 +89,56 @@ function readInfos(
   at: bigint,
   size: bigint,
 ): readonly ModuleInfo[] {
-  const { memory } = dynamic;
-  const pointers = pointersOf(dynamic, symbols);
-  const packed = new Set(dynamic.entries.some(([tag]) => tag === DT.RELR) ? readRelr(dynamic) : []);
-  const pointer = (place: bigint): bigint => {
-    const moved = pointers.get(place);
-    if (moved !== undefined) return moved;
-    if (!packed.has(place)) return 0n;
-    const bytes = memory.slice(place, 8, 'a pointer of qemu_modinfo');
-    return new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
-  };
-  const text = (place: bigint): string | null => {
-    const to = pointer(place);
-    return to === 0n ? null : memory.text(to, 'a name of qemu_modinfo');
-  };
-  const list = (place: bigint): readonly string[] => {
+  const inTable = pointerReader(dynamic, symbols, { from: at, to: at + size });
+  const rows: bigint[] = [];
+  for (
+    let here = at;
+    here + INFO_SIZE <= at + size && rows.length < MAX_INFOS && inTable(here) !== 0n;
+    here += INFO_SIZE
+  ) {
+    rows.push(here);
+  }
+  const lists = rows.map((row) => inTable(row + DEPS_AT)).filter((list) => list !== 0n);
+  const inLists = pointerReader(dynamic, symbols, rangeOf(lists));
+  const text = (to: bigint): string | null =>
+    to === 0n ? null : dynamic.memory.text(to, 'a name of qemu_modinfo');
+  const namesAt = (list: bigint): readonly string[] => {
     const names: string[] = [];
-    for (let here = pointer(place); here !== 0n && names.length < MAX_DEPS; here += 8n) {
-      const name = text(here);
+    for (let here = list; here !== 0n && names.length < MAX_DEPS; here += 8n) {
+      const name = text(inLists(here));
       if (name === null) break;
       names.push(name);
     }
     return names;
   };
-  const infos: ModuleInfo[] = [];
-  for (
-    let here = at;
-    here + INFO_SIZE <= at + size && infos.length < MAX_INFOS;
-    here += INFO_SIZE
-  ) {
-    const name = text(here);
-    if (name === null) break;
-    infos.push({ name, arch: text(here + 8n), deps: list(here + 24n) });
-  }
-  return infos;
+  return rows.map((row) => ({
+    name: text(inTable(row)) ?? '',
+    arch: text(inTable(row + ARCH_AT)),
+    deps: namesAt(inTable(row + DEPS_AT)),
+  }));
+}
+
+/** From the first list to the end of the longest that the last could be. */
+function rangeOf(lists: readonly bigint[]): AddressRange {
+  const [first = 0n, ...others] = lists;
+  const lowest = others.reduce((low, one) => (one < low ? one : low), first);
+  const highest = others.reduce((high, one) => (one > high ? one : high), first);
+  return { from: lowest, to: highest + BigInt(MAX_DEPS * 8) };
+}
+
+/** Where the pointer at a place leads once the file is loaded; 0 where there is none. Of places in that range only. */
+function pointerReader(
+  dynamic: DynamicSection,
+  symbols: ReturnType<typeof readDynamicSymbols>,
+  within: AddressRange,
+): (place: bigint) => bigint {
+  const pointers = pointersOf(dynamic, symbols, within);
+  const packed = new Set(readRelr(dynamic, within));
+  return (place) => {
+    const moved = pointers.get(place);
+    if (moved !== undefined) return moved;
+    if (!packed.has(place)) return 0n;
+    const bytes = dynamic.memory.slice(place, 8, 'a pointer of qemu_modinfo');
+    return new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
+  };
 }

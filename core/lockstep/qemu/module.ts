@@ -10,10 +10,18 @@ export interface QemuModule {
   readonly hasConstructors: boolean;
 }
 
-export function qemuModuleOf({ definitions, wants }: LinkObject): QemuModule {
-  return {
+/** Libraries are asked about with each module that loads them. */
+const KNOWN = new WeakMap<LinkObject, QemuModule>();
+
+export function qemuModuleOf(object: LinkObject): QemuModule {
+  const known = KNOWN.get(object);
+  if (known !== undefined) return known;
+  const { definitions, wants } = object;
+  const module = {
     isModule: definitions.has('qemu_module_dummy'),
     stamps: [...definitions.keys()].filter((name) => name.startsWith('qemu_stamp_')).sort(),
     hasConstructors: wants.some(({ name }) => name === 'register_dso_module_init'),
   };
+  KNOWN.set(object, module);
+  return module;
 }

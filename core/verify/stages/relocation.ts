@@ -35,7 +35,8 @@ export const relocation: Stage = (loading) => {
   let fault: StageResult = 0;
   // As many as the file has room for: only tables that overlap in it can hold more.
   const budget = { left: loading.raw.sizeBytes / REL_BYTES };
-  for (let i = 1; i < loading.sections.length; i++) {
+  // Behind a table that overlaps nothing is replayed: Xen's state would be a guess, and the work without end.
+  for (let i = 1; i < loading.sections.length && budget.left >= 0n; i++) {
     const section = loading.sections[i];
     if (!section) continue;
     const { type, info, link } = section.header;

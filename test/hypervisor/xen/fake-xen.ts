@@ -1,5 +1,5 @@
 import { XEN_SYSCTL_SIZE } from '../../../core/abi/sysctl.js';
-import type { HypercallBuffer, XenCall } from '../../../core/hypervisor/xen/library.js';
+import type { HypercallBuffer, XenCall } from '../../../core/hypervisor/xen/handle/library.js';
 
 /** A payload as the imitation keeps it. */
 export interface FakePayload {
@@ -131,7 +131,7 @@ export class FakeXen implements XenCall {
     throw new Error(`hypercall with ${sizeBytes} bytes at 0x${address.toString(16)}: no buffer`);
   }
 
-  async call(hypercall: number, first: bigint, second?: bigint): Promise<number> {
+  call(hypercall: number, first: bigint, second?: bigint): number {
     return second === undefined
       ? this.#sysctl(hypercall, first)
       : this.#xenVersion(hypercall, first, second);

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import type * as library from '../../../core/hypervisor/xen/library.js';
+import type * as library from '../../../core/hypervisor/xen/handle/library.js';
 
 const BUILT = join(import.meta.dirname, '..', '..', '..');
 /** library.js and all that it loads of ours. */
-const MODULES = ['hypervisor/xen/library.js', 'abi/errno.js', 'findings'].map((path) =>
+const MODULES = ['hypervisor/xen/handle/library.js', 'abi/errno.js', 'findings'].map((path) =>
   join('core', path),
 );
 
@@ -126,8 +126,8 @@ describe('libxencall', () => {
       koffiWith(`${OPENS} xencall1: () => -1, xencall2: () => 0x40011`),
     );
     const call = openXenCall();
-    assert.equal(await call.call(35, 0n), -13);
-    assert.equal(await call.call(17, 0n, 0n), 0x4_0011);
+    assert.equal(call.call(35, 0n), -13);
+    assert.equal(call.call(17, 0n, 0n), 0x4_0011);
   });
 
   it('is closed once, however often that is asked', async (t) => {
@@ -138,6 +138,6 @@ describe('libxencall', () => {
     const call = openXenCall();
     call.close();
     call.close();
-    assert.equal(await call.call(17, 0n, 0n), 1);
+    assert.equal(call.call(17, 0n, 0n), 1);
   });
 });

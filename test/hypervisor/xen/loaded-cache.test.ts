@@ -3,7 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { XenHandle } from '../../../core/hypervisor/xen/handle.js';
+import { XenHandle } from '../../../core/hypervisor/xen/handle/handle.js';
+import { localHypercalls } from '../../../core/hypervisor/xen/handle/local.js';
 import { afterUnload, afterUpload, isCurrent } from '../../../core/hypervisor/xen/known.js';
 import { LoadedRecord } from '../../../core/hypervisor/xen/loaded-cache.js';
 import { localMachine } from '../../../core/hypervisor/xen/local-machine.js';
@@ -17,14 +18,14 @@ const folder = mkdtempSync(join(tmpdir(), 'xsplice-record-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 async function portTo(xen: FakeXen, path: string): Promise<XenPort> {
-  const handle = new XenHandle(xen);
+  const handle = await XenHandle.open(localHypercalls(xen));
   return new XenPort(await negotiate(handle), new LoadedRecord(localMachine, path));
 }
 
 /** Two payloads that some tool has loaded. */
 async function loadedXen(): Promise<FakeXen> {
   const xen = new FakeXen();
-  const handle = new XenHandle(xen);
+  const handle = await XenHandle.open(localHypercalls(xen));
   const port = new XenPort(await negotiate(handle));
   await port.upload('one', Buffer.from(`${ID.a}<${xen.buildId}`));
   await port.upload('two', Buffer.from(`${ID.b}<${ID.a}`));
@@ -53,7 +54,10 @@ describe('the record of what is loaded', () => {
     const xen = await loadedXen();
     const path = join(folder, 'changed', 'loaded.json');
     await idsOf(await portTo(xen, path));
-    const other = new XenPort({ handle: new XenHandle(xen), version: 0x15 });
+    const other = new XenPort({
+      handle: await XenHandle.open(localHypercalls(xen)),
+      version: 0x15,
+    });
     await other.act('two', 'UNLOAD', { timeoutNs: 0, nodeps: false });
     await other.upload('two', Buffer.from(`${'0c'.repeat(20)}<${ID.a}`));
     assert.deepEqual(await idsOf(await portTo(xen, path)), [ID.a, '0c'.repeat(20)]);

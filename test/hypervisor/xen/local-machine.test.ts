@@ -3,7 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { XenHandle } from '../../../core/hypervisor/xen/handle.js';
+import { XenHandle } from '../../../core/hypervisor/xen/handle/handle.js';
+import { localHypercalls } from '../../../core/hypervisor/xen/handle/local.js';
 import { localMachine } from '../../../core/hypervisor/xen/local-machine.js';
 import { negotiate } from '../../../core/hypervisor/xen/negotiate.js';
 import { OrderedPort } from '../../../core/hypervisor/xen/ordered-port.js';
@@ -60,8 +61,10 @@ describe('the lock of a real Xen', () => {
     const folder = join(temporaryFolder(t), 'run');
     const xen = new FakeXen();
     const portOf = async () => {
-      const port = new XenPort(await negotiate(new XenHandle(xen)), null, (run) =>
-        localMachine.exclusive(folder, 'The Xen of this dom0', run),
+      const port = new XenPort(
+        await negotiate(await XenHandle.open(localHypercalls(xen))),
+        null,
+        (run) => localMachine.exclusive(folder, 'The Xen of this dom0', run),
       );
       return new OrderedPort(port, localMachine, join(folder, 'order.json'));
     };

@@ -4,7 +4,8 @@ import { createStyle } from '../../../cli/terminal/style.js';
 import { renderJson } from '../../../cli/views/json.js';
 import { listFields, renderList } from '../../../cli/views/list.js';
 import { SYSCTL_INTERFACE_VERSIONS } from '../../../core/abi/sysctl.js';
-import { XenHandle } from '../../../core/hypervisor/xen/handle.js';
+import { XenHandle } from '../../../core/hypervisor/xen/handle/handle.js';
+import { localHypercalls } from '../../../core/hypervisor/xen/handle/local.js';
 import { negotiate } from '../../../core/hypervisor/xen/negotiate.js';
 import { XenPort } from '../../../core/hypervisor/xen/port.js';
 import { FakeXen } from './fake-xen.js';
@@ -25,7 +26,7 @@ const NAMES = [
 const idOf = (index: number): string => index.toString(16).padStart(40, '0');
 
 async function portTo(xen: FakeXen): Promise<XenPort> {
-  const handle = new XenHandle(xen);
+  const handle = await XenHandle.open(localHypercalls(xen));
   return new XenPort(await negotiate(handle));
 }
 

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { SYSCTL_INTERFACE_VERSIONS } from '../../../core/abi/sysctl.js';
 import { XspliceError } from '../../../core/findings/index.js';
-import { XenHandle } from '../../../core/hypervisor/xen/handle.js';
+import { XenHandle } from '../../../core/hypervisor/xen/handle/handle.js';
+import { localHypercalls } from '../../../core/hypervisor/xen/handle/local.js';
 import { negotiate } from '../../../core/hypervisor/xen/negotiate.js';
 import { XenPort } from '../../../core/hypervisor/xen/port.js';
 import { FakeXen, type Sysctl } from './fake-xen.js';
@@ -11,7 +12,7 @@ const OPTIONS = { timeoutNs: 0, nodeps: false };
 const ID = { a: '0a'.repeat(20), b: '0b'.repeat(20), c: '0c'.repeat(20) };
 
 async function portTo(xen: FakeXen): Promise<XenPort> {
-  const handle = new XenHandle(xen);
+  const handle = await XenHandle.open(localHypercalls(xen));
   return new XenPort(await negotiate(handle));
 }
 
@@ -30,20 +31,23 @@ function payload(own: string, parent: string): Uint8Array {
 describe('negotiation', () => {
   for (const interfaceVersion of SYSCTL_INTERFACE_VERSIONS) {
     it(`finds 0x${interfaceVersion.toString(16)}`, async () => {
-      const { version } = await negotiate(new XenHandle(new FakeXen({ interfaceVersion })));
+      const { version } = await negotiate(
+        await XenHandle.open(localHypercalls(new FakeXen({ interfaceVersion }))),
+      );
       assert.equal(version, interfaceVersion);
     });
   }
   it('names the release and what it knows when it knows none', async () => {
     await assert.rejects(
-      () => negotiate(new XenHandle(new FakeXen({ interfaceVersion: 0x17 }))),
+      async () =>
+        negotiate(await XenHandle.open(localHypercalls(new FakeXen({ interfaceVersion: 0x17 })))),
       hasCode('xen-unknown-interface', 'Xen 4.17.7', '0x16 (Xen 4.21 and 4.22)', '0x12'),
     );
   });
   it('says both causes and the way out where everything is answered with EACCES', async () => {
     const xen = new FakeXen({ interfaceVersion: 0x17 });
     await assert.rejects(
-      () => negotiate(new XenHandle(xen)),
+      async () => negotiate(await XenHandle.open(localHypercalls(xen))),
       (error: unknown) =>
         error instanceof XspliceError &&
         /a newer one, or its XSM policy/.test(error.message) &&
@@ -53,7 +57,7 @@ describe('negotiation', () => {
   it('tells a policy of XSM by a sysctl that is no live patching', async () => {
     const xen = new FakeXen({ errnoOf: (what) => (what === 'physinfo' ? 0 : 13) });
     await assert.rejects(
-      () => negotiate(new XenHandle(xen)),
+      async () => negotiate(await XenHandle.open(localHypercalls(xen))),
       hasCode('xen-not-permitted', '4.17.7', 'XSM policy does not allow'),
     );
   });
@@ -66,7 +70,10 @@ describe('negotiation', () => {
   for (const [errno, code] of refusals) {
     it(`errno ${errno} is ${code}`, async () => {
       const xen = new FakeXen({ errnoOf: () => errno });
-      await assert.rejects(() => negotiate(new XenHandle(xen)), hasCode(code, '4.17.7'));
+      await assert.rejects(
+        async () => negotiate(await XenHandle.open(localHypercalls(xen))),
+        hasCode(code, '4.17.7'),
+      );
     });
   }
 });
@@ -380,7 +387,7 @@ describe('actions', () => {
     xen.add('p', ID.a, xen.buildId);
     const result = await (await portTo(xen)).act('p', 'APPLY', OPTIONS);
     assert.deepEqual(result.log, []);
-    assert.equal(reads, 3, 'one before it, one look for last words, one for the result');
+    assert.equal(reads, 4, 'all that the ring holds, one before, one after, one behind a pause');
   });
 });
 

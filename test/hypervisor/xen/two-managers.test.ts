@@ -3,7 +3,8 @@ import { describe, it } from 'node:test';
 import { parseBuildId } from '../../../core/abi/ids.js';
 import { executePlan } from '../../../core/change/execute.js';
 import type { HypervisorPort } from '../../../core/hypervisor/port.js';
-import { XenHandle } from '../../../core/hypervisor/xen/handle.js';
+import { XenHandle } from '../../../core/hypervisor/xen/handle/handle.js';
+import { localHypercalls } from '../../../core/hypervisor/xen/handle/local.js';
 import { negotiate } from '../../../core/hypervisor/xen/negotiate.js';
 import { XenPort } from '../../../core/hypervisor/xen/port.js';
 import { makePlan } from '../../../core/stack/make-plan.js';
@@ -14,7 +15,7 @@ const NORMALLY = { timeoutNs: 0, nodeps: false };
 const ID = { one: '01'.repeat(20), two: '02'.repeat(20) };
 
 async function portTo(xen: FakeXen): Promise<XenPort> {
-  const handle = new XenHandle(xen);
+  const handle = await XenHandle.open(localHypercalls(xen));
   return new XenPort(await negotiate(handle));
 }
 

@@ -1,8 +1,11 @@
-import { damaged } from './damaged.js';
+/** Thrown by a codec: what was read is not what is written. The message names the place, and follows a colon. */
+export class Malformed extends Error {
+  override readonly name = 'Malformed';
+}
 
 /**
- * How values of one type are written as JSON and read back. What is read is not trusted: `decode` fails with
- * `state-damaged` and names the place, such as `payloads[0].text.address`.
+ * How values of one type are written as JSON and read back. What is read is not trusted: `decode` throws
+ * {@link Malformed}, which names the place, such as `payloads[0].text.address`.
  */
 export interface Codec<T> {
   encode(value: T): unknown;
@@ -25,7 +28,7 @@ function plain<T>(what: string, is: (json: unknown) => json is T): Codec<T> {
   return {
     encode: (value) => value,
     decode: (json, place) => {
-      if (!is(json)) throw damaged(`${place} is no ${what}`);
+      if (!is(json)) throw new Malformed(`${place} is no ${what}`);
       return json;
     },
   };
@@ -62,7 +65,7 @@ export function parsed<T>(
     encode: (value) => form.encode(value),
     decode: (json, place) => {
       const value = typeof json === 'string' ? form.decode(json) : null;
-      if (value === null) throw damaged(`${place} is no ${what}`);
+      if (value === null) throw new Malformed(`${place} is no ${what}`);
       return value;
     },
   };
@@ -72,7 +75,7 @@ export function listOf<T>(item: Codec<T>): Codec<readonly T[]> {
   return {
     encode: (values) => values.map((value) => item.encode(value)),
     decode: (json, place) => {
-      if (!Array.isArray(json)) throw damaged(`${place} is no list`);
+      if (!Array.isArray(json)) throw new Malformed(`${place} is no list`);
       return json.map((value, index) => item.decode(value, `${place}[${index}]`));
     },
   };
@@ -104,7 +107,7 @@ export function objectOf<T extends object>(fields: FieldCodecs<T>): Codec<T> {
       );
     },
     decode: (json, place) => {
-      if (!isRecord(json)) throw damaged(`${place} is no object`);
+      if (!isRecord(json)) throw new Malformed(`${place} is no object`);
       const decoded = entries.flatMap(([name, codec]) => {
         const at = place === '' ? name : `${place}.${name}`;
         const isThere = Object.hasOwn(json, name);

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
-import { errnoName } from '../../abi/errno.js';
-import { XspliceError } from '../../findings/index.js';
+import { errnoName } from '../../../abi/errno.js';
+import { XspliceError } from '../../../findings/index.js';
 
 /** Memory that hypercalls may read and write: locked, and made by libxencall. */
 export interface HypercallBuffer {
@@ -13,7 +13,7 @@ export interface HypercallBuffer {
 /** libxencall.so.1 as this project needs it. Tests put a hypervisor of their own behind it. */
 export interface XenCall {
   /** A hypercall of one or two arguments: its result, 0 or more, or a negative errno. */
-  call(hypercall: number, first: bigint, second?: bigint): Promise<number>;
+  call(hypercall: number, first: bigint, second?: bigint): number;
   /** Zeroed, and at least this big. */
   allocate(sizeBytes: number): HypercallBuffer;
   close(): void;
@@ -99,7 +99,7 @@ export function openXenCall(library = LIBRARY): XenCall {
   };
   let isOpen = true;
   return {
-    call: async (hypercall, first, second) =>
+    call: (hypercall, first, second) =>
       result(
         second === undefined
           ? call1(handle, hypercall, first)

@@ -1,0 +1,85 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { build, type Plugin } from 'esbuild';
+
+/** A program that needs nothing but node, and the files that it reads from its own folder or assets. */
+export interface Standalone {
+  readonly program: Uint8Array;
+  /** By the names that the program knows them by: WebAssembly and native code. */
+  readonly carried: ReadonlyMap<string, string>;
+  /** Folders of the packages whose code is in it, native code included. */
+  readonly packages: readonly string[];
+}
+
+/** How iced-x86 finds its WebAssembly: in the folder of its own script, which a bundle is not in. */
+const ICED_READS = `const path = require('path').join(__dirname, 'iced_x86_bg.wasm');
+const bytes = require('fs').readFileSync(path);`;
+const ICED_IS_GIVEN = `const bytes = require('xsplice:late-packages').carried(thisFile, 'iced_x86_bg.wasm');`;
+
+/**
+ * Bundles the compiled command line of this repository with all its packages.
+ *
+ * @throws Error where a package is not as this expects it.
+ */
+export async function bundleStandalone(root: string): Promise<Standalone> {
+  const shim = join(root, 'packages', 'standalone', 'late-packages.cjs');
+  const latePackages: Plugin = {
+    name: 'late packages',
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: /^(node:module|xsplice:late-packages)$/ }, ({ importer }) =>
+        importer === shim ? null : { path: shim },
+      );
+      // The parser's help measures text too.
+      onResolve({ filter: /^string-width$/ }, ({ importer }) =>
+        importer === shim ? null : { path: join(root, 'dist', 'cli', 'terminal', 'width.js') },
+      );
+      onLoad({ filter: /iced_x86\.js$/ }, ({ path }) => {
+        const text = readFileSync(path, 'utf8');
+        if (!text.includes(ICED_READS)) throw new Error(`${path} reads its WebAssembly otherwise`);
+        return { contents: text.replace(ICED_READS, ICED_IS_GIVEN), loader: 'js' };
+      });
+    },
+  };
+  const { outputFiles, metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: ['dist/cli/main.js'],
+    outfile: 'program.js',
+    bundle: true,
+    write: false,
+    metafile: true,
+    minifyWhitespace: true,
+    format: 'cjs',
+    platform: 'node',
+    target: 'node20',
+    plugins: [latePackages],
+    logLevel: 'warning',
+    banner: { js: "const thisFile = require('node:url').pathToFileURL(__filename).href;" },
+    define: { 'import.meta.url': 'thisFile', BUNDLED_VERSION: JSON.stringify(versionOf(root)) },
+  });
+  const [file] = outputFiles;
+  if (file === undefined) throw new Error('esbuild made nothing');
+  return {
+    program: file.contents,
+    carried: new Map([
+      ['iced_x86_bg.wasm', join(root, 'node_modules/iced-x86/iced_x86_bg.wasm')],
+      ['koffi.node', join(root, 'node_modules/@koromix/koffi-linux-x64/linux_x64/koffi.node')],
+    ]),
+    packages: packagesOf([...Object.keys(metafile.inputs), 'node_modules/koffi/koffi.node'], root),
+  };
+}
+
+/** The folders of the packages that these files are of; the files are relative to `root`. */
+export function packagesOf(files: readonly string[], root: string): readonly string[] {
+  const folders = files.flatMap(
+    (path) => /.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? [],
+  );
+  return [...new Set(folders)].sort().map((folder) => join(root, folder));
+}
+
+/** The version in package.json. */
+export function versionOf(root: string): string {
+  const { version }: { readonly version: string } = JSON.parse(
+    readFileSync(join(root, 'package.json'), 'utf8'),
+  );
+  return version;
+}
