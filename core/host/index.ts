@@ -2,6 +2,6 @@ export { modelWithApplied } from './applied-model.js';
 export { type CreatedHost, type CreateOptions, createEmbedded } from './embedded-host.js';
 export type { HostKnowledge, OpenHost, PreflightModel } from './host.js';
 export { type BootedImage, modelFromImage } from './image-model.js';
-export { vendorRules } from './vendor.js';
 export { isControlDomain, openHost } from './open-host.js';
 export { embeddedDirectory, type HostSpec, hostText, parseHostSpec } from './spec.js';
+export { vendorRules } from './vendor.js';
