@@ -10,6 +10,7 @@ import { IMAGE } from './image.js';
 import { LOCKSTEP } from './lockstep.js';
 import { OLD_CODE } from './old-code.js';
 import { PAYLOAD } from './payload.js';
+import { SIGNATURE } from './signature.js';
 import { STATE } from './state.js';
 import { STORE } from './store.js';
 import { UNKNOWN } from './unknown.js';
@@ -32,6 +33,7 @@ export const CATALOGUE = {
   ...STORE,
   ...CHANGE,
   ...UNKNOWN,
+  ...SIGNATURE,
   ...LOCKSTEP,
   ...COMMAND,
 };
@@ -52,6 +54,7 @@ export const AREAS: readonly (readonly [string, Readonly<Record<string, Catalogu
   ['Embedded hypervisors', STATE],
   ['What a host remembers', STORE],
   ['Plans and changes', CHANGE],
+  ['Signatures and policy', SIGNATURE],
   ['Other hosts and their modules', LOCKSTEP],
   ['Commands and their files', COMMAND],
 ];
