@@ -29,7 +29,7 @@ export async function run({ settings, output }: Session): Promise<number> {
     { text: file, paint: style.bold },
     by,
   ]);
-  if (rows.length > 0) output.info(renderTable(rows, ''));
+  if (rows.length > 0) output.info(renderTable(rows, style));
   output.findings(found);
   const rejected = payloads.filter(({ isVerified }) => !isVerified).length;
   const isOk = rejected === 0 && unreadable.length === 0;

@@ -60,7 +60,7 @@ function renderHost(
     heading,
     ...(start.says === null ? [] : [`  ${style.bad('does not start')}: ${escapeText(start.says)}`]),
     ...(modules.length === 0 ? [] : [`  ${accepted} of ${modules.length} accepted`]),
-    ...(rows.length === 0 ? [] : [renderTable(rows, '  ')]),
+    ...(rows.length === 0 ? [] : [renderTable(rows, style, { indent: '  ' })]),
   ].join('\n');
 }
 

@@ -13,6 +13,7 @@ import {
   putFirst,
   startsWithEndbr,
 } from '../verify/index.js';
+import { symbolAt } from './symbol-spans.js';
 
 /** What is known besides the model. */
 export interface HazardContext {
@@ -90,7 +91,7 @@ const CODE_TYPES = 'TtWw';
 export function originalExtentAt({ model, context }: Subject, address: bigint): Extent | null {
   const payload = payloadWithCode(model, address);
   if (payload !== null) {
-    const own = payload.symbols.findLast((s) => s.value <= address && address < s.value + s.size);
+    const own = symbolAt(payload, address);
     return own
       ? { name: own.name, start: own.value, end: own.value + own.size, isExact: true, isCode: true }
       : null;

@@ -109,6 +109,17 @@ export function lookupInPayloads(model: Model, name: string): bigint | null {
   return symbol === undefined || symbol === 0n ? null : symbol;
 }
 
+/** Whether a payload has a new symbol of that name. */
+export function definesNew({ symbols }: ModelPayload, name: string): boolean {
+  const known = newNames.get(symbols);
+  const names =
+    known ?? new Set(symbols.filter(({ newSymbol }) => newSymbol).map((symbol) => symbol.name));
+  newNames.set(symbols, names);
+  return names.has(name);
+}
+
+const newNames = new WeakMap<readonly PayloadSymbol[], ReadonlySet<string>>();
+
 const newSymbolsOf = gatheredOf({
   start: () => new Map<string, bigint>(),
   add: (values, { symbols }: ModelPayload, _: Model) => {
