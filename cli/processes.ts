@@ -34,7 +34,7 @@ export function processesCalled(name: RegExp, proc = '/proc'): readonly number[]
     .sort((a, b) => a - b);
 }
 
-export function isRunning(pid: number, proc = '/proc'): boolean {
+function isRunning(pid: number, proc: string): boolean {
   return existsSync(`${proc}/${pid}/comm`);
 }
 
@@ -107,6 +107,16 @@ export function openProcess(pid: number, proc = '/proc'): RunningProcess {
   }
 }
 
+/** Reads something of a process. Fails with `lockstep-process-gone` where that fails and the process has ended meanwhile. */
+export function whileItRuns<T>(pid: number, read: () => T, proc = '/proc'): T {
+  try {
+    return read();
+  } catch (error) {
+    const isUnread = error instanceof XspliceError && error.code === 'file-not-readable';
+    throw isUnread && !isRunning(pid, proc) ? processGone(pid, error) : error;
+  }
+}
+
 /** Files that are mapped and are gone from disk, each once, with the range under which they can be read. */
 function goneMappings(
   pid: number,
@@ -173,6 +183,12 @@ function noProcess(pid: number): XspliceError {
   return new XspliceError('lockstep-no-process', `There is no process ${pid} that runs a file`);
 }
 
+function processGone(pid: number, cause: unknown): XspliceError {
+  return new XspliceError('lockstep-process-gone', `Process ${pid} ended while it was read`, {
+    cause,
+  });
+}
+
 function processError(pid: number, cause: unknown): unknown {
   const code = codeOf(cause instanceof XspliceError ? cause.cause : cause);
   if (code === 'EACCES' || code === 'EPERM') {
@@ -184,9 +200,7 @@ function processError(pid: number, cause: unknown): unknown {
   }
   if (code === 'ENOENT') return noProcess(pid);
   if (code === 'ESRCH') {
-    return new XspliceError('lockstep-process-gone', `Process ${pid} ended while it was read`, {
-      cause,
-    });
+    return processGone(pid, cause);
   }
   return cause;
 }

@@ -32,7 +32,7 @@ async function runCommand(line: Line, streams: Streams): Promise<number> {
 async function informationFor(
   args: readonly string[],
   { command, words, options }: Line,
-  { stdout }: Streams,
+  { stdout, env }: Streams,
 ): Promise<string | null> {
   // Behind a command, -v is --verbose.
   if (options['version'] === true || (args.length === 1 && args[0] === '-v')) {
@@ -49,6 +49,12 @@ async function informationFor(
   }
   const [asked = null] = command === 'help' ? words : [command];
   if (args.length > 0 && command !== 'help' && options['help'] !== true) return null;
-  const { helpText } = await import('./views/help.js');
-  return helpText(asked, stdout.columns);
+  const [{ helpText }, { createStyle }, { asciiText }] = await Promise.all([
+    import('./views/help.js'),
+    import('./terminal/style.js'),
+    import('./terminal/charset.js'),
+  ]);
+  const { columns, isAscii } = createStyle(stdout, false, env);
+  const text = helpText(asked, columns ?? undefined);
+  return isAscii ? asciiText(text) : text;
 }

@@ -13,6 +13,7 @@ import { HostWitness } from '../core/store/index.js';
 import { withExplanations } from './explanations.js';
 import { writeReport } from './files.js';
 import { MeantHost } from './meant-host.js';
+import { policyTerms } from './policy.js';
 import type { SavedPlan } from './saved-plan.js';
 import type { Session } from './session.js';
 import { timeoutNs } from './settings.js';
@@ -47,6 +48,7 @@ export async function runChange(session: Session, wanted: WantedChange): Promise
   const { settings, output, streams } = session;
   const { dryRun, saved } = wanted;
   const waitNs = timeoutNs(settings);
+  const policy = await policyTerms(settings);
   const meant = new MeantHost(session);
   // Signals arrive between two steps, and what was done is then taken back.
   const stop = new AbortController();
@@ -67,6 +69,7 @@ export async function runChange(session: Session, wanted: WantedChange): Promise
     const host = await meant.open();
     const report = await change(host, request, {
       accept,
+      policy,
       ...expected,
       dryRun,
       keepGoing: settings.keepGoing,

@@ -3,7 +3,12 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { COMMAND_NAMES } from '../cli/options/commands.js';
-import { configSchema, documentSchema, savedPlanSchema } from '../cli/schemas/documents.js';
+import {
+  configSchema,
+  documentSchema,
+  policySchema,
+  savedPlanSchema,
+} from '../cli/schemas/documents.js';
 import { commandTables, exitTable } from './make-commands.js';
 import { bashCompletion, zshCompletion } from './make-completions.js';
 import { findingsDocument } from './make-findings.js';
@@ -33,6 +38,7 @@ export function madeFiles(root: string): readonly MadeFile[] {
 function schemaFiles(): readonly MadeFile[] {
   const schemas = [
     ['config', configSchema()] as const,
+    ['policy', policySchema()] as const,
     ['saved-plan', savedPlanSchema()] as const,
     ...COMMAND_NAMES.map((name) => [name, documentSchema(name)] as const),
   ];

@@ -19,6 +19,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   link: ['elf'],
   image: ['findings', 'abi', 'elf'],
   payload: ['findings', 'abi', 'elf'],
+  // Who made a payload, and what a policy says: pure.
+  signature: ['findings', 'abi'],
   // Files that are named by their paths.
   inputs: ['findings', 'files', 'abi', 'image', 'payload'],
   // Xen's rules know what Xen's interface says and how a finding looks, and nothing else.
@@ -46,7 +48,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   difference: ['elf', 'payload'],
   portrait: ['findings', 'abi', 'image', 'payload', 'verify', 'oldcode', 'check'],
   // Other hosts than a hypervisor, by the dynamic linker's rules; of payloads, what check says.
-  lockstep: ['findings', 'abi', 'elf', 'x86', 'link', 'verify', 'check'],
+  lockstep: ['findings', 'abi', 'elf', 'x86', 'link', 'image', 'payload', 'verify', 'check'],
   change: [
     'findings',
     'abi',
@@ -58,6 +60,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'stack',
     'oldcode',
     'host',
+    'signature',
   ],
   // What a host remembers: payloads, and what was done.
   store: ['findings', 'files', 'abi', 'payload', 'inputs', 'hypervisor', 'stack', 'change'],

@@ -34,7 +34,9 @@ export async function run(session: Session): Promise<number> {
     b === null ? 'is not there' : nameText(b),
   ]);
   output.data(
-    rows.length === 0 ? output.style.good('There is no difference.') : renderTable(rows, ''),
+    rows.length === 0
+      ? output.style.good('There is no difference.')
+      : renderTable(rows, output.style),
   );
   output.document({ ok: true, isEqual: found.length === 0, differences: found.map(fieldsOf) });
   return found.length === 0 ? EXIT.done : EXIT.differs;

@@ -21,7 +21,7 @@ import {
 } from '../../core/lockstep/index.js';
 import { withExplanations } from '../explanations.js';
 import { RootedTree } from '../file-tree.js';
-import { isRunning, openProcess, processesCalled, type RunningProcess } from '../processes.js';
+import { openProcess, processesCalled, type RunningProcess, whileItRuns } from '../processes.js';
 import { releaseOf } from '../release.js';
 import type { Session } from '../session.js';
 import type { Settings } from '../settings.js';
@@ -72,7 +72,7 @@ async function judge(settings: Settings): Promise<Judged> {
         'Name a program, a library, pid:N or a hypervisor image; or use --running or --root DIR.',
       );
     }
-    const { hosts, findings } = judgeTree(new RootedTree(folder(root)));
+    const { hosts, findings } = await judgeTree(new RootedTree(folder(root)));
     const isNothing = hosts.length === 0 && findings.length === 0;
     return { hosts, findings: isNothing ? [noHosts(root)] : findings };
   }
@@ -175,21 +175,12 @@ function judgeRunning(): Judged {
 function judgeProcess(pid: number, modules: readonly string[], kind: HostKind | null): HostReport {
   const name = `pid:${pid}`;
   const running = openProcess(pid);
-  try {
+  return whileItRuns(pid, () => {
     const host = openLockstepHost(systemOf(running.tree, running.env), running.path, kind);
     if (host === null) throw new XspliceError('lockstep-host-unknown', `${name} is no host`);
-    return processReport(
-      running,
-      judged(host, name, modules, (path) => resolve('/', path)),
-    );
-  } catch (error) {
-    if (error instanceof XspliceError && error.code === 'file-not-readable' && !isRunning(pid)) {
-      throw new XspliceError('lockstep-process-gone', `Process ${pid} ended while it was read`, {
-        cause: error,
-      });
-    }
-    throw error;
-  }
+    const report = judged(host, name, modules, (path) => resolve('/', path));
+    return processReport(running, report);
+  });
 }
 
 /** What is to be said of a process beyond its modules. */
@@ -210,7 +201,9 @@ function processReport(
 }
 
 function noHosts(where: string): Finding {
-  return finding('lockstep-no-hosts', { message: `${where} has no QEMU and no nbdkit` });
+  return finding('lockstep-no-hosts', {
+    message: `${where} has no program that would be in lockstep with something`,
+  });
 }
 
 function folder(path: string): string {

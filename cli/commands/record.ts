@@ -54,7 +54,7 @@ export async function run({ settings, output, ownFile }: Session): Promise<numbe
       `${counted(unknownEdges, 'call')} cannot be followed`,
       expectedBytes === null ? '' : `Xen compares ${expectedBytes} bytes itself`,
     ]);
-    output.info(renderTable(cells, '  '));
+    output.info(renderTable(cells, style, { indent: '  ' }));
   }
   output.findings(findings);
   const { formatVersion, digestFormat, buildId, depends, hypervisor, on } = record;

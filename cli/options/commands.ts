@@ -311,6 +311,31 @@ export const COMMANDS = {
     ],
     exits: ['0', '1', '64'],
   },
+  sign: {
+    synopses: ['FILE… --key FILE'],
+    words: { name: 'FILE', help: 'Payloads or directories', min: 1, proposals: ['file'] },
+    about:
+      'Write a signature beside each payload: .minisig of minisign, .sig of signify or Ed25519',
+    examples: [
+      ['sign hello.livepatch --key release.key', 'Writes its signature beside it'],
+      ['sign patches/ --key release.pem --yes', 'Signs a folder anew, with a key of openssl'],
+    ],
+    exits: ['0', '1', '64'],
+  },
+  'verify-signature': {
+    synopses: ['PATH… --trusted-key FILE', 'PATH…'],
+    words: { name: 'PATH', help: 'Payloads or directories', min: 1, proposals: ['file'] },
+    about:
+      'Are these payloads signed by a trusted key? Without --trusted-key: by one of the policy',
+    examples: [
+      ['verify-signature patches/ --trusted-key release.pub', 'Each payload of a folder'],
+      [
+        'verify-signature hello.livepatch --policy policy.json --json',
+        'By the keys of a policy, for a program',
+      ],
+    ],
+    exits: ['0', '1', '3', '64'],
+  },
   lockstep: {
     synopses: ['HOST [MODULE…]', '--running', '--root DIR'],
     words: {

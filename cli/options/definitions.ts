@@ -36,8 +36,8 @@ const ACTING = ['apply', 'revert', 'replace', 'load', 'undo', 'recover'] as cons
 export const OPTIONS = {
   host: {
     value: 'HOST',
-    proposals: [{ text: 'xen' }, { text: 'embedded:' }],
-    help: 'xen, or embedded:DIR (default: XSPLICE_HOST, else the Xen of this dom0)',
+    proposals: [{ text: 'xen' }, { text: 'embedded:' }, { text: 'ssh://' }, { text: 'exec:' }],
+    help: 'xen, embedded:DIR, ssh://[USER@]HOST[:PORT] or exec:COMMAND (default: XSPLICE_HOST, else the Xen of this dom0)',
     commands: HOST,
   },
   store: {
@@ -110,6 +110,36 @@ export const OPTIONS = {
     help: 'Let a danger pass: CODE, or CODE=NAME where several payloads have it; may be repeated',
     commands: ['plan', ...CHANGE_VERBS, ...BY_JOURNAL],
   },
+  policy: {
+    value: 'FILE',
+    proposals: ['file'],
+    help: 'A policy that holds beside that of this machine, /etc/xsplice-ts/policy.json',
+    commands: ['plan', ...CHANGE_VERBS, ...BY_JOURNAL, 'verify-signature'],
+  },
+  'trusted-key': {
+    value: 'FILE',
+    proposals: ['file'],
+    isMany: true,
+    help: 'Only payloads that this key signed (minisign, signify, Ed25519 in PEM, X.509); may be repeated',
+    commands: ['plan', ...CHANGE_VERBS, ...BY_JOURNAL, 'verify-signature'],
+  },
+  key: {
+    value: 'FILE',
+    proposals: ['file'],
+    help: 'The secret key: of minisign, of signify without a password, or Ed25519 in PEM',
+    commands: ['sign'],
+  },
+  'password-file': {
+    value: 'FILE',
+    proposals: ['file'],
+    help: 'Its first line is the password of the secret key',
+    commands: ['sign'],
+  },
+  comment: {
+    value: 'TEXT',
+    help: "What minisign's trusted comment says (default: the name of the file and its digest)",
+    commands: ['sign'],
+  },
   plan: {
     value: 'FILE',
     proposals: ['file'],
@@ -136,8 +166,9 @@ export const OPTIONS = {
     helpOf: {
       init: 'Replace the hypervisor that is there',
       record: 'Replace the file that is there: --output, or without it the payload itself',
+      sign: 'Replace signatures that are there',
     },
-    commands: ['init', ...CHANGE_VERBS, ...BY_JOURNAL, 'record', 'store'],
+    commands: ['init', ...CHANGE_VERBS, ...BY_JOURNAL, 'record', 'sign', 'store'],
   },
   timeout: {
     value: 'MS',

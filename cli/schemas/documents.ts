@@ -2,6 +2,7 @@ import { CATALOGUE } from '../../core/findings/index.js';
 import type { CommandName } from '../options/commands.js';
 import { usage } from '../usage.js';
 import { CONFIG_SCHEMA } from './config.js';
+import { POLICY_SCHEMA } from './policy.js';
 import { SAVED_PLAN_SCHEMA } from './saved-plan.js';
 
 /** A JSON Schema, of 2020-12. */
@@ -260,6 +261,25 @@ const documents: Readonly<Record<Exclude<CommandName, 'graph'>, Schema>> = {
     ...{ file: text, output: text, record: object({ formatVersion: count }), findings },
     functions: listOf(object({ name: text, functions: count, unknownEdges: count })),
   }),
+  sign: document({
+    signatures: listOf(object({ file: text, signature: text, format: text, key: text })),
+  }),
+  'verify-signature': document({
+    payloads: listOf(
+      object({
+        ...{ file: text, sha256: text, isVerified: flag },
+        signatures: listOf(
+          object({
+            ...{ file: text, format: orNull(choice('minisign', 'signify', 'ed25519', 'cms')) },
+            state: choice('verified', 'wrong', 'untrusted', 'damaged'),
+            key: orNull(object({ file: text, id: text })),
+          }),
+        ),
+      }),
+    ),
+    unreadable: listOf(object({ file: text, code: text, message: text })),
+    findings,
+  }),
   lockstep: document({
     counts: object({}),
     hosts: listOf(
@@ -292,6 +312,12 @@ export function documentSchema(command: CommandName): Schema | null {
 export function configSchema(): Schema {
   const $id = 'https://xsplice-ts.invalid/schema/config.json';
   return { $schema: DRAFT, $id, title: 'xsplice.config.json', ...CONFIG_SCHEMA };
+}
+
+/** Of /etc/xsplice-ts/policy.json, for editors. */
+export function policySchema(): Schema {
+  const $id = 'https://xsplice-ts.invalid/schema/policy.json';
+  return { $schema: DRAFT, $id, title: 'policy.json of xsplice-ts', ...POLICY_SCHEMA };
 }
 
 /** Of what plan --output writes. */

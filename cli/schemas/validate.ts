@@ -11,7 +11,7 @@ export interface InputSchema {
   readonly minItems?: number;
   readonly minLength?: number;
   readonly pattern?: string;
-  readonly enum?: readonly string[];
+  readonly enum?: readonly (string | number)[];
   readonly description?: string;
 }
 
@@ -37,6 +37,9 @@ export function mistakesIn(value: unknown, schema: InputSchema, path = ''): read
     return wrong(`is ${nameOf(value)}, expected ${named(type)}`);
   }
   if (typeof value === 'string') return inText(value, schema).flatMap(wrong);
+  if (typeof value === 'number' && schema.enum?.includes(value) === false) {
+    return wrong(`is ${value}, expected ${schema.enum.join(' or ')}`);
+  }
   if (Array.isArray(value)) return inList(value, schema, path);
   if (typeof value === 'object' && value !== null) return inObject(value, schema, path);
   return [];

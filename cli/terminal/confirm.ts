@@ -28,18 +28,22 @@ export async function confirm(
       'Add --yes to do it, or --dry-run to only see the plan.',
     );
   }
-  const terminal = createInterface({ input: stdin, output: stderr });
+  // A dumb terminal has lines of its own, and is told nothing but text.
+  const { canOverwrite } = output.notes.style;
+  const terminal = createInterface({ input: stdin, output: stderr, terminal: canOverwrite });
   try {
-    const closed = new Promise<string>((resolve) => {
+    const closed = new Promise<null>((resolve) => {
       terminal
-        .once('close', () => resolve(''))
+        .once('close', () => resolve(null))
         .once('SIGINT', () => terminal.close())
         // It comes back paused: nothing would be left to wait for.
         .on('SIGCONT', () => terminal.prompt(true));
     });
     const asked = terminal.question(`${safeText(question)} [y/N] `);
     const answer = await Promise.race([asked, closed]);
-    if (/^y(es)?$/i.test(answer.trim())) return;
+    // Who ended the question has not ended its line.
+    if (answer === null) output.notes.line('');
+    if (/^y(es)?$/i.test(answer?.trim() ?? '')) return;
   } finally {
     terminal.close();
   }

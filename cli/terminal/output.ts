@@ -87,7 +87,7 @@ export class Output {
 
   /** All of what a format has to say, once a run: to standard output, to files, or both. */
   report(format: Format, text: string): void {
-    if (this.format === format && text !== '') this.#data.line(text);
+    if (this.format === format && text !== '') this.#data.document(text);
     this.#texts.set(format, text === '' ? '' : `${safeText(text)}\n`);
   }
 

@@ -6,14 +6,13 @@ import type { Screen } from './screen.js';
 const PATIENCE_MS = 500;
 
 /**
- * Says on standard error what is being done, once it takes longer than half a second: on a terminal in
- * one line that is written over, elsewhere a line at most every half second.
+ * Says on standard error what is being done, once it takes longer than half a second: in one line that is written
+ * over, on a terminal that can do so, and nowhere else.
  */
 export class Progress {
   readonly #screen: Screen;
   readonly #isSilent: boolean;
-  #last = performance.now();
-  #wrote = false;
+  readonly #start = performance.now();
 
   constructor(screen: Screen, isSilent: boolean) {
     this.#screen = screen;
@@ -22,14 +21,10 @@ export class Progress {
 
   readonly report = ({ kind, step, index, total, attempt }: ProgressEvent): void => {
     if (this.#isSilent || kind === 'end') return;
-    const { isTerminal } = this.#screen;
-    const now = performance.now();
-    if (now - this.#last < PATIENCE_MS && !(isTerminal && this.#wrote)) return;
-    if (!isTerminal) this.#last = now;
+    if (performance.now() - this.#start < PATIENCE_MS) return;
     const what = kind === 'undo' ? `taking back: ${step.action}` : step.action;
     const again = kind === 'retry' ? `, busy, try ${(attempt ?? 0) + 1}` : '';
     this.#screen.passingLine(`${index + 1}/${total} ${what} ${escapeName(step.name)}${again}`);
-    this.#wrote = true;
   };
 
   /** Removes what is left of it on a terminal. */

@@ -57,7 +57,7 @@ function renderMatrix({ targets }: CheckRun, style: Style): string {
   });
   const head = ['', ...targets.map(({ target }) => ({ text: target, paint: style.bold }))];
   const rows = files.map((file) => [file, ...columns.map((cell) => cell(file))]);
-  return renderTable([head, ...rows], '  ');
+  return renderTable([head, ...rows], style, { indent: '  ', titles: 1 });
 }
 
 function runSummary(run: CheckRun, style: Style): string {
@@ -91,7 +91,7 @@ function renderCheck(report: CheckReport, style: Style, verbose: boolean): strin
         verdictCell(verdictOf.get(member.file), style),
       ];
     });
-    lines.push(renderTable(rows, '  '));
+    lines.push(renderTable(rows, style, { indent: '  ' }));
   }
   const inChain = new Set(chain.map(({ file }) => file));
   const outside = (verdicts ?? []).filter(({ file }) => !inChain.has(file));
@@ -102,7 +102,7 @@ function renderCheck(report: CheckReport, style: Style, verbose: boolean): strin
         : 'Not in the chain';
     lines.push(style.bold(title));
     const rows = outside.map((v) => [nameText(v.name), v.file, verdictCell(v, style)]);
-    lines.push(renderTable(rows, '  '));
+    lines.push(renderTable(rows, style, { indent: '  ' }));
   }
   if (verbose) {
     for (const verdict of verdicts ?? []) {

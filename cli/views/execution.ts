@@ -20,9 +20,13 @@ export function renderExecution(
 ): string {
   const performed = report.steps.filter(({ status }) => status !== 'none' && status !== 'skipped');
   const lines = [];
-  if (performed.length > 0) lines.push(renderTable(rowsOf(performed, style, verbose), '  '));
+  if (performed.length > 0)
+    lines.push(renderTable(rowsOf(performed, style, verbose), style, { indent: '  ' }));
   if (report.undone.length > 0) {
-    lines.push(style.warn('Taken back:'), renderTable(rowsOf(report.undone, style, true), '  '));
+    lines.push(
+      style.warn('Taken back:'),
+      renderTable(rowsOf(report.undone, style, true), style, { indent: '  ' }),
+    );
   }
   if (verbose) {
     const log = [...report.steps, ...report.undone].flatMap(({ result }) => result?.log ?? []);

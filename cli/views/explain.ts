@@ -23,7 +23,8 @@ export function renderEntry(one: Entry, style: Style): string {
 /** A line for each. */
 export function renderEntries(all: readonly Entry[], style: Style): string {
   const head = ['CODE', 'KIND', 'MEANS'].map((text) => ({ text, paint: style.dim }));
-  return renderTable([head, ...all.map((one) => [one.name, kindText(one), one.entry.title])]);
+  const rows = all.map((one) => [one.name, kindText(one), one.entry.title]);
+  return renderTable([head, ...rows], style, { titles: 1 });
 }
 
 /** The same for programs. */

@@ -9,7 +9,9 @@ export function renderFailure(
   style: Style,
   host: string | null = null,
 ): string {
-  const { message, hint, findings } = error;
+  const { code, message, hint, findings } = error;
+  // An answer is no fault.
+  if (code === 'declined') return escapeText(message);
   const others = findings.filter(
     (finding) => finding.explanation !== undefined || !message.includes(finding.message),
   );

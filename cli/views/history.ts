@@ -28,7 +28,8 @@ export function renderHistory(entries: readonly JournalEntry[], style: Style): s
       after === null ? '?' : stateText({ ...after, others: [] }),
     ];
   });
-  return renderTable([heading.map((text): Cell => ({ text, paint: style.dim })), ...rows]);
+  const dim = heading.map((text): Cell => ({ text, paint: style.dim }));
+  return renderTable([dim, ...rows], style, { titles: 2 });
 }
 
 /** All of one change. */
@@ -64,7 +65,7 @@ export function renderEntry(entry: JournalEntry, style: Style): string {
   const logs = entry.steps.flatMap(({ outcome }) => outcome?.log ?? []);
   return [
     ...head,
-    ...(steps.length === 0 ? [] : [renderTable(steps, '  ')]),
+    ...(steps.length === 0 ? [] : [renderTable(steps, style, { indent: '  ' })]),
     ...(logs.length === 0
       ? []
       : [style.bold('Xen printed'), ...logs.map((line) => `  ${escapeText(line)}`)]),

@@ -26,11 +26,11 @@ export function renderImage(image: HypervisorImage, style: Style, verbose: boole
     `r${writable ? 'w' : '-'}${executable ? 'x' : '-'}`,
     init ? 'freed after boot' : '',
   ]);
-  const lines = [style.bold(renderTable([[image.file]])), renderTable(facts, '  ')];
-  if (ranges.length > 0) lines.push('  memory', renderTable(ranges, '    '));
+  const lines = [style.bold(style.text(image.file)), renderTable(facts, style, { indent: '  ' })];
+  if (ranges.length > 0) lines.push('  memory', renderTable(ranges, style, { indent: '    ' }));
   if (verbose && symbols !== null) {
     const rows = symbols.entries.map(({ address, type, name }) => [hex(address), type, name]);
-    lines.push('  symbols', renderTable(rows, '    '));
+    lines.push('  symbols', renderTable(rows, style, { indent: '    ' }));
   }
   if (image.findings.length > 0) lines.push(renderFindings(image.findings, style));
   return lines.join('\n');

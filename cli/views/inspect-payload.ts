@@ -12,9 +12,12 @@ const LAST_OF_VERSION_1 = 13;
 
 /** Everything in a payload; sections, symbols and each relocation under `verbose`. */
 export function renderPayload(payload: Payload, style: Style, verbose: boolean): string {
-  const lines = [style.bold(renderTable([[payload.file]])), renderTable(factsOf(payload), '  ')];
+  const lines = [
+    style.bold(style.text(payload.file)),
+    renderTable(factsOf(payload), style, { indent: '  ' }),
+  ];
   const add = (title: string, rows: readonly (readonly (string | Cell)[])[]) => {
-    if (rows.length > 0) lines.push(`  ${title}`, renderTable(rows, '    '));
+    if (rows.length > 0) lines.push(`  ${title}`, renderTable(rows, style, { indent: '    ' }));
   };
   add('functions', payload.functions.map(functionRow));
   add(

@@ -45,11 +45,14 @@ export function renderList(
   ];
   const lines = [
     renderHost(spec, snapshot, style, verbose),
-    renderTable([heading, ...stack.map(row), base]),
+    renderTable([heading, ...stack.map(row), base], style, { titles: 2 }),
   ];
   if (stack.length === 0) lines.push('Nothing is applied.');
   if (others.length > 0) {
-    lines.push(style.bold('Loaded, not applied'), renderTable([heading, ...others.map(row)]));
+    lines.push(
+      style.bold('Loaded, not applied'),
+      renderTable([heading, ...others.map(row)], style, { titles: 2 }),
+    );
   }
   if (stale.size > 0) {
     lines.push(

@@ -1,6 +1,7 @@
 import {
   type HostReport,
   hostText,
+  isExpected,
   isForOthers,
   type LockstepReport,
   type ModuleVerdict,
@@ -39,7 +40,7 @@ export function renderLockstep(report: LockstepReport, style: Style, verbose: bo
   return lines.join('\n');
 }
 
-/** Modules that are accepted are counted; --verbose names them too. */
+/** Modules that are accepted, or are as they should be, are counted; --verbose names them too. */
 function renderHost(
   { host, facts, start, modules, isNamed }: HostReport,
   style: Style,
@@ -48,7 +49,7 @@ function renderHost(
   const heading = `${style.bold(escapeText(host))}  ${escapeText(hostText(facts))}`;
   const accepted = modules.filter(({ outcome }) => outcome === 'accepted').length;
   const shown = modules.filter((one) => {
-    return verbose || (one.outcome !== 'accepted' && (isNamed || !isForOthers(one)));
+    return verbose || (one.outcome !== 'accepted' && (isNamed || !isExpected(one)));
   });
   const rows = shown.map((module): readonly (string | Cell)[] => [
     module.file,
@@ -59,7 +60,7 @@ function renderHost(
     heading,
     ...(start.says === null ? [] : [`  ${style.bad('does not start')}: ${escapeText(start.says)}`]),
     ...(modules.length === 0 ? [] : [`  ${accepted} of ${modules.length} accepted`]),
-    ...(rows.length === 0 ? [] : [renderTable(rows, '  ')]),
+    ...(rows.length === 0 ? [] : [renderTable(rows, style, { indent: '  ' })]),
   ].join('\n');
 }
 

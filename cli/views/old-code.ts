@@ -30,7 +30,7 @@ export function renderGuard(report: GuardReport, style: Style, verbose: boolean)
       .map(comparisonText)
       .join('; '),
   ]);
-  const lines = rows.length === 0 ? [title] : [title, renderTable(rows, '  ')];
+  const lines = rows.length === 0 ? [title] : [title, renderTable(rows, style, { indent: '  ' })];
   if (verbose) {
     for (const { differences } of report.payloads) {
       lines.push(...differences.map((difference) => renderDifference(difference, style)));
@@ -81,7 +81,7 @@ function renderDifference(difference: CodeDifference, style: Style): string {
       { text: instructionText(actual), paint: isEqual ? plain : style.bad },
     ]),
   ];
-  return `${style.bold(escapeText(name))}\n${renderTable(rows, '  ')}`;
+  return `${style.bold(escapeText(name))}\n${renderTable(rows, style, { indent: '  ' })}`;
 }
 
 function instructionText(instruction: ListedInstruction | null): string {

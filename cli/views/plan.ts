@@ -68,7 +68,7 @@ function renderSteps(steps: readonly Step[], style: Style, verbose: boolean): st
     !verbose && steps.filter(({ action }) => action === 'upload').length > 1
       ? `\n  ${style.dim('Everything is uploaded before the first is applied.')}`
       : '';
-  return `${renderTable(rows, '  ')}${hint}`;
+  return `${renderTable(rows, style, { indent: '  ' })}${hint}`;
 }
 
 /** All that is done to one payload, in the order in which payloads reach their last step. */

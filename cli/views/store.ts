@@ -23,7 +23,8 @@ export function renderStored(
     one.addedAt.replace('T', ' ').replace(/\..*/, ''),
     one.beside ?? one.from,
   ]);
-  return renderTable([heading.map((text): Cell => ({ text, paint: style.dim })), ...rows]);
+  const dim = heading.map((text): Cell => ({ text, paint: style.dim }));
+  return renderTable([dim, ...rows], style, { titles: 1 });
 }
 
 /** The same for programs. */

@@ -26,7 +26,7 @@ export function renderWhich(
     kindText(version),
     index === last ? lastCell(hiding, style) : { text: 'replaced', paint: style.dim },
   ]);
-  return rows.length === 0 ? title : `${title}\n${renderTable(rows, '  ')}`;
+  return rows.length === 0 ? title : `${title}\n${renderTable(rows, style, { indent: '  ' })}`;
 }
 
 /** The same for programs. */

@@ -5,6 +5,7 @@ import { GuardRefusal, type GuardReport } from '../oldcode/index.js';
 import { contentsOf } from '../payload/index.js';
 import { changesSomething, type Plan } from '../stack/index.js';
 import { type Acceptance, acceptDangers, refusalOfDangers } from './accept.js';
+import { type PolicyTerms, policyFindings, refusalByPolicy } from './by-policy.js';
 import { divergencesOf } from './divergence.js';
 import { executePlan } from './execute.js';
 import type { ExecutionReport } from './execution.js';
@@ -30,6 +31,8 @@ export interface ChangeOptions {
   readonly confirm?: (proposal: ChangeProposal) => Promise<boolean>;
   /** Dangers that are let pass: see {@link parseAcceptance}. */
   readonly accept?: readonly Acceptance[];
+  /** The rules of the host: what keeps none of them is refused. Default: none. */
+  readonly policy?: PolicyTerms;
   /** The plan has to be this one, or the change fails with `stale-plan`: nothing happened then. */
   readonly expected?: ExpectedPlan;
   /** Plan and verify only. */
@@ -88,7 +91,7 @@ export async function change(
 ): Promise<ChangeReport> {
   const payloads = payloadsOf(request);
   const snapshot = await host.port.observe();
-  const { accept = [], confirm, dryRun = false, expected } = options;
+  const { accept = [], confirm, dryRun = false, expected, policy } = options;
   if (expected !== undefined) requireSameHypervisor(expected, snapshot);
   const copy = once(() => host.preflightModel(snapshot, payloads));
   const here = { host: host.port.host, snapshot };
@@ -115,9 +118,13 @@ export async function change(
     ...(isChange ? ((await options.witness?.foresee(plan)) ?? []) : []),
   ];
   const judged = acceptDangers(found, accept);
-  const proposal: ChangeProposal = { ...here, plan, verification, guard, ...judged };
+  const against =
+    policy === undefined ? [] : policyFindings(policy, plan, payloads, judged.accepted);
+  const findings = [...judged.findings, ...against];
+  const proposal: ChangeProposal = { ...here, plan, verification, guard, ...judged, findings };
   if (verification === null) return ended(proposal, null);
   const refusal =
+    refusalByPolicy(against) ??
     ('predictions' in verification
       ? refusalOf(verification)
       : refusalUnverified(payloads.flatMap(({ payload }) => payload.findings))) ??

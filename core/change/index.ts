@@ -1,4 +1,5 @@
 export { type Acceptance, parseAcceptance } from './accept.js';
+export type { PolicyTerms } from './by-policy.js';
 export {
   type ChangeOptions,
   type ChangeProposal,

@@ -70,6 +70,7 @@ export const DT = {
   REL: 17,
   PLTREL: 20,
   JMPREL: 23,
+  INIT_ARRAY: 25,
   INIT_ARRAYSZ: 27,
   RUNPATH: 29,
   RELRSZ: 35,

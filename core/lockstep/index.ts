@@ -9,6 +9,7 @@ export {
 export {
   type HostReport,
   hostText,
+  isExpected,
   isForOthers,
   type LockstepReport,
   lockstepReport,

@@ -1,6 +1,7 @@
 import { type Code, type Finding, finding } from '../findings/index.js';
 import type { HostFacts } from './host.js';
 import type { ModuleVerdict } from './judge.js';
+import { UNVERSIONED } from './linked/index.js';
 import type { LockstepVerdict } from './verdict.js';
 
 /** A host with what it does with each module. */
@@ -55,6 +56,15 @@ export function isForOthers({ reason }: LockstepVerdict): boolean {
   return reason === 'qemu-other-target' || reason === 'qemu-other-program';
 }
 
+/**
+ * Not worth a word where nobody asked about this module: it is for another program, or the dynamic linker took a library by
+ * its own name that has no versions, as those of Xen 4.14 have none.
+ */
+export function isExpected(module: LockstepVerdict): boolean {
+  const isUnversioned = module.reason === 'link-not-proven' && module.expected === UNVERSIONED;
+  return isForOthers(module) || isUnversioned;
+}
+
 /** What the version of a host is called, e.g. `QEMU 7.2.22 (Debian 1:7.2)`. Escape before printing. */
 export function hostText(facts: HostFacts): string {
   switch (facts.kind) {
@@ -82,7 +92,7 @@ function findingsOfHost(report: HostReport): readonly Finding[] {
   if (facts.kind === 'xen') return own;
   const groups = new Map<string, ModuleVerdict[]>();
   for (const module of modules) {
-    if (module.reason === null || (isForOthers(module) && !report.isNamed)) continue;
+    if (module.reason === null || (isExpected(module) && !report.isNamed)) continue;
     const key = [module.reason, module.expected, module.actual].join('\0');
     groups.set(key, [...(groups.get(key) ?? []), module]);
   }

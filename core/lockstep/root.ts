@@ -8,13 +8,18 @@ import {
   openLockstepHost,
   ownFolders,
 } from './judge.js';
+import { familyVerdicts, needsFamily } from './linked/index.js';
 import type { HostReport } from './report.js';
 import { type System, systemOf } from './system.js';
+import { judgePayloadFolders } from './xen/index.js';
 
 /** Where programs lie. */
 const PROGRAM_FOLDERS = ['/usr/bin', '/usr/sbin', '/usr/libexec', '/bin', '/sbin'];
-/** What a program that loads modules is called: nothing else is opened. */
-const PROGRAMS = /^(?:qemu-system-[\w-]+|qemu-(?:img|io|nbd|storage-daemon|kvm)|nbdkit)$/;
+/** What a program is called that loads modules, or that is made for one release of Xen's libraries or libnbd: nothing else is opened. */
+const PROGRAMS =
+  /^(?:qemu-system-[\w-]+|qemu-(?:img|io|nbd|storage-daemon|kvm)|nbdkit|nbd(?:copy|dump|fuse|info|ublk)|xl|o?xen[\w-]*|flask-[\w-]+|tapdisk)$/;
+/** Folders of Xen's own programs, all of which are looked at: one of a release, as Debian has it, and one of all. */
+const XEN_PROGRAMS = ['/usr/libexec/xen/bin', '/usr/lib64/xen/bin'];
 /** The tools of QEMU open nothing else by themselves. */
 const TOOL_MODULES = /^block-/;
 
@@ -24,22 +29,45 @@ export interface TreeReport {
   readonly findings: readonly Finding[];
 }
 
-/** Each program of the tree that loads modules, with the modules that are there for it. */
-export function judgeTree(tree: FileTree): TreeReport {
+/**
+ * Each program of the tree that loads modules, with the modules that are there for it; each that needs Xen's libraries or
+ * libnbd, with those that it loads; each hypervisor, with the payloads that are packaged for it.
+ */
+export async function judgeTree(tree: FileTree): Promise<TreeReport> {
   const system = systemOf(tree);
   const hosts: HostReport[] = [];
   const findings: Finding[] = [];
   for (const path of programsIn(system)) {
     try {
       const host = openLockstepHost(system, path);
-      if (host !== null && host.facts.kind !== 'linked') hosts.push(reportOf(host, path));
+      const report = host === null ? null : reportInTree(host, path);
+      if (report !== null) hosts.push(report);
     } catch (error) {
       if (!(error instanceof XspliceError)) throw error;
       const { code, message, hint } = error;
       findings.push(finding(code, { message, hint, file: path }));
     }
   }
-  return { hosts, findings };
+  const payloads = await judgePayloadFolders(tree);
+  return {
+    hosts: [...hosts, ...payloads.hosts],
+    findings: [...findings, ...payloads.findings],
+  };
+}
+
+/** Null of a program that needs nothing that would have to be of its release. */
+function reportInTree(host: OpenHost, path: string): HostReport | null {
+  const { facts, file, process, start } = host;
+  if (facts.kind !== 'linked') return reportOf(host, path);
+  if (file.kind !== 'object' || !needsFamily(file)) return null;
+  const modules = (process === null ? [] : familyVerdicts(process)).map(
+    ({ library, verdict }): ModuleVerdict => ({
+      ...verdict,
+      file: library.path,
+      missingBytes: library.missingBytes,
+    }),
+  );
+  return { host: path, facts, start, modules, isNamed: false, findings: [] };
 }
 
 /** A host with the modules of its own folders. */
@@ -97,8 +125,11 @@ export function modulesIn(tree: FileTree, folder: string): readonly string[] {
 /** Each program once, whatever links lead to it. One at a time: a tree keeps the file that it read last. */
 function* programsIn({ tree }: System): Generator<string, void, undefined> {
   const found = new Set<string>();
-  for (const folder of PROGRAM_FOLDERS) {
-    for (const name of [...tree.list(folder)].filter((one) => PROGRAMS.test(one)).sort()) {
+  const ofReleases = [...tree.list('/usr/lib')].filter((name) => /^xen(?:-[\d.]+)?$/.test(name));
+  const xen = [...XEN_PROGRAMS, ...ofReleases.sort().map((name) => `/usr/lib/${name}/bin`)];
+  for (const folder of [...PROGRAM_FOLDERS, ...xen]) {
+    const isWanted = (name: string) => xen.includes(folder) || PROGRAMS.test(name);
+    for (const name of [...tree.list(folder)].filter(isWanted).sort()) {
       const real = tree.real(`${folder}/${name}`);
       // Debian puts a script in the place of an emulator that another one stands in for.
       if (real === null || found.has(real) || !looksLikeElf(tree.read(real))) continue;

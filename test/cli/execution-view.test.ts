@@ -144,11 +144,14 @@ test('nothing that a terminal obeys gets through', () => {
 
 test('columns are aligned by what a terminal shows', () => {
   assert.equal(
-    renderTable([
-      ['漢', 'x'],
-      ['abc', 'y'],
-      ['\u0007', 'z'],
-    ]),
+    renderTable(
+      [
+        ['漢', 'x'],
+        ['abc', 'y'],
+        ['\u0007', 'z'],
+      ],
+      plain,
+    ),
     '漢    x\nabc   y\n\\x07  z',
   );
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdirSync } from 'node:fs';
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import {
@@ -13,6 +13,7 @@ import { parseLine } from '../../cli/options/parse.js';
 import { commandOf, refuseForeign } from '../../cli/options/refuse.js';
 import { helpText } from '../../cli/views/help.js';
 import { DEMO_IMAGE, demo, runCli, temporaryFolder } from '../support/cli.js';
+import { makeKey } from '../support/signers.js';
 
 const env = { XSPLICE_HOST: 'embedded:./try' };
 const home = process.cwd();
@@ -31,6 +32,7 @@ const FIRST: Readonly<Partial<Record<CommandName, readonly string[]>>> = {
   history: ['', 'apply patches/ --yes'],
   undo: ['apply patches/ --yes', 'apply patches/ --yes'],
   unload: ['upload patches/ --yes', 'upload patches/ --yes'],
+  'verify-signature': ['sign patches/ --key release.key', 'sign hello.livepatch --key release.key'],
 };
 
 /** Needs programs and modules of the machine: its examples are read only. */
@@ -47,6 +49,10 @@ for (const name of COMMAND_NAMES.filter((name) => !NOT_RUN.includes(name))) {
     for (const file of ['hello', 'bye', 'replace']) copyFileSync(demo(file), `${file}.livepatch`);
     for (const file of ['hello', 'bye'])
       copyFileSync(demo(file), join('patches', `${file}.livepatch`));
+    copyFileSync(`${makeKey('release.pem')}.pub`, 'release.pub');
+    copyFileSync('release.pem', 'release.key');
+    const policy = { formatVersion: 1, keys: ['release.pub'] };
+    writeFileSync('policy.json', JSON.stringify(policy));
     const { examples }: CommandEntry = COMMANDS[name];
     for (const [index, [line]] of examples.entries()) {
       assert.ok(line === name || line.startsWith(`${name} `), line);

@@ -278,6 +278,12 @@ describe('lockstep with nbdkit', { skip }, () => {
     const both = `${filled} __attribute__((constructor)) static void b(void) { plugin.calls[8] = open_it; }`;
     const made = await judgeFile(makePlugin(root, 'made', { slots: [], more: both }));
     assert.equal(made.outcome, 'undecided');
+    const filledAlone = await judgeFile(makePlugin(root, 'alone', { slots: [], more: filled }));
+    assert.equal(
+      filledAlone.outcome,
+      'undecided',
+      'one constructor, in a library without crtbegin.o',
+    );
     const none = await judgeFile(makePlugin(root, 'null', { body: 'return 0;' }));
     assert.equal(none.reason, 'nbdkit-registration-failed');
   });

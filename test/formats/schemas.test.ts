@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { COMMAND_NAMES, type CommandName } from '../../cli/options/commands.js';
-import { configSchema, documentSchema } from '../../cli/schemas/documents.js';
+import { configSchema, documentSchema, policySchema } from '../../cli/schemas/documents.js';
 import { madeFiles } from '../../docs/make.js';
 import { DEMO_IMAGE, demo, runCli, temporaryFolder } from '../support/cli.js';
 import { repositoryRoot } from '../support/repository.js';
 import { sampleRepository } from '../support/sample-repository.js';
+import { makeKey } from '../support/signers.js';
 import { makeDocuments } from './scenario.js';
 
 const ajv = new Ajv2020({ allErrors: false });
@@ -35,6 +36,9 @@ test('so are those of several targets, of report, diff, explain, and of an error
   const root = join(temporaryFolder(t), 'sample');
   sampleRepository(root);
   const config = ['--config', join(root, 'xsplice.config.json')];
+  const key = makeKey(join(root, 'own'));
+  const signed = join(root, 'hello.livepatch');
+  copyFileSync(demo('hello'), signed);
   const cases: readonly (readonly [CommandName, readonly string[]])[] = [
     ['check', config],
     ['check', [...config, '--target', 'b chain', '--explain']],
@@ -46,6 +50,8 @@ test('so are those of several targets, of report, diff, explain, and of an error
     ['explain', ['fork']],
     ['explain', []],
     ['inspect', ['nowhere']],
+    ['sign', [signed, '--key', key]],
+    ['verify-signature', [signed, demo('bye'), 'nowhere', '--trusted-key', `${key}.pub`]],
   ];
   for (const [command, words] of cases) {
     const { stdout } = await runCli([command, ...words, '--json']);
@@ -55,6 +61,11 @@ test('so are those of several targets, of report, diff, explain, and of an error
   const file = join(root, 'xsplice.config.json');
   assert.ok(validate(JSON.parse(readFileSync(file, 'utf8'))), JSON.stringify(validate.errors));
   assert.ok(!validate({ targets: [{ name: 'a', payloads: 'p' }] }));
+  const isPolicy = ajv.compile(policySchema());
+  assert.ok(
+    isPolicy({ formatVersion: 1, block: { names: ['hello'] }, neverAccept: ['init-code'] }),
+  );
+  assert.ok(!isPolicy({ formatVersion: 2 }));
 });
 
 test('a document that lacks a field is found', () => {
@@ -66,8 +77,8 @@ test('a document that lacks a field is found', () => {
 test('--json-schema prints what is shipped', async () => {
   const root = repositoryRoot();
   const shipped = madeFiles(root).filter(({ path }) => path.startsWith('schema/'));
-  // Graph has none; the configuration and saved plans have one each.
-  assert.equal(shipped.length, COMMAND_NAMES.length + 1);
+  // Graph has none; the configuration, the policy and saved plans have one each.
+  assert.equal(shipped.length, COMMAND_NAMES.length + 2);
   for (const { path, text } of shipped) assert.equal(readFileSync(join(root, path), 'utf8'), text);
   const { code, stdout } = await runCli(['check', '--json-schema']);
   assert.equal(code, 0);

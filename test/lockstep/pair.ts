@@ -27,18 +27,17 @@ export interface Asked {
 }
 
 /**
- * Foretells and asks, so many pairs at once, until all are done or `isOver`; `seen` hears of each. Plans
+ * Foretells and asks, so many pairs at once; `seen` hears of each. Plans
  * are taken from all over the list, so that a part of it has some of every kind.
  */
 export async function askAll(
   plans: readonly Planned[],
   atOnce: number,
-  isOver: () => boolean,
   seen: (asked: Asked) => void,
 ): Promise<void> {
   const waiting = spread(plans);
   const worker = async () => {
-    while (waiting.length > 0 && !isOver()) {
+    while (waiting.length > 0) {
       for (const pair of waiting.shift()?.() ?? []) {
         const answer = await pair.ask();
         const isDecided = pair.verdict.outcome !== 'undecided';

@@ -1,6 +1,6 @@
 /**
  * The main job on real input: Debian's Xen 4.17 and the payload family built against its xen-syms; the
- * readers and the closures of all functions on 4.20 too. Fetches and builds them, then runs the tests of
+ * readers and the closures of all functions on 4.20 too, and on 4.14 pairs of fixes. Fetches and builds them, then runs the tests of
  * this folder, the readers against readelf on the same files, and the fuzzer. Needs gcc, binutils and apt-get.
  */
 import { spawnSync } from 'node:child_process';
@@ -17,6 +17,7 @@ const FUZZ_RUNS = 100_000;
 const { key, symbols, image } = await hypervisorOf('4.17');
 const efi = image.replace(/\.gz$/, '.efi');
 const newer = await hypervisorOf('4.20');
+const older = await hypervisorOf('4.14');
 const family = join(cacheFolder('real'), key);
 const dist = join(repositoryRoot(), 'dist');
 
@@ -31,6 +32,7 @@ const env = {
   ...process.env,
   XSPLICE_REAL_IMAGE: symbols,
   XSPLICE_REAL_FAMILY: family,
+  XSPLICE_REAL_XEN_SYMS: [older, { symbols }, newer].map((xen) => xen.symbols).join(':'),
   XSPLICE_REAL_INPUTS: [symbols, image, efi, newer.symbols, newer.image].join(':'),
 };
 const node = (...words: string[]) =>

@@ -42,10 +42,10 @@ export interface StartOptions {
 /** Longest that any command may take, on however busy a machine: a hang is a failure, not a wait. */
 export const TIMEOUT_MS = 120_000;
 
-/** Environment in which nothing of the user's reaches the CLI, and no colour is wanted. */
+/** Environment in which nothing of the user's reaches the CLI, no colour is wanted, and UTF-8 is. */
 export function cliEnvironment(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
   const { XSPLICE_HOST: _, XSPLICE_STORE: __, FORCE_COLOR: ___, ...rest } = process.env;
-  return { ...rest, NO_COLOR: '1', ...more };
+  return { ...rest, NO_COLOR: '1', LC_ALL: 'C.UTF-8', ...more };
 }
 
 /** Runs the CLI in this process, without a terminal. */

@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /** Where these programs load their modules from, in their root. */
 export const QEMU_FOLDER = '/usr/lib/x86_64-linux-gnu/qemu';
 export const NBDKIT_FOLDER = '/usr/lib/x86_64-linux-gnu/nbdkit';
+export const XEN_LIBRARIES = '/usr/lib/x86_64-linux-gnu';
 export const STAMP = `qemu_stamp_${'a1'.repeat(20)}`;
 export const OTHER_STAMP = `qemu_stamp_${'b2'.repeat(20)}`;
 
@@ -42,6 +43,12 @@ export function makeQemu(root: string, { hasModuleLoad = true, stamp = STAMP } =
   ]);
 }
 
+/** Registers a function that does nothing, for the first of QEMU's stages. */
+const CONSTRUCTOR = `
+    extern void register_dso_module_init(void (*init)(void), int type);
+    static void nothing(void) {}
+    __attribute__((constructor)) static void start(void) { register_dso_module_init(nothing, 0); }`;
+
 /** A module of QEMU; \`more\` is C that stands beside what each has. */
 export function makeModule(
   root: string,
@@ -57,7 +64,7 @@ export function makeModule(
   const source = `
     void ${stamp}(void) {}
     void qemu_module_dummy(void) {}
-    ${constructors ? 'extern void register_dso_module_init(void); __attribute__((constructor)) static void start(void) { register_dso_module_init(); }' : ''}
+    ${constructors ? CONSTRUCTOR : ''}
     ${more}`;
   return compileC(join(root, folder, `${name}.so`), source, ['-shared', '-fPIC', ...options]);
 }
@@ -79,7 +86,7 @@ export function makeFilter(
   { api = 6, version = '1.32.5' } = {},
 ): string {
   const source = `
-    struct filter { int api; const char *version, *name; };
+    struct filter { int api; const char *version, *name; void *calls[100]; };
     static struct filter filter = { 0, 0, "${name}" };
     struct filter *filter_init(void) { filter.api = ${api}; filter.version = "${version}"; return &filter; }`;
   const file = join(root, NBDKIT_FOLDER, 'filters', `nbdkit-${name}-filter.so`);
@@ -109,4 +116,31 @@ export function makePlugin(root: string, name: string, spec: PluginSpec = {}): s
     void *plugin_init(void) { ${body} }`;
   const file = join(root, NBDKIT_FOLDER, 'plugins', `nbdkit-${name}-plugin.so`);
   return compileC(file, source, ['-shared', '-fPIC']);
+}
+
+/** A library of Xen, with one function and where `version` is not null its version. */
+export function makeXenLibrary(
+  root: string,
+  file: string,
+  { soname = file, version = 'VERS_4.17.0' as string | null } = {},
+): string {
+  const source =
+    version === null
+      ? 'void xen_call(void) {}'
+      : `__asm__(".symver xen_call_1, xen_call@@${version}"); void xen_call_1(void) {}`;
+  const path = join(root, XEN_LIBRARIES, file);
+  mkdirSync(dirname(path), { recursive: true });
+  const script = `${path}.map`;
+  writeFileSync(script, `${version ?? 'NONE'} { global: xen_call; };`);
+  const versions = version === null ? [] : [`-Wl,--version-script=${script}`];
+  compileC(path, source, ['-shared', '-fPIC', `-Wl,-soname,${soname}`, ...versions]);
+  rmSync(script);
+  return path;
+}
+
+/** A program that calls that library. */
+export function makeXenProgram(root: string, path: string, library: string): string {
+  const source = 'extern void xen_call(void); void _start(void) { xen_call(); }';
+  const options = ['-pie', '-fPIC', '-Wl,--dynamic-linker=/lib64/ld', `-Wl,${library}`];
+  return compileC(join(root, path), source, options);
 }

@@ -11,6 +11,7 @@ import { JOURNAL } from './journal.js';
 import { LOCKSTEP } from './lockstep.js';
 import { OLD_CODE } from './old-code.js';
 import { PAYLOAD } from './payload.js';
+import { SIGNATURE } from './signature.js';
 import { STATE } from './state.js';
 import { STORE } from './store.js';
 import { UNKNOWN } from './unknown.js';
@@ -34,6 +35,7 @@ export const CATALOGUE = {
   ...JOURNAL,
   ...CHANGE,
   ...UNKNOWN,
+  ...SIGNATURE,
   ...LOCKSTEP,
   ...COMMAND,
 };
@@ -54,6 +56,7 @@ export const AREAS: readonly (readonly [string, Readonly<Record<string, Catalogu
   ['Embedded hypervisors', STATE],
   ['What a host remembers', { ...STORE, ...JOURNAL }],
   ['Plans and changes', CHANGE],
+  ['Signatures and policy', SIGNATURE],
   ['Other hosts and their modules', LOCKSTEP],
   ['Commands and their files', COMMAND],
 ];

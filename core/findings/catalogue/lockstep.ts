@@ -205,6 +205,13 @@ export const LOCKSTEP = {
     where: [],
     mend: 'Name the host itself if there should be one.',
   },
+  'lockstep-hypervisor-absent': {
+    severity: 'note',
+    title: 'Hypervisor of payloads not there',
+    what: 'Payloads are packaged for a hypervisor that is not in the tree, or do not say which they are for. No verdict was made.',
+    where: [],
+    mend: 'Nothing has to be done where they are kept for hosts that still run the hypervisor before an update.',
+  },
   'lockstep-process-gone': {
     severity: 'warning',
     title: 'The process ended',

@@ -11,6 +11,9 @@ import { ACCEPTED, type LockstepVerdict } from '../verdict.js';
 import { answerStart, type LinkedSide, type StartFacts, stemOf } from './answer.js';
 import { asksForShortExtents } from './libnbd.js';
 
+/** What is expected of two files of which one has no versions of symbols. */
+export const UNVERSIONED = 'versions';
+
 /** A file, and the path that it is named by. */
 export interface NamedFile {
   readonly path: string;
@@ -49,13 +52,19 @@ export function startFacts(
   const { soname } = file.object;
   const started = startProcess(system.files, paths, program.file, program.path);
   if (started.kind === 'failed') return { kind: 'failed', failure: started.failure, soname };
-  const { global, names } = started.process;
+  const { global } = started.process;
   const loaded = global.find(({ real }) => real === file.real);
   if (loaded === undefined) return { kind: 'other', wanted: likeIt(global, soname), soname };
-  const asked = [...names].filter(([, one]) => one === loaded).map(([name]) => name);
+  return fitOf(started.process, loaded);
+}
+
+/** What there is to say of a library that a started program has loaded. */
+export function fitOf({ global, names }: Process, library: Loaded): StartFacts {
+  const asked = [...names].filter(([, one]) => one === library).map(([name]) => name);
   const askers = global.filter(({ object }) => object.needed.some((name) => asked.includes(name)));
-  const asksShort = asksForShortExtents(program.file, file);
-  return { kind: 'loaded', notProven: notProven(loaded, askers), asksShort };
+  const [program] = global;
+  const asksShort = program !== undefined && asksForShortExtents(program.object, library.object);
+  return { kind: 'loaded', notProven: notProven(library, askers), asksShort };
 }
 
 /** Of a file that cannot be a library at all. */
@@ -85,9 +94,9 @@ function notProven(
       return { expected: asked, actual: soname ?? 'no SONAME' };
     }
     if (!object.wants.some((want) => definitions.has(want.name))) continue;
-    if (versions === null) return { expected: 'versions', actual: `${name} defines none` };
+    if (versions === null) return { expected: UNVERSIONED, actual: `${name} defines none` };
     const isVersioned = object.neededVersions.some(({ file }) => file === name);
-    if (!isVersioned) return { expected: 'versions', actual: `${path} asks for none of ${name}` };
+    if (!isVersioned) return { expected: UNVERSIONED, actual: `${path} asks for none of ${name}` };
   }
   return null;
 }

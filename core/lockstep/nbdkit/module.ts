@@ -65,11 +65,12 @@ export function readEntry(program: ElfProgram, role: Role): EntryFacts {
   if (entry === undefined) return { kind: 'absent' };
   const code = codeOf(dynamic, entry);
   if (code === null) return { kind: 'lost', why: `${role}_init lies outside of the file` };
-  const ran = runStraightLine(code, entry.value, memoryOf(dynamic, symbols));
+  const memory = memoryOf(dynamic, symbols);
+  const ran = runStraightLine(code, entry.value, memory);
   if (ran.kind === 'lost') return { kind: 'lost', why: `${role}_init: ${ran.why}` };
   if (ran.result === null) return { kind: 'lost', why: `${role}_init: no result that is known` };
   if (ran.result === 0n) return { kind: 'null' };
-  return readStruct(ran.memory, ran.result, role, mayConstruct(dynamic)) ?? outside(role);
+  return readStruct(ran.memory, ran.result, role, mayConstruct(dynamic, memory)) ?? outside(role);
 }
 
 function outside(role: Role): EntryFacts {
@@ -104,9 +105,31 @@ function readStruct(
   return { kind: 'plugin', api, sizeBytes, name, slots, hasConstructors };
 }
 
-/** One more than the one that every library has. */
-function mayConstruct(dynamic: DynamicSection): boolean {
-  return (dynamicValue(dynamic, DT.INIT_ARRAYSZ) ?? 0n) / BigInt(POINTER) > 1n;
+/** Whether one of the functions that run before the entry is more than what the compiler puts into every library. */
+function mayConstruct(dynamic: DynamicSection, memory: MemoryReader): boolean {
+  const at = dynamicValue(dynamic, DT.INIT_ARRAY) ?? 0n;
+  const count = (dynamicValue(dynamic, DT.INIT_ARRAYSZ) ?? 0n) / BigInt(POINTER);
+  if (count === 0n) return false;
+  const first = number(memory, at, POINTER);
+  return count > 1n || first === null || !isFrameDummy(memory, first);
+}
+
+const ENDBR64 = [0xf3, 0x0f, 0x1e, 0xfa];
+const JUMP = 0xe9;
+const LEA_RDI = [0x48, 0x8d, 0x3d];
+const LEA_RSI = [0x48, 0x8d, 0x35];
+
+/** frame_dummy of GCC's crtbegin.o: a jump to register_tm_clones, which begins with the addresses of its table in rdi and rsi. */
+function isFrameDummy(memory: MemoryReader, at: bigint): boolean {
+  const jump = begins(memory, at, ENDBR64) ? at + BigInt(ENDBR64.length) : at;
+  const distance = number(memory, jump + 1n, 4);
+  if (memory(jump) !== JUMP || distance === null) return false;
+  const target = jump + 5n + BigInt.asIntN(32, distance);
+  return begins(memory, target, LEA_RDI) && begins(memory, target + 7n, LEA_RSI);
+}
+
+function begins(memory: MemoryReader, at: bigint, bytes: readonly number[]): boolean {
+  return bytes.every((byte, index) => memory(at + BigInt(index)) === byte);
 }
 
 function codeOf(dynamic: DynamicSection, { value, size }: ElfSymbol): Uint8Array | null {

@@ -1,1 +1,2 @@
+export { judgePayloadFolders } from './tree.js';
 export { payloadVerdicts } from './verdict.js';
