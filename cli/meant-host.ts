@@ -1,5 +1,5 @@
 import type { BuildId } from '../core/abi/ids.js';
-import { folderBelow } from '../core/files/index.js';
+import { folderBelow, type KeptFolder } from '../core/files/index.js';
 import { type HostSpec, type OpenHost, openHost } from '../core/host/index.js';
 import { Journal, PayloadStore, type Present } from '../core/store/index.js';
 import { hostKnowledge, hostOf } from './host.js';
@@ -44,17 +44,22 @@ export class MeantHost {
     return new PayloadStore(storeFolder(settings, streams, await this.open()));
   }
 
-  async journal(): Promise<Journal> {
+  /** Where the host's own changes and its saved stack lie. */
+  async folder(): Promise<KeptFolder> {
     const { settings, streams } = this.#session;
-    return new Journal(hostFolder(settings, streams, await this.open()));
+    return hostFolder(settings, streams, await this.open());
+  }
+
+  async journal(): Promise<Journal> {
+    return new Journal(await this.folder());
   }
 
   /** Of all hosts that have their payloads in the same store. */
-  async journals(): Promise<readonly Journal[]> {
+  async folders(): Promise<readonly KeptFolder[]> {
     const { settings, streams } = this.#session;
     const folder = storeFolder(settings, streams, await this.open());
     const names = (await folder.list('')).filter((name) => HOST_FOLDER.test(name));
-    return names.map((name) => new Journal(folderBelow(folder, name)));
+    return names.map((name) => folderBelow(folder, name));
   }
 
   /** Safe where it was never opened. */

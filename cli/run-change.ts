@@ -6,7 +6,7 @@ import {
   change,
   parseAcceptance,
 } from '../core/change/index.js';
-import { EXIT, explainedError } from '../core/findings/index.js';
+import { EXIT, explainedError, type Finding } from '../core/findings/index.js';
 import type { HostSpec } from '../core/host/index.js';
 import { changesSomething } from '../core/stack/index.js';
 import { HostWitness } from '../core/store/index.js';
@@ -38,6 +38,8 @@ export interface WantedChange {
   readonly saved?: SavedPlan;
   /** The entry of the journal that it takes back. */
   readonly undoes?: number;
+  /** Findings that are known beforehand, and are shown with those of the plan. */
+  readonly foretold?: readonly Finding[];
 }
 
 /**
@@ -81,7 +83,7 @@ export async function runChange(session: Session, wanted: WantedChange): Promise
         progress = new Progress(output.notes, output.quiet || !output.isForPeople);
         return true;
       },
-      witness: await witnessOf(session, meant, accept, wanted.undoes),
+      witness: await witnessOf(session, meant, accept, wanted),
       onProgress: (event) => progress?.report(event),
       signal: stop.signal,
     });
@@ -177,7 +179,10 @@ async function witnessOf(
   { command, settings, streams }: Session,
   meant: MeantHost,
   accept: readonly Acceptance[],
-  undoes: number | null = null,
+  {
+    undoes = null,
+    foretold = [],
+  }: { readonly undoes?: number | null; readonly foretold?: readonly Finding[] },
 ): Promise<HostWitness> {
   const host = await meant.open();
   return new HostWitness({
@@ -191,6 +196,7 @@ async function witnessOf(
       who: whoRunsThis(streams),
       undoes,
     },
+    foretold,
     mayForget: accept.some(({ code }) => code === 'journal-not-writable'),
   });
 }

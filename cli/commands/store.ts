@@ -2,7 +2,13 @@ import { nameText } from '../../core/abi/payload-name.js';
 import { counted, EXIT, type Finding, finding, XspliceError } from '../../core/findings/index.js';
 import { readEveryPayloadFile, signaturesBeside } from '../../core/inputs/index.js';
 import { readPayloadInputs } from '../../core/payload/index.js';
-import { neededPayloads, PayloadStore, type StoredPayload } from '../../core/store/index.js';
+import {
+  Journal,
+  neededPayloads,
+  PayloadStore,
+  type StoredPayload,
+  savedDigests,
+} from '../../core/store/index.js';
 import { withExplanations } from '../explanations.js';
 import { MeantHost } from '../meant-host.js';
 import { namedStore, ownStore } from '../memory.js';
@@ -112,7 +118,7 @@ async function remove(
   return { payloads };
 }
 
-/** Removes what the host neither has loaded nor needs: see {@link neededPayloads}. */
+/** Removes what no host of the store has loaded, has saved or needs: see {@link neededPayloads}. */
 async function prune(
   session: Session,
   store: PayloadStore,
@@ -121,9 +127,10 @@ async function prune(
 ): Promise<Outcome> {
   const present = await host.present();
   const needed = new Set<string>(neededPayloads([], present));
-  for (const journal of await host.journals()) {
-    const { entries } = await journal.read();
+  for (const folder of await host.folders()) {
+    const { entries } = await new Journal(folder).read();
     for (const id of neededPayloads(entries, present)) needed.add(id);
+    for (const id of await savedDigests(folder)) needed.add(id);
   }
   const isNeeded = (one: StoredPayload) => needed.has(one.sha256) || needed.has(one.buildId ?? '');
   const payloads = (await store.list()).filter((one) => !isNeeded(one));

@@ -280,6 +280,26 @@ export const COMMANDS = {
     ],
     exits: CHANGING,
   },
+  save: {
+    synopses: [],
+    words: null,
+    about: 'Keep the stack of now, as what is wanted after each boot of this hypervisor',
+    examples: [
+      ['save', 'What is applied now is what restore applies'],
+      ['save --host embedded:./try --json', 'The same of an embedded hypervisor, for a program'],
+    ],
+    exits: LOOKING,
+  },
+  restore: {
+    synopses: [],
+    words: null,
+    about: 'Apply what is missing of the saved stack, and ask nothing: a boot runs it',
+    examples: [
+      ['restore --dry-run', 'What a boot would apply'],
+      ['restore', 'Applies it'],
+    ],
+    exits: ['0', '1', '2', '4', '64', '129, 130, 143'],
+  },
   which: {
     synopses: ['NAME|ADDRESS…', 'NAME|ADDRESS… --image FILE [--on PAYLOAD]…'],
     words: {

@@ -21,16 +21,18 @@ export interface OptionDefinition {
 
 /** Those that change a hypervisor as the journal has it. */
 const BY_JOURNAL = ['undo', 'recover', 'clean'] as const;
+/** The same, and those that ask nothing. */
+const REMEMBERED = [...BY_JOURNAL, 'restore'] as const;
 const HOST = [
-  ...[...CHANGE_VERBS, ...BY_JOURNAL],
-  ...(['diff', 'history', 'init', 'list', 'plan', 'store', 'which'] as const),
+  ...[...CHANGE_VERBS, ...REMEMBERED],
+  ...(['diff', 'history', 'save', 'init', 'list', 'plan', 'store', 'which'] as const),
 ] as const;
 /** Those that use what a host remembers. */
-const REMEMBERING = [...CHANGE_VERBS, ...BY_JOURNAL, 'history', 'plan', 'store'] as const;
+const REMEMBERING = [...CHANGE_VERBS, ...REMEMBERED, 'history', 'save', 'plan', 'store'] as const;
 /** Those that check payloads. */
 const CHECKING = ['check', 'report', 'graph'] as const;
 /** Those that carry a payload's actions out on a hypervisor. An upload and an unload stop no CPU. */
-const ACTING = ['apply', 'revert', 'replace', 'load', 'undo', 'recover'] as const;
+const ACTING = ['apply', 'revert', 'replace', 'load', 'undo', 'recover', 'restore'] as const;
 
 /** All options by name, in the order of the help. */
 export const OPTIONS = {
@@ -60,7 +62,7 @@ export const OPTIONS = {
       record: 'The hypervisor: xen-syms',
       which: 'Ask about this image and --on; with --host, the image of that host',
     },
-    commands: [...CHECKING, 'init', 'plan', ...CHANGE_VERBS, ...BY_JOURNAL, 'which', 'record'],
+    commands: [...CHECKING, 'init', 'plan', ...CHANGE_VERBS, ...REMEMBERED, 'which', 'record'],
   },
   'build-id': {
     value: 'HEX',
@@ -78,7 +80,7 @@ export const OPTIONS = {
     value: 'RELEASE',
     help: 'The release of Xen whose rules count, e.g. 4.17.7 (default: what the image or Xen says)',
     commands: [
-      ...([...CHECKING, 'init', 'plan', ...CHANGE_VERBS, ...BY_JOURNAL] as const),
+      ...([...CHECKING, 'init', 'plan', ...CHANGE_VERBS, ...REMEMBERED] as const),
       ...(['which', 'record', 'lockstep'] as const),
     ],
   },
@@ -108,20 +110,20 @@ export const OPTIONS = {
     proposals: ['danger'],
     isMany: true,
     help: 'Let a danger pass: CODE, or CODE=NAME where several payloads have it; may be repeated',
-    commands: ['plan', ...CHANGE_VERBS, ...BY_JOURNAL],
+    commands: ['plan', ...CHANGE_VERBS, ...REMEMBERED],
   },
   policy: {
     value: 'FILE',
     proposals: ['file'],
     help: 'A policy that holds beside that of this machine, /etc/xsplice-ts/policy.json',
-    commands: ['plan', ...CHANGE_VERBS, ...BY_JOURNAL, 'verify-signature'],
+    commands: ['plan', ...CHANGE_VERBS, ...REMEMBERED, 'verify-signature'],
   },
   'trusted-key': {
     value: 'FILE',
     proposals: ['file'],
     isMany: true,
     help: 'Only payloads that this key signed (minisign, signify, Ed25519 in PEM, X.509); may be repeated',
-    commands: ['plan', ...CHANGE_VERBS, ...BY_JOURNAL, 'verify-signature'],
+    commands: ['plan', ...CHANGE_VERBS, ...REMEMBERED, 'verify-signature'],
   },
   key: {
     value: 'FILE',
@@ -154,7 +156,7 @@ export const OPTIONS = {
   'dry-run': {
     alias: 'n',
     help: 'Show and verify the plan, change nothing',
-    commands: [...CHANGE_VERBS, ...BY_JOURNAL],
+    commands: [...CHANGE_VERBS, ...REMEMBERED],
   },
   'exit-code': {
     help: 'End with 4 where something would change, and with 0 where nothing would',

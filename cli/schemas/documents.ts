@@ -241,6 +241,16 @@ const documents: Readonly<Record<Exclude<CommandName, 'graph'>, Schema>> = {
   ...{ plan: change, apply: change, revert: change, replace: change },
   ...{ upload: change, unload: change, load: change },
   ...{ history, undo: change, recover: changeIfAny, clean: changeIfAny },
+  save: document({
+    host: text,
+    saved: object({
+      ...{ at: text, hypervisor: id, accepted: listOf(any) },
+      stack: listOf(
+        object({ name: text, buildId: orNull(id), depends: orNull(id), sha256: text, guard: text }),
+      ),
+    }),
+  }),
+  restore: changeIfAny,
   store: document({
     ...{ action: choice('add', 'list', 'verify', 'remove', 'prune'), store: text },
     payloads: listOf(

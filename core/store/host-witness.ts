@@ -25,6 +25,8 @@ export interface HostMemory {
   readonly about: AboutChange;
   /** True where a change goes on though it cannot be remembered. */
   readonly mayForget: boolean;
+  /** What is known of the change beforehand. */
+  readonly foretold: readonly Finding[];
 }
 
 /**
@@ -47,14 +49,15 @@ export class HostWitness implements Witness {
   }
 
   async foresee(plan: Plan): Promise<readonly Finding[]> {
-    const { journal, about } = this.#memory;
+    const { journal, about, foretold } = this.#memory;
     try {
       const reason = await journal.obstacle();
-      if (reason !== null) return [this.#finding(reason, bringsIn(plan) ? 'error' : 'warning')];
+      if (reason !== null) return [...foretold, this.#foreseen(reason, plan)];
       const open = plan.command === 'recover' ? null : await journal.unended();
-      return open === null ? [] : [interruptedFinding(open, about.bootId, plan.before)];
+      const left = open === null ? [] : [interruptedFinding(open, about.bootId, plan.before)];
+      return [...foretold, ...left];
     } catch (error) {
-      return [this.#finding(whyNot(error), bringsIn(plan) ? 'error' : 'warning')];
+      return [...foretold, this.#foreseen(whyNot(error), plan)];
     }
   }
 
@@ -139,6 +142,10 @@ export class HostWitness implements Witness {
       ...(nodeps === undefined ? {} : { nodeps }),
       ...(guard === undefined ? {} : { guard }),
     };
+  }
+
+  #foreseen(reason: string, plan: Plan): Finding {
+    return this.#finding(reason, bringsIn(plan) ? 'error' : 'warning');
   }
 
   #finding(reason: string, severity: Finding['severity']): Finding {

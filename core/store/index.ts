@@ -25,4 +25,13 @@ export {
   type SignatureBeside,
   type StoredState,
 } from './payload-store.js';
+export {
+  readSaved,
+  type SavedPayload,
+  type SavedStack,
+  savedDigests,
+  stackToSave,
+  untriedAgain,
+  writeSaved,
+} from './saved-stack.js';
 export type { StoredPayload } from './stored-payload.js';

@@ -45,6 +45,8 @@ function commands(folder: string): readonly Command[] {
     { name: 'history', words: ['history', ...host] },
     { name: 'undo', words: ['undo', '--yes', ...host] },
     { name: 'recover-nothing', words: ['recover', '--yes', ...host] },
+    { name: 'save', words: ['save', ...host] },
+    { name: 'restore-nothing', words: ['restore', ...host] },
     { name: 'clean-nothing', words: ['clean', '--yes', ...host] },
     { name: 'store-list', words: ['store', 'list', ...host] },
     { name: 'check', words: ['check', hello, bye, ...image] },
