@@ -100,13 +100,13 @@ try {
   const older = (await Promise.all(suites.map(openOlderQemu))).filter((one) => one !== null);
   const started = performance.now();
   const preload = preloadIn(suites);
-  const kinds: Readonly<Record<string, readonly Planned[]>> = {
-    qemu: qemuPairs(suites, older, preload),
-    linked: [...familyPairs(suites), ...strangerPairs(suites)],
-    nbdkit: nbdkitPairs(suites),
-    made: madePairs(suites, preload),
+  const kinds: Readonly<Record<string, () => readonly Planned[]>> = {
+    qemu: () => qemuPairs(suites, older, preload),
+    linked: () => [...familyPairs(suites), ...strangerPairs(suites)],
+    nbdkit: () => nbdkitPairs(suites),
+    made: () => madePairs(suites, preload),
   };
-  const plans = chosen(values.kind.map((kind) => kinds[kind] ?? []));
+  const plans = chosen(values.kind.map((kind) => kinds[kind]?.() ?? []));
   const asked: Asked[] = [];
   let failures = 0;
   await askAll(plans, availableParallelism(), (one) => {
