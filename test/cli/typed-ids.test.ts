@@ -16,6 +16,8 @@ import {
   runCli,
   temporaryFolder,
 } from '../support/cli.js';
+import { buildIdNote, hexBytes } from '../support/elf-builder.js';
+import { buildPayload } from '../support/payload-builder.js';
 
 const [hello] = readInputs([inputFile('hello', readFileSync(demo('hello')))]).payloads;
 const own = hello?.planned.buildId ?? '';
@@ -109,4 +111,29 @@ test('names that are no UTF-8 work from the command line to the hypervisor', asy
   assert.match(run(`apply --yes $'f\\xff'`), /Applied now: h\\xfe/);
   assert.match(run(`revert --yes $'h\\xfe'`), /Applied now: nothing/);
   assert.match(run(`unload --yes $'h\\xfe'`), /Done/);
+});
+
+test('a file with the build-id of what is loaded, and other contents, is told', async (t) => {
+  const [, host] = await embeddedHost(t);
+  const at = ['--host', host, '--yes'];
+  assert.equal((await runCli(['apply', demo('hello'), ...at])).code, 0);
+  const same = await runCli(['apply', demo('hello'), ...at]);
+  assert.doesNotMatch(same.stdout, /other contents/);
+  const [note, parent] = [own, xen].map((id) => buildIdNote(hexBytes(id)));
+  const other = join(temporaryFolder(t), 'other.livepatch');
+  writeFileSync(
+    other,
+    buildPayload({
+      ...(note === undefined ? {} : { buildId: note }),
+      ...(parent === undefined ? {} : { depends: parent, xenDepends: parent }),
+      functions: [{ name: 'xen_changeset' }],
+    }),
+  );
+  for (const verb of ['apply', 'upload']) {
+    const told = await runCli([verb, other, ...at]);
+    assert.match(
+      told.stdout,
+      /other contents: it replaces xen_extra_version, the file xen_changeset/,
+    );
+  }
 });
