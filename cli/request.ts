@@ -35,6 +35,9 @@ export async function requestOf(
           `revert takes --check ${check} with the NAME of one payload only: without it, nothing is compared`,
         );
       }
+      if (check === 'build-id' && to === null && files.length === 0) {
+        return { verb, to, top: name };
+      }
       if (check === 'build-id' || to !== null) {
         throw usage(
           `revert takes no ${JSON.stringify(name)}: it reverts the top`,

@@ -3,12 +3,13 @@ import {
   type CheckTarget,
   check,
   checkLinks,
+  hypervisorsOf,
   targetOfBuildId,
   targetOfImage,
 } from '../core/check/index.js';
 import type { HypervisorImage } from '../core/image/index.js';
 import { openImage, readPayloadFiles, readPayloadHeads } from '../core/inputs/index.js';
-import type { InputFile } from '../core/payload/index.js';
+import { type ChainMember, type InputFile, readInputs } from '../core/payload/index.js';
 import { releaseOf } from './release.js';
 import type { Settings } from './settings.js';
 import { usage } from './usage.js';
@@ -41,13 +42,15 @@ export async function runCheck(command: string, settings: Settings): Promise<Ans
     throw usage('--image and --build-id both name the hypervisor', 'Use one.');
   }
   const image = settings.image === null ? null : openImage(settings.image);
-  const against = targetOf(image, settings);
   const { failOn, mode } = settings;
   const isChain = mode !== 'alternatives';
   const target = settings.image ?? settings.buildId ?? '';
   // The pictures of report and graph show more than the links.
   if (command === 'check' && image === null && isChain) {
+    requireBuildIdOnly(settings);
     const heads = readPayloadHeads(settings.words, { deep: true });
+    const known = () => hypervisorsOf([...heads.members, ...membersIn(heads.inputs)]);
+    const against = targetOfBuildId(settings.buildId ?? '', known);
     const report = checkLinks(heads, against, { failOn });
     return {
       run: { targets: [{ target, image: null, report }], findings: [], skipped: [] },
@@ -55,6 +58,7 @@ export async function runCheck(command: string, settings: Settings): Promise<Ans
     };
   }
   const { inputs, findings } = readPayloadFiles(settings.words, { deep: true });
+  const against = targetOf(image, settings, inputs);
   const report = await check(inputs, against, findings, {
     failOn,
     mode: isChain ? 'chain' : mode,
@@ -98,18 +102,30 @@ function requireNoConfig({ given }: Settings): void {
 
 function targetOf(
   image: HypervisorImage | null,
-  { buildId, xen, check: guard }: Settings,
+  settings: Settings,
+  inputs: readonly InputFile[],
 ): CheckTarget {
-  const release = releaseOf(xen);
+  const { buildId, xen, check: guard } = settings;
   if (image !== null) {
+    const release = releaseOf(xen);
     return targetOfImage(image, { release, guard: guard === 'build-id' ? null : guard });
   }
-  if (release !== null) {
+  requireBuildIdOnly(settings);
+  return targetOfBuildId(buildId ?? '', () => hypervisorsOf(membersIn(inputs)));
+}
+
+function membersIn(inputs: readonly InputFile[]): readonly ChainMember[] {
+  return readInputs(inputs).payloads.map(({ planned }) => planned);
+}
+
+/** Fails with `usage` where more is asked than a build-id can answer. */
+function requireBuildIdOnly({ xen, check: guard }: Settings): void {
+  if (releaseOf(xen) !== null) {
     throw usage(
       '--xen would have no effect: with --build-id no rules of Xen are asked',
       'Use --image.',
     );
   }
-  if (guard === 'build-id') return targetOfBuildId(buildId ?? '');
+  if (guard === 'build-id') return;
   throw usage(`--check ${guard} compares code, which needs an image`, 'Name it with --image.');
 }

@@ -3,7 +3,7 @@ import { type Finding, finding } from '../../core/findings/index.js';
 /** A target with the payloads that its configuration means. */
 export interface Claim {
   readonly name: string;
-  /** Asked only where it decides something. Null where it is not known. */
+  /** Or its beginning. Asked only where it decides something. Null where it is not known. */
   readonly buildId: () => string | null;
   readonly files: readonly string[];
 }
@@ -30,7 +30,7 @@ export function assignPayloads(
   const findings: Finding[] = [];
   for (const [file, by] of claimed) {
     const id = by.length > 1 ? builtFor(file) : null;
-    const owners = id === null ? by : by.filter((claim) => [id, null].includes(claim.buildId()));
+    const owners = id === null ? by : by.filter((claim) => id.startsWith(claim.buildId() ?? ''));
     for (const { name } of owners) filesOf.get(name)?.push(file);
     if (owners.length > 0) continue;
     const names = by.map(({ name }) => name).join(', ');

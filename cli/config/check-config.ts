@@ -1,7 +1,9 @@
 import { join, relative, resolve } from 'node:path';
+import { typedDigits } from '../../core/abi/typed-id.js';
 import {
   type CheckTarget,
   check,
+  hypervisorsOf,
   standingOf,
   type TargetReport,
   targetOfBuildId,
@@ -18,7 +20,7 @@ import {
   readPayloadFiles,
   statOrNull,
 } from '../../core/inputs/index.js';
-import { type InputFile, idOrNull, readPayload } from '../../core/payload/index.js';
+import { type InputFile, idOrNull, readInputs, readPayload } from '../../core/payload/index.js';
 import { releaseOf } from '../release.js';
 import type { AnsweredRun, CheckSubject } from '../run-check.js';
 import { usage } from '../usage.js';
@@ -66,12 +68,12 @@ export async function checkConfig(config: Config, request: ConfigRequest): Promi
   for (const target of touched) {
     const files = new Set(owned.filesOf.get(target.name) ?? []);
     if (files.size === 0 && wanted !== null) continue;
-    const against = images.targetOf(target);
+    const own = [...files].flatMap((file) => inputs.get(file) ?? []);
+    const against = images.targetOf(target, own);
     if ('code' in against) {
       findings.push(against);
       continue;
     }
-    const own = [...files].flatMap((file) => inputs.get(file) ?? []);
     const report = await check(
       own,
       against,
@@ -219,16 +221,19 @@ class ImageShelf {
   /** Null where it is not known. */
   idOf(target: TargetConfig): string | null {
     const image = this.#imageOf(target);
-    if (image === null) return target.buildId?.toLowerCase() ?? null;
+    if (image === null) return typedDigits(target.buildId ?? '');
     return image instanceof XspliceError ? null : (image.buildIds[0]?.id ?? null);
   }
 
   /** What is checked against; or, where its image cannot be used, the finding that there is no verdict. */
-  targetOf(target: TargetConfig): CheckTarget | Finding {
+  targetOf(target: TargetConfig, own: readonly InputFile[]): CheckTarget | Finding {
     const image = this.#imageOf(target);
-    if (image === null) return targetOfBuildId(target.buildId ?? '');
     const file = this.pathOf(target) ?? '';
     try {
+      if (image === null) {
+        const known = () => hypervisorsOf(readInputs(own).payloads.map(({ planned }) => planned));
+        return targetOfBuildId(target.buildId ?? '', known);
+      }
       if (image instanceof XspliceError) throw image;
       const guard = this.#typed.check ?? target.check;
       return targetOfImage(image, {

@@ -160,10 +160,10 @@ export const COMMANDS = {
     exits: CHANGING,
   },
   revert: {
-    synopses: ['[--to NAME|BUILD-ID|base]', 'NAME --check old-code [FILE…]'],
+    synopses: ['[NAME]', '--to NAME|BUILD-ID|base', 'NAME --check old-code [FILE…]'],
     words: {
       name: 'WHAT',
-      help: 'With --check old-code: one NAME or BUILD-ID, then the files of what is applied',
+      help: 'The NAME or BUILD-ID of the top; with --check old-code, of any payload, then the files of what is applied',
       min: 0,
       proposals: ['loaded', 'file'],
     },
@@ -171,6 +171,7 @@ export const COMMANDS = {
       'Take off the top, or everything above; or one payload from anywhere, if those above are independent of it',
     examples: [
       ['revert --yes', 'Takes off the top'],
+      ['revert hello --yes', 'The same, where hello is the top'],
       ['revert --to base --yes', 'Takes off all that is applied'],
       [
         'revert hello --check old-code hello.livepatch --yes',

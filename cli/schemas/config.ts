@@ -33,7 +33,7 @@ export const CONFIG_SCHEMA = {
           image: { type: 'string', minLength: 1, description: 'xen-syms, xen.gz or xen.efi' },
           buildId: {
             type: 'string',
-            pattern: '^[0-9a-fA-F]{8,}$',
+            pattern: '^(0[xX])?[0-9a-fA-F:]{8,}$',
             description: 'Where there is no image: only the chain is checked',
           },
           xen: {

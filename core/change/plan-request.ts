@@ -68,7 +68,13 @@ export async function planRequest(
     case 'upload':
       return unguarded(planUpload(snapshot, plannedOf(request.payloads), { host }));
     case 'revert':
-      return unguarded(planRevert(snapshot, { to: request.to }, { host }));
+      return unguarded(
+        planRevert(
+          snapshot,
+          { to: request.to, ...(request.top === undefined ? {} : { top: request.top }) },
+          { host },
+        ),
+      );
     case 'revert-one': {
       const options: PlanOptions = { host, guard: request.check };
       const context = await knownContext(observed);

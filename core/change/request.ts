@@ -34,7 +34,12 @@ export type ChangeRequest =
   /** Leave only this one applied. */
   | { readonly verb: 'replace'; readonly payload: PayloadInput; readonly check?: Check }
   /** Revert the top, or with `to` (a name, a build-id or `base`) everything above. */
-  | { readonly verb: 'revert'; readonly to: string | null }
+  | {
+      readonly verb: 'revert';
+      readonly to: string | null;
+      /** A name or build-id that the top has to have, or nothing is done; absent where it may be any. */
+      readonly top?: string;
+    }
   /** Take one payload out, wherever it is; the files tell what is applied. */
   | {
       readonly verb: 'revert-one';

@@ -1,4 +1,4 @@
-import type { Finding } from '../findings/index.js';
+import { type Finding, finding } from '../findings/index.js';
 import { type ChainMember, type InputFile, readInputs } from '../payload/index.js';
 import { checkChain } from '../stack/index.js';
 import type { CheckOptions, CheckReport } from './check.js';
@@ -31,7 +31,11 @@ export function checkLinks(
   const unread = [...more, ...read.findings];
   // Where no file is a payload, that is the finding. An empty chain would only repeat it.
   const linked = all.length > 0 || unread.length === 0 ? checkChain(all, target.buildId) : null;
-  const findings = [...unread, ...(linked?.findings ?? [])];
+  const findings = [
+    ...unread,
+    ...(linked?.findings ?? []),
+    ...(linked === null ? [] : namesakesIn(linked.chain)),
+  ];
   return {
     ok: !findings.some((found) => isRejection(found, failOn)),
     ...{ failOn, mode: 'chain', buildId: target.buildId, release: null },
@@ -41,4 +45,25 @@ export function checkLinks(
     files: [...new Set([...files, ...more.flatMap(({ file }) => file ?? [])])],
     unreadable: more.filter(isUnknown),
   };
+}
+
+/** Files of one chain that Xen would know by one name. */
+function namesakesIn(chain: readonly ChainMember[]): readonly Finding[] {
+  const first = new Map<string, string>();
+  const findings: Finding[] = [];
+  for (const { name, file } of chain) {
+    const other = first.get(name);
+    if (other === undefined) first.set(name, file);
+    else {
+      findings.push(
+        finding('name-taken', {
+          file,
+          otherFiles: [other],
+          message: `${file} and ${other} would be uploaded under the same name, and Xen knows payloads by their names`,
+          hint: 'Rename one of the files: a payload is called as its file is.',
+        }),
+      );
+    }
+  }
+  return findings;
 }

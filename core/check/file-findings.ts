@@ -26,17 +26,34 @@ export function inOrder(
   return inputs.flatMap((input) => known.get(input) ?? []);
 }
 
+/** Which files have the same name, where that is what is wrong. */
+function withNamesake(refusal: Finding, files: readonly string[]): Finding {
+  const otherFiles = files.filter((file) => file !== refusal.file);
+  if (refusal.stage !== 'same-name' || otherFiles.length === 0) return refusal;
+  return {
+    ...refusal,
+    otherFiles,
+    message: `${refusal.message}; ${otherFiles.join(', ')} would be uploaded under the same name`,
+    hint: 'Rename one of the files: a payload is called as its file is.',
+  };
+}
+
 /** What the readers found in each file, and why Xen would not take it: one cause is one finding. */
 export function ofEachFile(
   read: ReadInputs,
   trials: readonly PayloadTrial[],
   answers: ReadonlyMap<InputFile, FileVerdict>,
 ): { readonly findings: readonly Finding[]; readonly refusals: readonly Finding[] } {
+  const namesakes = new Map<string, string[]>();
+  for (const { planned } of read.payloads) {
+    namesakes.set(planned.name, [...(namesakes.get(planned.name) ?? []), planned.file]);
+  }
   const verdictOf = new Map(trials.map(({ payload, verdict }) => [payload, verdict]));
   const refusalsOf = (verdict: FileVerdict | undefined): readonly Finding[] => {
     if (verdict === undefined) return [];
     const { operation, faults } = verdict.inChain ?? verdict;
-    return findingsOfFaults(verdict, operation, faults);
+    const found = findingsOfFaults(verdict, operation, faults);
+    return found.map((refusal) => withNamesake(refusal, namesakes.get(verdict.name) ?? []));
   };
   const findings: Finding[] = [];
   const refusals: Finding[] = [];

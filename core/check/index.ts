@@ -16,6 +16,7 @@ export {
 } from './run.js';
 export {
   type CheckTarget,
+  hypervisorsOf,
   type ImageTargetOptions,
   targetOfBuildId,
   targetOfImage,

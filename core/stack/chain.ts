@@ -228,11 +228,15 @@ function checkMissing(
 ): readonly Finding[] {
   const unreadable = members.filter((m) => m.buildId === null);
   return [...links.children].flatMap(([parentId, children]) => {
-    // A payload for another hypervisor stands on that one: it has been reported as such. And no payload is missing
-    // where it is the hypervisor that is named.
-    if (there.includes(parentId) || links.byId.has(parentId) || wrongIds.has(parentId)) return [];
-    const above = reach(links, children).slice(children.length);
-    return [missingParentFinding(parentId, children, above, unreadable)];
+    // No payload is missing where it is the hypervisor that is named.
+    if (there.includes(parentId) || links.byId.has(parentId)) return [];
+    // A payload for another hypervisor stands on that one: it has been reported as such.
+    const own = wrongIds.has(parentId)
+      ? children.filter(({ xenDepends }) => xenDepends !== parentId)
+      : children;
+    if (own.length === 0) return [];
+    const above = reach(links, own).slice(own.length);
+    return [missingParentFinding(parentId, own, above, unreadable)];
   });
 }
 

@@ -10,6 +10,7 @@ import { filesText } from './chain-findings.js';
 import { inLinkedOrder } from './linked-order.js';
 import { checkHypervisor, loadSteps } from './load-steps.js';
 import { makePlan } from './make-plan.js';
+import { otherContentsText } from './other-contents.js';
 import {
   type ApplyTerms,
   comparesBuildIds,
@@ -210,7 +211,7 @@ function doneStep(payload: PlanPayload, applied: LoadedPayload): Step {
     depends,
     file,
     sha256,
-    reason: appliedText(applied),
+    reason: `${appliedText(applied)}${otherContentsText(payload, applied)}`,
   };
 }
 

@@ -1,15 +1,18 @@
 import { nameText } from '../abi/payload-name.js';
+import { typedDigits } from '../abi/typed-id.js';
 import { type Finding, finding, XspliceError } from '../findings/index.js';
 import { type LoadedPayload, type Snapshot, stackOf } from '../hypervisor/index.js';
 import { makePlan } from './make-plan.js';
 import type { Plan, PlanOptions, Step } from './plan.js';
-import { MIN_ID_DIGITS, selectLoaded } from './select.js';
+import { selectLoaded } from './select.js';
 
 /** The word for the hypervisor itself as the place to go back to. */
 export const BASE = 'base';
 
 /** How far to go back. */
 export interface RevertTarget {
+  /** A name or build-id that the top has to have; absent where it is not said. */
+  readonly top?: string;
   /** Null: the top only. `base`: everything. Else the name or build-id of what is to be the top. */
   readonly to: string | null;
 }
@@ -20,10 +23,11 @@ export interface RevertTarget {
  * means the hypervisor, whose own id means it too. Where a loaded payload has that name, the word is refused.
  *
  * An empty stack, and a target that is the top, are nothing to do. Fails with `no-such-payload`,
- * `ambiguous-build-id`, `ambiguous-target`, `target-not-applied`, and `unknown-stack` where the order of application is not known.
+ * `ambiguous-build-id`, `ambiguous-target`, `target-not-applied`, `not-on-top`, and `unknown-stack` where the order of application is not known.
  */
 export function planRevert(snapshot: Snapshot, target: RevertTarget, options: PlanOptions): Plan {
   const stack = stackOf(snapshot);
+  if (target.top !== undefined) requireTop(snapshot, stack, target.top);
   const keep = keptOf(snapshot, stack, target);
   requireOrder(stack);
   const kept = stack[keep - 1];
@@ -102,6 +106,19 @@ export function planRevertOne(
   return makePlan('revert', snapshot, options, [...reverts, revert, ...applies]);
 }
 
+/** Fails with `not-on-top`, and as selectLoaded does. */
+function requireTop(snapshot: Snapshot, stack: readonly LoadedPayload[], text: string): void {
+  requireOrder(stack);
+  const payload = selectLoaded(snapshot, text);
+  const top = stack.at(-1);
+  if (payload === top) return;
+  const is = top === undefined ? 'nothing is applied' : `that is ${nameText(top.name)}`;
+  throw new XspliceError(
+    'not-on-top',
+    `revert takes no ${JSON.stringify(text)}: it reverts the top, and ${is}`,
+  );
+}
+
 /** Fails with `unknown-stack`. */
 function requireOrder(stack: readonly LoadedPayload[]): void {
   if (stack.length < 2 || stack.every((payload) => payload.position !== null)) return;
@@ -140,8 +157,16 @@ function isHypervisor({ hypervisor, payloads }: Snapshot, to: string): boolean {
       },
     );
   }
-  const digits = to.trim().toLowerCase();
-  return to === BASE || (digits.length >= MIN_ID_DIGITS && buildId?.startsWith(digits) === true);
+  if (to === BASE) return true;
+  const digits = typedDigits(to);
+  if (digits === null || buildId?.startsWith(digits) !== true) return false;
+  const alike = payloads.filter((payload) => payload.buildId?.startsWith(digits));
+  if (buildId === digits || alike.length === 0) return true;
+  const names = alike.map(({ name, buildId: id }) => `${nameText(name)} (${id})`).join(', ');
+  throw new XspliceError(
+    'ambiguous-build-id',
+    `The hypervisor (${buildId}) and ${names} start with ${to}`,
+  );
 }
 
 function stackText(stack: readonly LoadedPayload[]): string {

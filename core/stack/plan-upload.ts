@@ -4,6 +4,7 @@ import { type LoadedPayload, type Snapshot, stackOf } from '../hypervisor/index.
 import type { PlanPayload } from '../payload/index.js';
 import { checkHypervisor, findLoaded, refuseTakenNames, uploadStep } from './load-steps.js';
 import { makePlan } from './make-plan.js';
+import { otherContentsText } from './other-contents.js';
 import type { Plan, PlanOptions, Step } from './plan.js';
 import { selectLoaded } from './select.js';
 
@@ -73,7 +74,10 @@ function doneStep(payload: PlanPayload, loaded: LoadedPayload): Step {
     loaded.name === payload.name
       ? `is loaded already (${loaded.state})`
       : `is loaded already (${loaded.state}), under this name`;
-  return { action: 'none', name: loaded.name, buildId, depends, file, sha256, reason };
+  return {
+    ...{ action: 'none', name: loaded.name, buildId, depends, file, sha256 },
+    reason: `${reason}${otherContentsText(payload, loaded)}`,
+  };
 }
 
 function stillApplied(snapshot: Snapshot, name: string, position: number | null): XspliceError {

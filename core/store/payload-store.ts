@@ -1,4 +1,6 @@
 import { nameText } from '../abi/payload-name.js';
+import { pathBytes } from '../abi/raw-path.js';
+import { typedDigits } from '../abi/typed-id.js';
 import { isDraft, type KeptFolder } from '../files/index.js';
 import { alike, didYouMean, XspliceError } from '../findings/index.js';
 import { type InputFile, type PayloadInput, sha256Of } from '../payload/index.js';
@@ -8,8 +10,6 @@ import { formatAbout, parseAbout, type StoredPayload } from './stored-payload.js
 const PAYLOADS = 'payloads';
 /** Written last: a payload without it was never wholly added. */
 const ABOUT = 'about.json';
-/** Fewest hex digits that stand for the digest or build-id that begins with them. */
-const MIN_DIGITS = 8;
 const DIGEST = /^[0-9a-f]{64}$/;
 
 /** A file that lies beside a payload and signs it. */
@@ -88,13 +88,12 @@ export class PayloadStore {
    * there is none. Fails with `store-ambiguous`.
    */
   async find(text: string): Promise<StoredPayload | null> {
-    const name = Buffer.from(text, 'utf8').toString('latin1');
-    const digits = text.trim().toLowerCase();
-    const isId = digits.length >= MIN_DIGITS && /^[0-9a-f]+$/.test(digits);
+    const name = pathBytes(text).toString('latin1');
+    const digits = typedDigits(text);
     const all = await this.list();
     const named = all.filter((payload) => payload.name === name);
     const meant =
-      named.length > 0 || !isId
+      named.length > 0 || digits === null
         ? named
         : all.filter((one) => one.buildId?.startsWith(digits) || one.sha256.startsWith(digits));
     const [only, ...others] = meant;

@@ -21,6 +21,14 @@ export const CHANGE = {
     where: [],
     mend: 'Give the name, or more digits of the build-id.',
   },
+  'not-on-top': {
+    severity: 'error',
+    title: 'Not the top',
+    what: 'revert takes the name of what is on top of the stack; another payload was named.',
+    where: [],
+    mend: 'Say what is to be on top with --to NAME, --to BUILD-ID or --to base; with --check old-code one payload below it can be taken out.',
+    exitCode: EXIT.usage,
+  },
   'ambiguous-target': {
     severity: 'error',
     title: 'Target not unique',
