@@ -8,7 +8,7 @@ import {
   readSaved,
 } from '../../core/store/index.js';
 import { withExplanations } from '../explanations.js';
-import { prometheusText } from '../formats/prometheus.js';
+import { prometheusText } from '../formats/index.js';
 import { MeantHost } from '../meant-host.js';
 import type { Session } from '../session.js';
 import { type HostStatus, renderStatus, statusFields } from '../views/status.js';
