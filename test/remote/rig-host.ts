@@ -1,0 +1,64 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ArchiveEntry } from '../../rig/cpio.js';
+import type { RigHypervisor } from '../../rig/hypervisor.js';
+import type { Dom0 } from '../../rig/initramfs.js';
+import { Machine } from '../../rig/machine.js';
+import { freePort, LISTENING, networkEntries, type Python, readKeys } from '../../rig/network.js';
+
+/** A real Xen whose dom0 is reached over ssh, and nothing else. */
+export interface RigHost {
+  readonly machine: Machine;
+  /** As --host takes it, with the folder of `ssh` before others in PATH. */
+  readonly spec: string;
+  /** Holds a program `ssh` that is the system's, with the configuration of this host. */
+  readonly path: string;
+  stop(): Promise<void>;
+}
+
+function run(command: string, ...words: readonly string[]): void {
+  const { status, stderr } = spawnSync(command, words, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${command}: ${stderr}`);
+}
+
+/** Boots it, with these interpreters and further files in dom0. */
+export async function startRigHost(
+  hypervisor: RigHypervisor,
+  dom0: Dom0,
+  pythons: readonly Python[],
+  files: readonly ArchiveEntry[] = [],
+): Promise<RigHost> {
+  const folder = mkdtempSync(join(tmpdir(), 'xsplice-ssh-'));
+  const [hostKey, userKey] = [join(folder, 'host'), join(folder, 'user')];
+  for (const key of [hostKey, userKey]) {
+    run('ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', 'rig', '-f', key);
+  }
+  const port = await freePort();
+  const machine = await Machine.start({
+    hypervisor: hypervisor.image,
+    dom0,
+    files: [...(await networkEntries(readKeys(hostKey, userKey), pythons)), ...files],
+    command: LISTENING,
+    sshPort: port,
+  });
+  const config = join(folder, 'config');
+  writeFileSync(
+    config,
+    `Host xen\n  HostName 127.0.0.1\n  Port ${port}\n  User root\n  IdentityFile ${userKey}\n  IdentitiesOnly yes\n  StrictHostKeyChecking accept-new\n  UserKnownHostsFile ${join(folder, 'known')}\n  LogLevel ERROR\n  ControlMaster auto\n  ControlPath ${join(folder, 'master')}\n  ControlPersist 600\n`,
+  );
+  writeFileSync(join(folder, 'ssh'), `#!/bin/sh\nexec /usr/bin/ssh -F ${config} "$@"\n`, {
+    mode: 0o755,
+  });
+  return {
+    machine,
+    spec: 'ssh://xen',
+    path: folder,
+    async stop() {
+      spawnSync(join(folder, 'ssh'), ['-O', 'exit', 'xen']);
+      await machine.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
