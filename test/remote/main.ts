@@ -16,7 +16,7 @@ import { IDENTITY_SCENARIOS } from '../scenarios/identity.js';
 import { REFUSAL_SCENARIOS } from '../scenarios/refusals.js';
 import { Dom0, Family, type Scenario } from '../scenarios/scenario.js';
 import { STACK_SCENARIOS } from '../scenarios/stack.js';
-import { CLI } from '../support/cli.js';
+import { CLI, temporaryFolder } from '../support/cli.js';
 import { prepareFamily } from '../support/family.js';
 import { canRun, prepareReleases, releasesIn } from '../support/real-xen.js';
 import { breakEverywhere } from './break.js';
@@ -24,9 +24,10 @@ import { type RigHost, startRigHost } from './rig-host.js';
 
 const USAGE = `Boots real Xens under QEMU and manages them from here over ssh.
 
-  npm run test:remote -- [--releases 4.17] [--python 3|2.7] [--only TEXT] [--first N]
+  npm run test:remote -- [--releases 4.17] [--python 3|2.7] [--only TEXT] [--first N] [--every N]
 
 --first takes so many of the scenarios that npm run test:xen has; those of the connection itself run always.
+The connection is broken at every Nth request of an apply of three: 1.
 `;
 
 /** Those that need nothing of the dom0 but its hypervisor. */
@@ -40,6 +41,12 @@ const SCENARIOS: readonly Scenario[] = [
   ({ name, dies, measures }) =>
     dies === undefined && measures === undefined && !name.includes('stock tool'),
 );
+
+/** What runs. */
+interface Choice {
+  readonly scenarios: readonly Scenario[];
+  readonly every: number;
+}
 
 interface Prepared {
   readonly hypervisor: RigHypervisor;
@@ -119,11 +126,56 @@ async function testProgram(test: TestContext, { host, family }: Far): Promise<vo
   });
 }
 
+/** The lines of README's walk-through, in a dom0 that has live patches where XenServer has them. */
+async function testTree(test: TestContext, { host, family }: Far): Promise<void> {
+  const { buildId } = family.manifest.hypervisor;
+  const folder = temporaryFolder(test);
+  const names = ['lp_4_17_4__1_xs8__4_17_4__3_xs8', 'lp_4_17_4__1_xs8__4_17_4__6_xs8'];
+  const [former = '', latest = ''] = names;
+  const shell = (line: string, input?: Uint8Array) => {
+    const { status, stderr } = spawnSync('sh', ['-c', line], {
+      cwd: folder,
+      ...(input ? { input } : {}),
+    });
+    assert.equal(status, 0, `${line}: ${stderr}`);
+  };
+  const program = (...words: readonly string[]) =>
+    spawnSync(process.execPath, [CLI, ...words, '--host', host.spec], {
+      ...{ cwd: folder, encoding: 'utf8' },
+    });
+  await test.test('a tree as XenServer has it: choose, replace, unload', () => {
+    const own = `/usr/lib/xen-livepatch/${buildId}`;
+    const other = `/usr/lib/xen-livepatch/${'0'.repeat(40)}`;
+    shell(`ssh xen 'mkdir -p ${own} ${other}'`);
+    shell(`ssh xen 'cat >${own}/${latest}.livepatch'`, family.bytes('replace'));
+    shell(`ssh xen 'cat >${other}/${latest}.livepatch'`, family.bytes('bye'));
+    shell(`cp ${family.path('hello')} ${former}.livepatch`);
+    const first = program('load', `${former}.livepatch`, '--yes', '--timeout', '1000');
+    assert.equal(first.status, 0, first.stderr);
+    shell('ssh xen tar -c -C /usr/lib xen-livepatch | tar -x');
+    const replaced = program(
+      'replace',
+      'xen-livepatch',
+      '--yes',
+      '--timeout',
+      '1000',
+      '--accept',
+      'replace-drops-fixes',
+    );
+    assert.equal(replaced.status, 0, replaced.stderr);
+    const unloaded = program('unload', 'lp_4.17.4-1.xs8-4.17.4-3.xs8', '--yes');
+    assert.equal(unloaded.status, 0, unloaded.stderr);
+    const { payloads } = JSON.parse(program('list', '--json').stdout);
+    const shown = payloads.map((p: { name: string; state: string }) => [p.name, p.state]);
+    assert.deepEqual(shown, [['lp_4.17.4-1.xs8-4.17.4-6.xs8', 'APPLIED']]);
+  });
+}
+
 async function testRelease(
   test: TestContext,
   { hypervisor, dom0, family }: Prepared,
   python: Python,
-  scenarios: readonly Scenario[],
+  { scenarios, every }: Choice,
 ): Promise<void> {
   const host = await startRigHost(hypervisor, dom0, [python]);
   test.diagnostic(`dom0 after ${(host.machine.bootMs / 1000).toFixed(1)} s`);
@@ -133,8 +185,9 @@ async function testRelease(
   try {
     await testScenarios(test, far, hypervisor.release, scenarios);
     await testProgram(test, far);
+    await testTree(test, far);
     await test.test('a connection that breaks at any request: no wrong report', (context) =>
-      breakEverywhere(context, far),
+      breakEverywhere(context, far, every),
     );
   } finally {
     process.env['PATH'] = before;
@@ -149,12 +202,14 @@ function main(): void {
       python: { type: 'string', default: '3' },
       only: { type: 'string', default: '' },
       first: { type: 'string', default: '1000' },
+      every: { type: 'string', default: '1' },
       help: { type: 'boolean', default: false },
     },
   });
   const releases = releasesIn(values.releases);
   const { python } = values;
-  if (values.help || releases === null || (python !== '3' && python !== '2.7')) {
+  const isNumber = [values.first, values.every].every((text) => /^[1-9]\d{0,3}$/.test(text));
+  if (values.help || !isNumber || releases === null || (python !== '3' && python !== '2.7')) {
     process.stderr.write(USAGE);
     process.exitCode = values.help ? 0 : 64;
     return;
@@ -171,7 +226,10 @@ function main(): void {
       it(`Xen ${release.xen}, python ${python}`, async (test) => {
         const prepared = (await preparing).get(release);
         assert.ok(prepared);
-        await testRelease(test, prepared, python, scenarios.slice(0, Number(values.first)));
+        await testRelease(test, prepared, python, {
+          scenarios: scenarios.slice(0, Number(values.first)),
+          every: Number(values.every),
+        });
       });
     }
   });
