@@ -6,8 +6,9 @@ import { parseHostSpec } from '../../core/host/index.js';
 import { XenHandle } from '../../core/hypervisor/xen/handle/handle.js';
 import { remoteHypercalls } from '../../core/hypervisor/xen/handle/remote.js';
 import { connect, openRemoteXen, type Transport } from '../../core/hypervisor/xen/index.js';
+import type { ArchiveEntry } from '../../rig/cpio.js';
 import type { RigHypervisor } from '../../rig/hypervisor.js';
-import type { Dom0 as RigDom0 } from '../../rig/initramfs.js';
+import { folderEntries, type Dom0 as RigDom0 } from '../../rig/initramfs.js';
 import type { Python } from '../../rig/network.js';
 import type { RigRelease } from '../../rig/releases.js';
 import { BASIC_SCENARIOS } from '../scenarios/basic.js';
@@ -19,15 +20,18 @@ import { STACK_SCENARIOS } from '../scenarios/stack.js';
 import { CLI, temporaryFolder } from '../support/cli.js';
 import { prepareFamily } from '../support/family.js';
 import { canRun, prepareReleases, releasesIn } from '../support/real-xen.js';
+import { APP_FOLDER, projectEntries } from '../support/under-test.js';
+import { bench } from './bench.js';
 import { breakEverywhere } from './break.js';
 import { type RigHost, startRigHost } from './rig-host.js';
 
 const USAGE = `Boots real Xens under QEMU and manages them from here over ssh.
 
-  npm run test:remote -- [--releases 4.17] [--python 3|2.7] [--only TEXT] [--first N] [--every N]
+  npm run test:remote -- [--releases 4.17] [--python 3|2.7] [--only TEXT] [--first N] [--every N] [--bench]
 
 --first takes so many of the scenarios that npm run test:xen has; those of the connection itself run always.
 The connection is broken at every Nth request of an apply of three: 1.
+--bench does nothing else than to time an apply of ten: in dom0 itself, over ssh, and with 30 ms more there and back.
 `;
 
 /** Those that need nothing of the dom0 but its hypervisor. */
@@ -46,6 +50,7 @@ const SCENARIOS: readonly Scenario[] = [
 interface Choice {
   readonly scenarios: readonly Scenario[];
   readonly every: number;
+  readonly isBench: boolean;
 }
 
 interface Prepared {
@@ -171,18 +176,31 @@ async function testTree(test: TestContext, { host, family }: Far): Promise<void>
   });
 }
 
+function benchEntries(family: Family): readonly ArchiveEntry[] {
+  return [
+    ...projectEntries('test/remote/local-bench.js'),
+    ...folderEntries(family.folder, `${APP_FOLDER}/family`),
+  ];
+}
+
 async function testRelease(
   test: TestContext,
   { hypervisor, dom0, family }: Prepared,
   python: Python,
-  { scenarios, every }: Choice,
+  { scenarios, every, isBench }: Choice,
 ): Promise<void> {
-  const host = await startRigHost(hypervisor, dom0, [python]);
+  const host = await startRigHost(
+    ...([hypervisor, dom0, [python], isBench ? benchEntries(family) : []] as const),
+  );
   test.diagnostic(`dom0 after ${(host.machine.bootMs / 1000).toFixed(1)} s`);
   const before = process.env['PATH'];
   process.env['PATH'] = `${host.path}:${before}`;
   const far: Far = { host, transport: transportOf(host.spec), family };
   try {
+    if (isBench) {
+      await bench(test, far);
+      return;
+    }
     await testScenarios(test, far, hypervisor.release, scenarios);
     await testProgram(test, far);
     await testTree(test, far);
@@ -203,6 +221,7 @@ function main(): void {
       only: { type: 'string', default: '' },
       first: { type: 'string', default: '1000' },
       every: { type: 'string', default: '1' },
+      bench: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
@@ -229,6 +248,7 @@ function main(): void {
         await testRelease(test, prepared, python, {
           scenarios: scenarios.slice(0, Number(values.first)),
           every: Number(values.every),
+          isBench: values.bench,
         });
       });
     }
