@@ -85,7 +85,8 @@ async function pythonEntries(python: Python): Promise<readonly ArchiveEntry[]> {
   );
   if (name === undefined) throw new RigUnavailable(`Debian's ${source.package} has no python.`);
   const library = join(tree.root, `usr/lib/python${name}`);
-  const files = [...filesBelow(library)].filter((path) => !LEFT_OUT.test(path));
+  // Some are links to what is configured on a machine where it is installed.
+  const files = [...filesBelow(library)].filter((path) => !LEFT_OUT.test(path) && existsSync(path));
   const native = files.filter((path) => path.endsWith('.so'));
   return [
     ...programEntries(tree, [`usr/bin/python${name}`], native),

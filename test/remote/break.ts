@@ -19,12 +19,13 @@ function breakAfter(connection: AgentConnection, requests: number): () => boolea
 }
 
 /**
- * Kills what carries the connection at each request of an apply of three, and compares what was reported with what the
+ * Kills what carries the connection at each (or each `every`th) request of an apply of three, and compares what was reported with what the
  * next connection finds there.
  */
 export async function breakEverywhere(
   test: TestContext,
   { transport, family }: { readonly transport: Transport; readonly family: Family },
+  every: number,
 ): Promise<void> {
   const payloads = readPayloadInputs(
     ['chain-01', 'chain-02', 'chain-03'].map((name) =>
@@ -33,7 +34,7 @@ export async function breakEverywhere(
   );
   const told = new Map<string, number>();
   let wrong = 0;
-  for (let requests = 1; ; requests++) {
+  for (let requests = 1; ; requests += every) {
     const report = await applyBroken(transport, payloads, requests);
     const found = await whatIsThere(transport);
     const { word, claims } = report;

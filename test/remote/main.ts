@@ -6,8 +6,9 @@ import { parseHostSpec } from '../../core/host/index.js';
 import { XenHandle } from '../../core/hypervisor/xen/handle/handle.js';
 import { remoteHypercalls } from '../../core/hypervisor/xen/handle/remote.js';
 import { connect, openRemoteXen, type Transport } from '../../core/hypervisor/xen/index.js';
+import type { ArchiveEntry } from '../../rig/cpio.js';
 import type { RigHypervisor } from '../../rig/hypervisor.js';
-import type { Dom0 as RigDom0 } from '../../rig/initramfs.js';
+import { folderEntries, type Dom0 as RigDom0 } from '../../rig/initramfs.js';
 import type { Python } from '../../rig/network.js';
 import type { RigRelease } from '../../rig/releases.js';
 import { BASIC_SCENARIOS } from '../scenarios/basic.js';
@@ -16,17 +17,21 @@ import { IDENTITY_SCENARIOS } from '../scenarios/identity.js';
 import { REFUSAL_SCENARIOS } from '../scenarios/refusals.js';
 import { Dom0, Family, type Scenario } from '../scenarios/scenario.js';
 import { STACK_SCENARIOS } from '../scenarios/stack.js';
-import { CLI } from '../support/cli.js';
+import { CLI, temporaryFolder } from '../support/cli.js';
 import { prepareFamily } from '../support/family.js';
 import { canRun, prepareReleases, releasesIn } from '../support/real-xen.js';
+import { APP_FOLDER, projectEntries } from '../support/under-test.js';
+import { bench } from './bench.js';
 import { breakEverywhere } from './break.js';
 import { type RigHost, startRigHost } from './rig-host.js';
 
 const USAGE = `Boots real Xens under QEMU and manages them from here over ssh.
 
-  npm run test:remote -- [--releases 4.17] [--python 3|2.7] [--only TEXT] [--first N]
+  npm run test:remote -- [--releases 4.17] [--python 3|2.7] [--only TEXT] [--first N] [--every N] [--bench]
 
 --first takes so many of the scenarios that npm run test:xen has; those of the connection itself run always.
+The connection is broken at every Nth request of an apply of three: 1.
+--bench does nothing else than to time an apply of ten: in dom0 itself, over ssh, and with 30 ms more there and back.
 `;
 
 /** Those that need nothing of the dom0 but its hypervisor. */
@@ -40,6 +45,13 @@ const SCENARIOS: readonly Scenario[] = [
   ({ name, dies, measures }) =>
     dies === undefined && measures === undefined && !name.includes('stock tool'),
 );
+
+/** What runs. */
+interface Choice {
+  readonly scenarios: readonly Scenario[];
+  readonly every: number;
+  readonly isBench: boolean;
+}
 
 interface Prepared {
   readonly hypervisor: RigHypervisor;
@@ -119,22 +131,81 @@ async function testProgram(test: TestContext, { host, family }: Far): Promise<vo
   });
 }
 
+/** The lines of README's walk-through, in a dom0 that has live patches where XenServer has them. */
+async function testTree(test: TestContext, { host, family }: Far): Promise<void> {
+  const { buildId } = family.manifest.hypervisor;
+  const folder = temporaryFolder(test);
+  const names = ['lp_4_17_4__1_xs8__4_17_4__3_xs8', 'lp_4_17_4__1_xs8__4_17_4__6_xs8'];
+  const [former = '', latest = ''] = names;
+  const shell = (line: string, input?: Uint8Array) => {
+    const { status, stderr } = spawnSync('sh', ['-c', line], {
+      cwd: folder,
+      ...(input ? { input } : {}),
+    });
+    assert.equal(status, 0, `${line}: ${stderr}`);
+  };
+  const program = (...words: readonly string[]) =>
+    spawnSync(process.execPath, [CLI, ...words, '--host', host.spec], {
+      ...{ cwd: folder, encoding: 'utf8' },
+    });
+  await test.test('a tree as XenServer has it: choose, replace, unload', () => {
+    const own = `/usr/lib/xen-livepatch/${buildId}`;
+    const other = `/usr/lib/xen-livepatch/${'0'.repeat(40)}`;
+    shell(`ssh xen 'mkdir -p ${own} ${other}'`);
+    shell(`ssh xen 'cat >${own}/${latest}.livepatch'`, family.bytes('replace'));
+    shell(`ssh xen 'cat >${other}/${latest}.livepatch'`, family.bytes('bye'));
+    shell(`cp ${family.path('hello')} ${former}.livepatch`);
+    const first = program('load', `${former}.livepatch`, '--yes', '--timeout', '1000');
+    assert.equal(first.status, 0, first.stderr);
+    shell('ssh xen tar -c -C /usr/lib xen-livepatch | tar -x');
+    const replaced = program(
+      'replace',
+      'xen-livepatch',
+      '--yes',
+      '--timeout',
+      '1000',
+      '--accept',
+      'replace-drops-fixes',
+    );
+    assert.equal(replaced.status, 0, replaced.stderr);
+    const unloaded = program('unload', 'lp_4.17.4-1.xs8-4.17.4-3.xs8', '--yes');
+    assert.equal(unloaded.status, 0, unloaded.stderr);
+    const { payloads } = JSON.parse(program('list', '--json').stdout);
+    const shown = payloads.map((p: { name: string; state: string }) => [p.name, p.state]);
+    assert.deepEqual(shown, [['lp_4.17.4-1.xs8-4.17.4-6.xs8', 'APPLIED']]);
+  });
+}
+
+function benchEntries(family: Family): readonly ArchiveEntry[] {
+  return [
+    ...projectEntries('test/remote/local-bench.js'),
+    ...folderEntries(family.folder, `${APP_FOLDER}/family`),
+  ];
+}
+
 async function testRelease(
   test: TestContext,
   { hypervisor, dom0, family }: Prepared,
   python: Python,
-  scenarios: readonly Scenario[],
+  { scenarios, every, isBench }: Choice,
 ): Promise<void> {
-  const host = await startRigHost(hypervisor, dom0, [python]);
+  const host = await startRigHost(
+    ...([hypervisor, dom0, [python], isBench ? benchEntries(family) : []] as const),
+  );
   test.diagnostic(`dom0 after ${(host.machine.bootMs / 1000).toFixed(1)} s`);
   const before = process.env['PATH'];
   process.env['PATH'] = `${host.path}:${before}`;
   const far: Far = { host, transport: transportOf(host.spec), family };
   try {
+    if (isBench) {
+      await bench(test, far);
+      return;
+    }
     await testScenarios(test, far, hypervisor.release, scenarios);
     await testProgram(test, far);
+    await testTree(test, far);
     await test.test('a connection that breaks at any request: no wrong report', (context) =>
-      breakEverywhere(context, far),
+      breakEverywhere(context, far, every),
     );
   } finally {
     process.env['PATH'] = before;
@@ -149,12 +220,15 @@ function main(): void {
       python: { type: 'string', default: '3' },
       only: { type: 'string', default: '' },
       first: { type: 'string', default: '1000' },
+      every: { type: 'string', default: '1' },
+      bench: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
   const releases = releasesIn(values.releases);
   const { python } = values;
-  if (values.help || releases === null || (python !== '3' && python !== '2.7')) {
+  const isNumber = [values.first, values.every].every((text) => /^[1-9]\d{0,3}$/.test(text));
+  if (values.help || !isNumber || releases === null || (python !== '3' && python !== '2.7')) {
     process.stderr.write(USAGE);
     process.exitCode = values.help ? 0 : 64;
     return;
@@ -171,7 +245,11 @@ function main(): void {
       it(`Xen ${release.xen}, python ${python}`, async (test) => {
         const prepared = (await preparing).get(release);
         assert.ok(prepared);
-        await testRelease(test, prepared, python, scenarios.slice(0, Number(values.first)));
+        await testRelease(test, prepared, python, {
+          scenarios: scenarios.slice(0, Number(values.first)),
+          every: Number(values.every),
+          isBench: values.bench,
+        });
       });
     }
   });

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ArchiveEntry } from '../../rig/cpio.js';
@@ -13,6 +13,8 @@ export interface RigHost {
   readonly machine: Machine;
   /** As --host takes it, with the folder of `ssh` before others in PATH. */
   readonly spec: string;
+  /** Of this machine; it leads to dom0's sshd. */
+  readonly port: number;
   /** Holds a program `ssh` that is the system's, with the configuration of this host. */
   readonly path: string;
   stop(): Promise<void>;
@@ -21,6 +23,18 @@ export interface RigHost {
 function run(command: string, ...words: readonly string[]): void {
   const { status, stderr } = spawnSync(command, words, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`${command}: ${stderr}`);
+}
+
+/** Has `ssh` take this port from now on, in a connection of its own; returns what ends that. */
+export function fartherAway({ path }: RigHost, port: number): () => void {
+  const config = join(path, 'config');
+  const before = readFileSync(config, 'utf8');
+  const settings = before.replace(/Port \d+/, `Port ${port}`).replace('/master', '/far');
+  writeFileSync(config, settings);
+  return () => {
+    spawnSync(join(path, 'ssh'), ['-O', 'exit', 'xen']);
+    writeFileSync(config, before);
+  };
 }
 
 /** Boots it, with these interpreters and further files in dom0. */
@@ -54,6 +68,7 @@ export async function startRigHost(
   return {
     machine,
     spec: 'ssh://xen',
+    port,
     path: folder,
     async stop() {
       spawnSync(join(folder, 'ssh'), ['-O', 'exit', 'xen']);
