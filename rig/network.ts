@@ -26,6 +26,7 @@ UseDNS no
 PidFile none
 StrictModes no
 MaxStartups 100
+LoginGraceTime 0
 `;
 
 /** Brings the network up, starts sshd, and takes lines as the rig's programs do. */

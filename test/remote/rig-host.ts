@@ -2,11 +2,15 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { ArchiveEntry } from '../../rig/cpio.js';
 import type { RigHypervisor } from '../../rig/hypervisor.js';
 import type { Dom0 } from '../../rig/initramfs.js';
 import { Machine } from '../../rig/machine.js';
 import { freePort, LISTENING, networkEntries, type Python, readKeys } from '../../rig/network.js';
+
+/** A connection that fails is tried so often. */
+const MOST_TRIES = 5;
 
 /** A real Xen whose dom0 is reached over ssh, and nothing else. */
 export interface RigHost {
@@ -37,6 +41,19 @@ export function fartherAway({ path }: RigHost, port: number): () => void {
   };
 }
 
+/** An emulated machine takes its time for the first handshake; what comes later shares the connection. */
+async function openMaster(ssh: string): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    const options = ['-o', 'ConnectTimeout=120', '-o', 'ServerAliveInterval=0'];
+    const { status, stderr } = spawnSync(ssh, [...options, 'xen', 'true'], {
+      ...{ encoding: 'utf8', stdio: ['ignore', 'ignore', 'pipe'] },
+    });
+    if (status === 0) return;
+    if (tries === MOST_TRIES) throw new Error(`dom0 does not answer over ssh: ${stderr}`);
+    await pause(1000);
+  }
+}
+
 /** Boots it, with these interpreters and further files in dom0. */
 export async function startRigHost(
   hypervisor: RigHypervisor,
@@ -65,6 +82,7 @@ export async function startRigHost(
   writeFileSync(join(folder, 'ssh'), `#!/bin/sh\nexec /usr/bin/ssh -F ${config} "$@"\n`, {
     mode: 0o755,
   });
+  await openMaster(join(folder, 'ssh'));
   return {
     machine,
     spec: 'ssh://xen',
