@@ -55,8 +55,8 @@ export interface Fault {
   /** What had to be assumed until then. */
   readonly assumptions: readonly string[];
   readonly where: Whereabouts;
-  /** What decides which advice helps; absent where the stage alone does. */
-  readonly reason?: Reason;
+  /** What decides which advice helps. */
+  readonly reason: Reason;
 }
 
 /** A write of Xen's, for a payload that it loads, which leads outside that payload's text. */
