@@ -16,7 +16,7 @@ export interface Debian {
   /** Where its files are seen from outside. */
   readonly folder: string;
   /** Runs lines as root would type them in its folder /root; the first that fails ends them. */
-  run(lines: string): Ran;
+  run(lines: string, options?: { readonly hasProc?: boolean }): Ran;
 }
 
 /** The file of what was made that ends so, e.g. `.deb`. */
@@ -51,9 +51,12 @@ export function debian(
     LC_ALL: 'C.UTF-8',
     DEBIAN_FRONTEND: 'noninteractive',
   };
-  const run = (lines: string): Ran => {
-    const command = ['/bin/sh', '-ec', `cd /root\n${lines}`];
-    const { status, stdout, stderr } = spawnSync('chroot', [folder, ...command], {
+  const run = (lines: string, { hasProc = true } = {}): Ran => {
+    const enter = `${hasProc ? 'mount -t proc proc "$0/proc"; ' : ''}exec chroot "$0" "$@"`;
+    const inside = ['/bin/sh', '-ec', `cd /root\n${lines}`];
+    // Mounts of its own, gone with the last process in there.
+    const words = ['--mount', '/bin/sh', '-ec', enter, folder, ...inside];
+    const { status, stdout, stderr } = spawnSync('unshare', words, {
       encoding: 'utf8',
       env,
       input: '',

@@ -35,6 +35,14 @@ test('the tarball is small, and has neither maps nor references to them', () => 
   assert.doesNotMatch(text, /^\/\/# sourceMappingURL/m);
 });
 
+test('whatever README links is in the tarball', () => {
+  const names = run('tar', ['-tzf', TARBALL]).toString().split('\n');
+  const readme = readFileSync(join(repositoryRoot(), 'README.md'), 'utf8');
+  for (const [, link = ''] of readme.matchAll(/\]\((?!https?:)([^)#]+)/g)) {
+    assert.ok(names.includes(`package/${link}`), link);
+  }
+});
+
 test('installed by npm it does its main job on each Node', async (t) => {
   const prefix = installed(t);
   const program = join(prefix, 'bin', 'xsplice-ts');
