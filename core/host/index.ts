@@ -10,3 +10,4 @@ export {
   parseHostSpec,
   withQuestions,
 } from './spec.js';
+export { vendorRules } from './vendor.js';

@@ -12,15 +12,20 @@ export {
   type PatchedFunction,
   startsWithEndbr,
 } from './function.js';
+export { gatheredOf, putFirst } from './gathered.js';
 export { adviceFor, hintFor } from './hints.js';
 export { sectionsLookedUp } from './looked-up.js';
 export { AddressSpace, MemoryFault, type Region } from './memory.js';
 export {
+  definesNew,
+  type FunctionState,
   findPayload,
   type IdSpan,
   idAt,
   type Model,
   type ModelPayload,
+  type PayloadSymbol,
+  payloadsById,
   type SymbolLookup,
   topPayload,
 } from './model.js';
