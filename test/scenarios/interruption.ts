@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { constants } from 'node:os';
-import { executePlan, type ProgressEvent } from '../../core/change/index.js';
+import { executePlan } from '../../core/change/index.js';
 import { XspliceError } from '../../core/findings/index.js';
+import type { Action, HypervisorPort } from '../../core/hypervisor/index.js';
 import { contentsOf, inputFile, readPayloadInputs } from '../../core/payload/index.js';
 import { planApply } from '../../core/stack/index.js';
 import { CHAIN } from '../support/chain-length.js';
@@ -77,6 +78,24 @@ async function planFor(dom0: Dom0, members: readonly string[]) {
   const payloads = readPayloadInputs(inputs).map(({ planned }) => planned);
   const plan = planApply(await dom0.port.observe(), payloads, { host: dom0.port.host });
   return { plan, contents: contentsOf(inputs) };
+}
+
+/** The port, with something done before each action. */
+function actingFirst(
+  port: HypervisorPort,
+  before: (name: string, action: Action) => Promise<void>,
+): HypervisorPort {
+  return {
+    host: port.host,
+    observe: () => port.observe(),
+    upload: (name, bytes) => port.upload(name, bytes),
+    act: async (name, action, options) => {
+      await before(name, action);
+      return port.act(name, action, options);
+    },
+    exclusive: (run) => port.exclusive(run),
+    close: () => port.close(),
+  };
 }
 
 /** Work that does not go to its end, and managers that meet. */
@@ -303,13 +322,12 @@ export const INTERRUPTION_SCENARIOS: readonly Scenario[] = [
       const { plan, contents } = await planFor(dom0, ['hello', 'bye']);
       const other = await dom0.another();
       try {
-        const unloading: Promise<unknown>[] = [];
-        const onProgress = ({ kind, step }: ProgressEvent): void => {
-          if (kind !== 'begin' || step.action !== 'apply' || step.name !== 'hello') return;
-          unloading.push(other.act('hello', 'UNLOAD', { timeoutNs: 0, nodeps: false }));
-        };
-        const report = await executePlan(dom0.port, plan, contents, { ...OPTIONS, onProgress });
-        await Promise.all(unloading);
+        // Hypercalls of two ports have no order of their own: the unload ends before the apply begins.
+        const port = actingFirst(dom0.port, async (name, action) => {
+          if (action !== 'APPLY' || name !== 'hello') return;
+          dom0.expect(await other.act(name, 'UNLOAD', { timeoutNs: 0, nodeps: false }), [0, null]);
+        });
+        const report = await executePlan(port, plan, contents, OPTIONS);
         const failed = report.steps.find(({ status }) => status === 'failed');
         assert.deepEqual([failed?.step.action, failed?.step.name], ['apply', 'hello']);
         assert.equal(failed?.result?.hypercallRc, -2, 'ENOENT');
