@@ -35,6 +35,7 @@ export const LOAD: Readonly<Record<CommandName | typeof LOADED, () => Promise<Co
   sign: () => import('./commands/sign.js'),
   'verify-signature': () => import('./commands/verify-signature.js'),
   lockstep: () => import('./commands/lockstep.js'),
+  agent: () => import('./commands/agent.js'),
   explain: () => import('./commands/explain.js'),
   __loaded: () => import('./commands/loaded.js'),
 };

@@ -108,11 +108,12 @@ _xsplice_ts() {
       sign) options='--key --password-file --comment --yes -y --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
       verify-signature) options='--policy --trusted-key --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
       lockstep) options='--xen --running --root --as --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+      agent) options='--print --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
       explain) options='--output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
     esac
     list=$options
   elif [[ -z $command ]]; then
-    list='inspect check report graph diff init list plan apply revert replace upload unload load store history undo recover clean save restore which record sign verify-signature lockstep explain help'
+    list='inspect check report graph diff init list plan apply revert replace upload unload load store history undo recover clean save restore which record sign verify-signature lockstep agent explain help'
   else
     [[ $command != plan || -z $verb ]] || command="plan $verb"
     case $command in
@@ -142,7 +143,7 @@ _xsplice_ts() {
       'plan unload') kinds='loaded' ;;
       'plan load') kinds='file' ;;
       'plan '*) kinds='file' ;;
-      help) list='inspect check report graph diff init list plan apply revert replace upload unload load store history undo recover clean save restore which record sign verify-signature lockstep explain' ;;
+      help) list='inspect check report graph diff init list plan apply revert replace upload unload load store history undo recover clean save restore which record sign verify-signature lockstep agent explain' ;;
     esac
   fi
 

@@ -373,6 +373,17 @@ export const COMMANDS = {
     ],
     exits: ['0', '1', '3', '64'],
   },
+  agent: {
+    synopses: ['--print'],
+    words: null,
+    about:
+      'The agent that makes hypercalls on other hosts, to be installed there for command= in authorized_keys',
+    examples: [
+      ['agent --print', 'Its source: Python, and in it all that it may do'],
+      ['agent --print --output xsplice-agent.py', 'The same into a file'],
+    ],
+    exits: ['0', '64'],
+  },
   explain: {
     synopses: ['[CODE…]'],
     words: {

@@ -153,6 +153,10 @@ export const OPTIONS = {
     help: 'The least severe finding that is a rejection (exit code 3; the default: error)',
     commands: CHECKING,
   },
+  print: {
+    help: 'Write the source of the agent to standard output, or to --output',
+    commands: ['agent'],
+  },
   'dry-run': {
     alias: 'n',
     help: 'Show and verify the plan, change nothing',

@@ -302,6 +302,7 @@ const documents: Readonly<Record<Exclude<CommandName, 'graph'>, Schema>> = {
     ),
     findings,
   }),
+  agent: document({ source: text }),
   explain: document({ entries: listOf(object({ code: text, kind: choice('code', 'stage') })) }),
 };
 
