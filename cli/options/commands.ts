@@ -280,6 +280,16 @@ export const COMMANDS = {
     ],
     exits: CHANGING,
   },
+  status: {
+    synopses: [],
+    words: null,
+    about: 'Is the host as it was saved, and what is left over? One screen, and one exit code',
+    examples: [
+      ['status', 'What runs, what is missing, what a boot would lose'],
+      ['status --format prometheus', "The same for node_exporter's textfile collector"],
+    ],
+    exits: ['0', '1', '2', '4', '64'],
+  },
   save: {
     synopses: [],
     words: null,
@@ -372,6 +382,17 @@ export const COMMANDS = {
       ['lockstep --root ./image --json', 'A whole tree of files, for CI'],
     ],
     exits: ['0', '1', '3', '64'],
+  },
+  agent: {
+    synopses: ['--print'],
+    words: null,
+    about:
+      'The agent that makes hypercalls on other hosts, to be installed there for command= in authorized_keys',
+    examples: [
+      ['agent --print', 'Its source: Python, and in it all that it may do'],
+      ['agent --print --output xsplice-agent.py', 'The same into a file'],
+    ],
+    exits: ['0', '64'],
   },
   explain: {
     synopses: ['[CODE…]'],
