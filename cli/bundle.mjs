@@ -32,6 +32,11 @@ const { metafile } = await build({
   define: { 'import.meta.url': 'thisFile', BUNDLED_VERSION: JSON.stringify(versionOf(root)) },
 });
 
+// What runs on other machines is sent there as it is: it lies beside the code that sends it.
+const agent = 'core/hypervisor/xen/handle/agent.py';
+copyFileSync(join(root, agent), join(root, 'dist', agent));
+copyFileSync(join(root, agent), join(outdir, 'agent.py'));
+
 const start = join(outdir, 'xsplice-ts.js');
 copyFileSync(join(root, 'cli', 'start.cjs'), start);
 chmodSync(start, 0o755);

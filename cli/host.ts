@@ -5,6 +5,7 @@ import {
   type HostSpec,
   isControlDomain,
   parseHostSpec,
+  withQuestions,
 } from '../core/host/index.js';
 import { openImage } from '../core/inputs/index.js';
 import { releaseOf } from './release.js';
@@ -18,10 +19,13 @@ import { usage } from './usage.js';
  */
 export async function hostOf(
   { host }: Pick<Settings, 'host'>,
-  { env }: Pick<Streams, 'env'>,
+  { env, stdin }: Pick<Streams, 'env' | 'stdin'>,
 ): Promise<HostSpec> {
   const asked = host ?? nonEmpty(env['XSPLICE_HOST']);
-  if (asked !== null) return parseHostSpec(asked);
+  if (asked !== null) {
+    const spec = parseHostSpec(asked);
+    return stdin.isTTY === true ? withQuestions(spec) : spec;
+  }
   if (await isControlDomain()) return { kind: 'xen' };
   throw new XspliceError(
     'no-host',

@@ -117,12 +117,13 @@ function endProgress(progress: Progress | null): void {
 function showProposal({ settings, output }: Session, proposal: ChangeProposal): void {
   const { style, verbose } = output;
   const { host, snapshot, plan, verification, guard, accepted } = proposal;
-  output.info(renderHost(host.spec, snapshot, style, verbose));
+  const about = renderHost(host.spec, snapshot, style, verbose);
+  output.info(about);
   if (plan !== null) output.info(renderPlan(plan, verification, accepted, style, verbose));
   if (guard !== null && (verbose || plan === null)) {
     output.info(renderGuard(guard, style, verbose));
   }
-  output.findings(withExplanations(settings, proposal.findings));
+  output.findings(withExplanations(settings, proposal.findings), about);
 }
 
 /** What became of it; returns the exit code. */
@@ -142,7 +143,7 @@ function showReport(
   };
   if (execution !== null) {
     output.info(renderExecution(execution, elapsedMs ?? 0, style, verbose));
-    output.findings(diverged);
+    output.findings(diverged, renderHost(report.host.spec, report.snapshot, style, verbose));
   }
   if (report.failure !== null) {
     const failure = settings.explain ? explainedError(report.failure) : report.failure;

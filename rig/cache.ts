@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
 /** Where the rig keeps what is expensive to make. Deleting it is always safe. */
@@ -26,17 +26,18 @@ export async function cachedFolder(
   make: (folder: string) => void | Promise<void>,
 ): Promise<string> {
   const folder = join(cacheFolder(kind), key);
-  try {
-    readFileSync(join(folder, '.complete'));
-    return folder;
-  } catch {
-    // Not there yet, or only half of it.
-  }
+  const isComplete = () => existsSync(join(folder, '.complete'));
+  if (isComplete()) return folder;
   const draft = `${folder}.draft-${process.pid}`;
   rmSync(draft, { recursive: true, force: true });
   mkdirSync(draft, { recursive: true });
   await make(draft);
   writeFileSync(join(draft, '.complete'), '');
+  if (isComplete()) {
+    // Another run was faster, and uses it.
+    rmSync(draft, { recursive: true });
+    return folder;
+  }
   rmSync(folder, { recursive: true, force: true });
   renameSync(draft, folder);
   return folder;

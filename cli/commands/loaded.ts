@@ -9,11 +9,15 @@ const PLAIN = /^[\w.+@%-]+$/;
 
 /**
  * For the completion of shells: the names, a line each, of loaded payloads that begin with a word; behind
- * the first letters of a build-id, those too. Names that a shell would have to quote are left out.
+ * the first letters of a build-id, those too. Names that a shell would have to quote are left out, and nothing is
+ * proposed of another machine.
  */
 export async function run({ settings, output, streams }: Session): Promise<number> {
   const [start = ''] = settings.words;
-  const host = await openHost(await hostOf(settings, streams));
+  const spec = await hostOf(settings, streams);
+  // A shell that completes a word cannot wait for a connection, nor ask for a password.
+  if (spec.kind === 'remote') return EXIT.done;
+  const host = await openHost(spec);
   try {
     const { payloads } = await host.port.observe();
     const names = payloads.map(({ name }) => nameText(name)).filter((name) => PLAIN.test(name));

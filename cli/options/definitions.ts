@@ -31,8 +31,8 @@ const ACTING = ['apply', 'revert', 'replace', 'load'] as const;
 export const OPTIONS = {
   host: {
     value: 'HOST',
-    proposals: [{ text: 'xen' }, { text: 'embedded:' }],
-    help: 'xen, or embedded:DIR (default: XSPLICE_HOST, else the Xen of this dom0)',
+    proposals: [{ text: 'xen' }, { text: 'embedded:' }, { text: 'ssh://' }, { text: 'exec:' }],
+    help: 'xen, embedded:DIR, ssh://[USER@]HOST[:PORT] or exec:COMMAND (default: XSPLICE_HOST, else the Xen of this dom0)',
     commands: HOST,
   },
   store: {

@@ -73,9 +73,10 @@ export class Output {
     if (!this.quiet) this.data(text);
   }
 
-  /** Of findings, --quiet leaves out the notes only. */
-  findings(found: readonly Finding[]): void {
+  /** Of findings, --quiet leaves out the notes only. It left out `about` before, such as the host: that comes first. */
+  findings(found: readonly Finding[], about = ''): void {
     const shown = this.quiet ? found.filter(({ severity }) => severity !== 'note') : found;
+    if (this.quiet && shown.length > 0) this.data(about);
     this.data(renderFindings(shown, this.style));
   }
 

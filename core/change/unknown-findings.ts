@@ -35,17 +35,21 @@ function unknownCode(
   { input, payload, planned }: PayloadInput,
   copy: PreflightModel,
 ): readonly Finding[] {
-  const isKnown = knownCode(name, input.bytes, copy);
+  let known: ReturnType<typeof knownCode> | null = null;
+  // Few payloads have a function of which it matters, and it takes an upload to know.
+  const isKnown = (index: number) => {
+    known ??= knownCode(name, input.bytes, copy);
+    return known(index);
+  };
   const subject = { file: planned.file, payload: nameText(name) };
   return payload.functions.flatMap((func, index) => {
-    if (isKnown(index)) return [];
     const symbol = func.name ?? `function ${index}`;
     const found: Finding[] = [];
-    if (func.isNop) {
+    if (func.isNop && !isKnown(index)) {
       const message = `${nameText(name)} writes NOPs over ${symbol}, whose code is not known: where they end in the middle of an instruction, the host dies at the next call`;
       found.push(finding('nop-over-unknown-code', { ...subject, symbol, message }));
     }
-    if (action === 'replace' && func.expectation?.enabled === true) {
+    if (action === 'replace' && func.expectation?.enabled === true && !isKnown(index)) {
       const message = `${nameText(name)} expects bytes of ${symbol} that are not known: where they differ, REPLACE takes off all that is applied and applies nothing`;
       found.push(finding('replace-expects-unknown-code', { ...subject, symbol, message }));
     }

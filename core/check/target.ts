@@ -1,7 +1,7 @@
 import { type BuildId, parseBuildId } from '../abi/ids.js';
 import type { XenRelease } from '../abi/release.js';
-import { type Finding, XspliceError } from '../findings/index.js';
-import { modelFromImage } from '../host/index.js';
+import { type Finding, finding, XspliceError } from '../findings/index.js';
+import { modelFromImage, vendorRules } from '../host/index.js';
 import type { HypervisorImage, SymbolTable } from '../image/index.js';
 import { type CodeContext, type CodeGuard, codeContext } from '../oldcode/index.js';
 import type { Model } from '../verify/index.js';
@@ -56,7 +56,10 @@ export function targetOfImage(
   try {
     const { model, assumption } = modelFromImage(image, release);
     // An image with an error in it that makes a model all the same has nothing that counts for it.
-    const imageFindings = image.findings.filter(({ severity }) => severity !== 'error');
+    const own = image.findings.filter(({ severity }) => severity !== 'error');
+    // Who names the release says whose rules they are.
+    const vendor = release === null ? vendorRules(image.version ?? '') : null;
+    const imageFindings = vendor === null ? own : [...own, vendorBuild(image, vendor)];
     const of = { buildId, model, assumption, symbols: image.symbols, imageFindings };
     const target = { ...of, notVerified: null };
     if (guard === null) return target;
@@ -68,6 +71,10 @@ export function targetOfImage(
     const notVerified = `${error.message}. ${error.hint}`;
     return { buildId, model: null, isImageGiven: true, symbols: null, notVerified };
   }
+}
+
+function vendorBuild({ file }: HypervisorImage, assumption: string): Finding {
+  return finding('vendor-build', { file, message: `The verdicts rest on this: ${assumption}` });
 }
 
 function idOf(image: HypervisorImage): BuildId {

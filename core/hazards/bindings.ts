@@ -1,5 +1,5 @@
 import type { Finding } from '../findings/index.js';
-import type { ModelPayload } from '../verify/index.js';
+import { definesNew, type ModelPayload } from '../verify/index.js';
 import { ancestorsOf } from './overlaps.js';
 import { hazard, type Subject } from './subject.js';
 
@@ -12,9 +12,10 @@ export function checkBindings(subject: Subject): readonly Finding[] {
   const { context, sites } = subject;
   const functions = sites.flatMap(({ symbol }) => symbol ?? []);
   const names = new Set([...(context.imports ?? []), ...functions]);
+  const ancestors = ancestorsOf(subject.model, subject.payload);
   return [...names].flatMap((name) => [
     ...checkAmbiguous(subject, name),
-    ...checkStranger(subject, name),
+    ...checkStranger(subject, name, ancestors),
   ]);
 }
 
@@ -36,11 +37,15 @@ function checkAmbiguous(subject: Subject, name: string): readonly Finding[] {
   ];
 }
 
-function checkStranger(subject: Subject, name: string): readonly Finding[] {
+function checkStranger(
+  subject: Subject,
+  name: string,
+  ancestors: ReadonlySet<ModelPayload>,
+): readonly Finding[] {
   const { model, payload } = subject;
   if (model.symbols.lookup(name) !== null) return [];
   const owner = exporterOf(subject, name);
-  if (!owner || owner === payload || ancestorsOf(model, payload).has(owner)) return [];
+  if (!owner || owner === payload || ancestors.has(owner)) return [];
   return [
     hazard(
       subject,
@@ -55,7 +60,5 @@ function checkStranger(subject: Subject, name: string): readonly Finding[] {
 
 function exporterOf({ model, payload }: Subject, name: string): ModelPayload | undefined {
   const position = model.payloads.indexOf(payload);
-  return model.payloads
-    .slice(0, position)
-    .find(({ symbols }) => symbols.some((s) => s.newSymbol && s.name === name));
+  return model.payloads.slice(0, position).find((other) => definesNew(other, name));
 }

@@ -1,11 +1,6 @@
-import {
-  type AddressSpace,
-  findPayload,
-  functionsInMemory,
-  type Model,
-  PAGE_SIZE,
-} from '../verify/index.js';
+import { type Model, PAGE_SIZE } from '../verify/index.js';
 import { type Instruction, loadDisassembler } from '../x86/index.js';
+import { savedCodeOf } from './saved-code.js';
 
 /** Ours: no function of Xen is larger by far, and a size out of a table is not trusted. */
 const MAX_CODE_BYTES = 256n * 1024n;
@@ -19,14 +14,22 @@ export interface OriginalCode {
 }
 
 export function originalCode(model: Model): OriginalCode {
-  let restored: AddressSpace | null = null;
+  const { memory, applied } = model;
+  const restored = new Map<string, Uint8Array | null>();
   const decoded = new Map<string, readonly Instruction[]>();
+  const read = (from: bigint, to: bigint): Uint8Array | null => {
+    if (to - from > MAX_CODE_BYTES || !memory.isKnown(from)) return null;
+    for (let at = from; at < to; at += PAGE_SIZE) if (!memory.isMapped(at)) return null;
+    const bytes = memory.readOrNull(from, Number(to - from));
+    return bytes && (savedCodeOf(model)?.original(from, bytes, applied.length) ?? bytes);
+  };
   return {
     bytes: (from, to) => {
-      restored ??= withoutPatches(model);
-      if (to - from > MAX_CODE_BYTES || !restored.isKnown(from)) return null;
-      for (let at = from; at < to; at += PAGE_SIZE) if (!restored.isMapped(at)) return null;
-      return restored.readOrNull(from, Number(to - from));
+      const key = `${from}-${to}`;
+      const known = restored.get(key);
+      const bytes = known === undefined ? read(from, to) : known;
+      restored.set(key, bytes);
+      return bytes;
     },
     instructions: (from, to, bytes) => {
       const key = `${from}-${to}`;
@@ -35,21 +38,4 @@ export function originalCode(model: Model): OriginalCode {
       return known;
     },
   };
-}
-
-/** A copy of the memory in which every applied payload has put back what it saved, top first. */
-function withoutPatches(model: Model): AddressSpace {
-  const memory = model.memory.fork();
-  for (const name of [...model.applied].reverse()) {
-    const payload = findPayload(model, name);
-    if (payload === null) continue;
-    functionsInMemory(model.memory, model.rules, payload).forEach(({ oldAddress }, i) => {
-      const state = payload.functionStates[i];
-      if (!state?.applied) return;
-      const start = oldAddress + BigInt(state.patchOffset);
-      if (memory.readOrNull(start, state.savedBytes.length) === null) return;
-      memory.write(start, state.savedBytes, () => true);
-    });
-  }
-  return memory;
 }

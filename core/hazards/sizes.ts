@@ -1,5 +1,6 @@
 import { hex } from '../abi/address.js';
 import type { Finding } from '../findings/index.js';
+import type { PayloadSymbol } from '../verify/index.js';
 import { hazard, originalExtentAt, type PatchSite, type Subject } from './subject.js';
 
 /**
@@ -7,9 +8,13 @@ import { hazard, originalExtentAt, type PatchSite, type Subject } from './subjec
  * livepatch_insn_len): what the function really is, it does not look up.
  */
 export function checkSizes(subject: Subject): readonly Finding[] {
+  const newCode = new Map<bigint, PayloadSymbol>();
+  for (const symbol of subject.payload.symbols.toReversed()) {
+    if (symbol.size > 0n) newCode.set(symbol.value, symbol);
+  }
   return subject.sites.flatMap((site) => [
     ...checkOldSize(subject, site),
-    ...checkNewSize(subject, site),
+    ...checkNewSize(subject, site, newCode.get(site.func.newAddress)),
   ]);
 }
 
@@ -75,9 +80,13 @@ function checkOldSize(
   ];
 }
 
-function checkNewSize(subject: Subject, { func, name }: PatchSite): readonly Finding[] {
+/** `own` is what the payload has at the new address. */
+function checkNewSize(
+  subject: Subject,
+  { func, name }: PatchSite,
+  own: PayloadSymbol | undefined,
+): readonly Finding[] {
   if (func.newAddress === 0n) return [];
-  const own = subject.payload.symbols.find((s) => s.value === func.newAddress && s.size > 0n);
   if (!own || own.size === BigInt(func.newSize)) return [];
   return [
     hazard(

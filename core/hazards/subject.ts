@@ -11,6 +11,7 @@ import {
   type PatchedFunction,
   startsWithEndbr,
 } from '../verify/index.js';
+import { symbolAt } from './symbol-spans.js';
 
 /** What is known besides the model. */
 export interface HazardContext {
@@ -86,9 +87,10 @@ const CODE_TYPES = 'TtWw';
 
 /** The function that an address belongs to, in Xen or in a loaded payload; null where none is known. */
 export function originalExtentAt({ model, context }: Subject, address: bigint): Extent | null {
-  for (const { text, symbols } of model.payloads) {
+  for (const payload of model.payloads) {
+    const { text } = payload;
     if (address < text.address || address >= text.address + text.sizeBytes) continue;
-    const own = symbols.findLast((s) => s.value <= address && address < s.value + s.size);
+    const own = symbolAt(payload, address);
     return own
       ? { name: own.name, start: own.value, end: own.value + own.size, isExact: true, isCode: true }
       : null;

@@ -25,8 +25,12 @@ export async function findImage(
   buildId: BuildId,
   places = PLACES,
 ): Promise<HypervisorImage | null> {
-  for (const { folder, pattern } of places) {
-    const names = (await machine.list(folder)).filter((name) => pattern.test(name));
+  // All at once: the machine may be far.
+  const listed = await Promise.all(
+    places.map(async (place) => ({ ...place, all: await machine.list(place.folder) })),
+  );
+  for (const { folder, pattern, all } of listed) {
+    const names = all.filter((name) => pattern.test(name));
     for (const name of names.slice(0, MOST_FILES)) {
       const image = await tryImage(machine, join(folder, name));
       if (image === null || image.symbols === null || image.memory.length === 0) continue;

@@ -3,4 +3,11 @@ export { type CreatedHost, type CreateOptions, createEmbedded } from './embedded
 export type { HostKnowledge, OpenHost, PreflightModel } from './host.js';
 export { type BootedImage, modelFromImage } from './image-model.js';
 export { isControlDomain, openHost } from './open-host.js';
-export { embeddedDirectory, type HostSpec, hostText, parseHostSpec } from './spec.js';
+export {
+  embeddedDirectory,
+  type HostSpec,
+  hostText,
+  parseHostSpec,
+  withQuestions,
+} from './spec.js';
+export { vendorRules } from './vendor.js';

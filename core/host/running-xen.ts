@@ -3,7 +3,17 @@ import { nameText } from '../abi/payload-name.js';
 import { formatRelease, type XenRelease } from '../abi/release.js';
 import { XspliceError } from '../findings/index.js';
 import type { HostMachine, Snapshot } from '../hypervisor/index.js';
-import { localMachine, OrderedPort, openXen, readRunningSymbols } from '../hypervisor/xen/index.js';
+import {
+  type AgentConnection,
+  connect,
+  localMachine,
+  OrderedPort,
+  openRemoteXen,
+  openXen,
+  readRunningSymbols,
+  type Transport,
+  type XenPort,
+} from '../hypervisor/xen/index.js';
 import { readXensyms } from '../image/index.js';
 import type { PayloadInput } from '../payload/index.js';
 import { type JudgedRelease, judgedAs, type Model } from '../verify/index.js';
@@ -22,9 +32,29 @@ const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 
 /** Opens the Xen under this machine. */
 export async function openRunningXen(knowledge: HostKnowledge): Promise<OpenHost> {
-  const machine = localMachine;
+  return hostOver(await openXen({ machine: localMachine }), localMachine, knowledge);
+}
+
+/** Opens the Xen under another machine, with an agent that is sent there. */
+export async function openRemote(
+  transport: Transport,
+  knowledge: HostKnowledge,
+): Promise<OpenHost> {
+  return remoteHost(await connect(transport), knowledge);
+}
+
+/** The Xen at the other end of a connection, which is closed with it. */
+export async function remoteHost(
+  connection: AgentConnection,
+  knowledge: HostKnowledge,
+): Promise<OpenHost> {
+  const { port, machine } = await openRemoteXen(connection);
+  return hostOver(port, machine, knowledge);
+}
+
+function hostOver(port: XenPort, machine: HostMachine, knowledge: HostKnowledge): OpenHost {
   return {
-    port: new OrderedPort(await openXen({ machine }), machine),
+    port: new OrderedPort(port, machine),
     preflightModel: (snapshot, payloads) => runningModel(machine, snapshot, knowledge, payloads),
     memory: machine.kept(MEMORY_FOLDER),
     bootId: () => bootIdOf(machine),

@@ -66,10 +66,12 @@ function judgeModule(
   { path, file }: { readonly path: string; readonly file: ObjectFile | null },
   folders: readonly string[],
 ): LockstepVerdict {
-  const { facts, system, process } = host;
+  const { facts, system, process, start } = host;
   if (file === null) return undecided('there is no such file');
   if (facts.kind === 'linked') return judgeLinked(host, { path, file });
-  if (process === null) return undecided('the host itself does not start');
+  if (process === null) {
+    return start.outcome === 'undecided' ? start : undecided('the host itself does not start');
+  }
   if (facts.kind === 'nbdkit')
     return judgeNbdkitModule({ host: facts, process }, path, system.tree);
   return judgeQemuModule({ host: facts, process }, path, folders);

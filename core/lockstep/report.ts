@@ -85,8 +85,13 @@ function findingsOfHost(report: HostReport): readonly Finding[] {
   const { host, facts, start, modules } = report;
   const own: Finding[] = [...report.findings];
   if (start.reason !== null && facts.kind !== 'xen') {
-    const message = `${host} does not start: ${start.says ?? start.actual}`;
-    own.push(finding('lockstep-host-refused', { message, file: host }));
+    if (start.outcome !== 'undecided') {
+      const message = `${host} does not start: ${start.says ?? start.actual}`;
+      own.push(finding('lockstep-host-refused', { message, file: host }));
+    } else if (modules.length === 0) {
+      const message = `${host} is not decided: ${start.actual}`;
+      own.push(finding('lockstep-undecided', { message, file: host }));
+    }
   }
   // What xen does with payloads has findings of its own.
   if (facts.kind === 'xen') return own;

@@ -59,7 +59,7 @@ export async function judgeTree(tree: FileTree): Promise<TreeReport> {
 function reportInTree(host: OpenHost, path: string): HostReport | null {
   const { facts, file, process, start } = host;
   if (facts.kind !== 'linked') return reportOf(host, path);
-  if (file.kind !== 'object' || !needsFamily(file)) return null;
+  if (file.kind === 'object' && !needsFamily(file)) return null;
   const modules = (process === null ? [] : familyVerdicts(process)).map(
     ({ library, verdict }): ModuleVerdict => ({
       ...verdict,

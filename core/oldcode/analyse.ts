@@ -28,7 +28,8 @@ export interface CodeNode {
 /** Marks how digests are made: digests with another mark say nothing about each other. */
 export const DIGEST_FORMAT = 'xsplice-code-1';
 const DIGEST_DIGITS = 32;
-const RETURN_THUNK = '__x86_return_thunk';
+/** What functions return through where return thunks are built in. */
+export const RETURN_THUNK = '__x86_return_thunk';
 const INDIRECT_THUNK = /^__x86_indirect_(thunk|call_thunk)_/;
 
 /**

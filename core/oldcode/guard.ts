@@ -100,8 +100,8 @@ function noNodeps({ model }: CodeContext, payload: Payload): readonly Finding[] 
   ];
 }
 
-/** build_id_dep: the parent is the last applied payload, or the hypervisor where none is. */
-function checkParent(model: Model, payload: Payload): Finding | null {
+/** build_id_dep: the parent is the last applied payload, or the hypervisor where none is. Null where it is. */
+export function checkParent(model: Model, payload: Payload): Finding | null {
   const top = topPayload(model);
   const expected = top === null ? model.buildId : idAt(model.memory, top.buildId);
   const found = idOrNull(payload.depends);

@@ -8,13 +8,15 @@ import {
   type SymbolTable,
   type XenSymbol,
 } from '../image/index.js';
+import { type OutOfLineStart, outOfLineStarts } from './out-of-line.js';
 import { type BootPatchSite, readPatchSites } from './sites.js';
 
-/** A piece of code between two symbols. */
+/** A piece of code between two symbols, or of .fixup. */
 export interface CodeExtent {
   /**
    * As Xen's own table names it; in a payload, as that payload does. Of several with one name, the
-   * second one by address ends in `~2`. Escape before printing.
+   * second one by address ends in `~2`. A piece of .fixup has the name of the function that may go there, and
+   * `.fixup` behind it. Escape before printing.
    */
   readonly name: string;
   readonly address: bigint;
@@ -52,12 +54,27 @@ export function readBaseCode(
       `${image.file} has no symbol table: where its functions begin is not known`,
     );
   }
-  return { symbols, memory, extents: extentsOf(symbols, memory), sites: readPatchSites(image) };
+  const sites = readPatchSites(image);
+  const starts = functionStarts(symbols, memory);
+  const extents = extentsOf(starts);
+  const outside = outsideOfFunctions(extents, outOfLineStarts(image, sites));
+  const all = outside.length === 0 ? extents : extentsOf(merged(starts, outside));
+  return { symbols, memory, extents: all, sites };
 }
 
-function extentsOf(symbols: SymbolTable, memory: readonly MemoryRange[]): readonly CodeExtent[] {
+interface CodeStart {
+  readonly name: string;
+  readonly address: bigint;
+  /** Of the range of memory that it lies in. */
+  readonly end: bigint;
+}
+
+function functionStarts(
+  symbols: SymbolTable,
+  memory: readonly MemoryRange[],
+): readonly CodeStart[] {
   const ranges = memory.filter((range) => range.executable);
-  const starts: { readonly name: string; readonly address: bigint; readonly end: bigint }[] = [];
+  const starts: CodeStart[] = [];
   let range: MemoryRange | null = null;
   for (const { address, type } of symbols.entries) {
     if (!/[tTwW]/.test(type) || starts.at(-1)?.address === address) continue;
@@ -67,6 +84,10 @@ function extentsOf(symbols: SymbolTable, memory: readonly MemoryRange[]): readon
     }
     if (range !== null) starts.push({ name, address, end: range.address + range.sizeBytes });
   }
+  return starts;
+}
+
+function extentsOf(starts: readonly CodeStart[]): readonly CodeExtent[] {
   const taken = new Map<string, number>();
   return starts.map(({ name, address, end }, index) => {
     const next = starts[index + 1]?.address;
@@ -79,6 +100,38 @@ function extentsOf(symbols: SymbolTable, memory: readonly MemoryRange[]): readon
       sizeBytes: Math.min(Number(stop - address), MAX_EXTENT_BYTES),
     };
   });
+}
+
+/**
+ * What is no part of the function whose symbol is the last one before it: where another function goes after a
+ * fault, and what is no code that runs there. A label of the function that faults is none.
+ */
+function outsideOfFunctions(
+  extents: readonly CodeExtent[],
+  starts: readonly OutOfLineStart[],
+): readonly CodeStart[] {
+  const found: CodeStart[] = [];
+  const withReplacements = new Set<CodeExtent>();
+  for (const { address, of } of starts) {
+    const within = extentAt(extents, address);
+    if (within === null || within.address === address || found.at(-1)?.address === address)
+      continue;
+    const owner = of === null ? null : extentAt(extents, of);
+    if (owner === within) continue;
+    if (of === null) {
+      // They lie side by side: one piece of all is enough.
+      if (withReplacements.has(within)) continue;
+      withReplacements.add(within);
+    }
+    const name = owner === null ? '.altinstr_replacement' : `${owner.name}.fixup`;
+    found.push({ name, address, end: within.address + BigInt(within.sizeBytes) });
+  }
+  return found;
+}
+
+/** Two lists by ascending address as one. */
+function merged(starts: readonly CodeStart[], others: readonly CodeStart[]): readonly CodeStart[] {
+  return [...starts, ...others].sort((a, b) => (a.address < b.address ? -1 : 1));
 }
 
 /**

@@ -9,7 +9,7 @@ import {
   upload,
   type Verdict,
 } from '../verify/index.js';
-import { type CodeContext, type GuardVerdict, guardPayload } from './guard.js';
+import { type CodeContext, checkParent, type GuardVerdict, guardPayload } from './guard.js';
 
 /** A payload to be put in order, and the name it would be uploaded under. */
 export interface NamedPayload {
@@ -45,28 +45,38 @@ export function orderByGuard(
   const order: JudgedPayload[] = [];
   let waiting = [...payloads];
   let { model } = context;
-  let verdicts: readonly JudgedPayload[] = [];
   // Each turn places one payload, or is the last.
   while (waiting.length > 0) {
-    const now = { ...context, model };
-    verdicts = waiting.map((one) => ({ ...one, verdict: guardPayload(guard, now, one.payload) }));
-    const passing = verdicts.filter(({ verdict }) => verdict.passes);
-    const inTurn = [
-      ...passing.filter(({ verdict }) => !verdict.needsNodeps),
-      ...passing.filter(({ verdict }) => verdict.needsNodeps),
-    ];
-    const answers = inTurn.map((one) => ({ one, answer: applyOn(model, one) }));
-    const next = answers.find(({ answer }) => answer.verdict.outcome.outcome === 'accepted');
-    verdicts = verdicts.map((one) => {
-      const refused = answers.find((candidate) => candidate.one === one);
-      return refused === undefined ? one : withRefusal(one, refused.answer.verdict);
-    });
-    if (next === undefined) break;
-    order.push(next.one);
-    model = next.answer.model;
-    waiting = waiting.filter(({ payload }) => payload !== next.one.payload);
+    const turn = nextOf(guard, { ...context, model }, waiting);
+    if (turn.next === null) return { order, refused: turn.refused, model };
+    const { one, answer } = turn.next;
+    order.push(one);
+    model = answer.model;
+    waiting = waiting.filter(({ payload }) => payload !== one.payload);
   }
-  return { order, refused: waiting.length === 0 ? [] : verdicts, model };
+  return { order, refused: [], model };
+}
+
+/** The first payload that passes and that Xen takes, or why none does: those behind it are not asked about. */
+function nextOf(
+  guard: Guard,
+  context: CodeContext,
+  waiting: readonly NamedPayload[],
+): {
+  readonly next: { readonly one: JudgedPayload; readonly answer: Answer } | null;
+  readonly refused: readonly JudgedPayload[];
+} {
+  const refused = new Map<NamedPayload, JudgedPayload>();
+  const isInTurn = ({ payload }: NamedPayload) => checkParent(context.model, payload) === null;
+  const inTurn = waiting.filter(isInTurn);
+  for (const named of [...inTurn, ...waiting.filter((one) => !inTurn.includes(one))]) {
+    const one = { ...named, verdict: guardPayload(guard, context, named.payload) };
+    const answer = one.verdict.passes ? applyOn(context.model, one) : null;
+    if (answer?.verdict.outcome.outcome === 'accepted')
+      return { next: { one, answer }, refused: [] };
+    refused.set(named, answer === null ? one : withRefusal(one, answer.verdict));
+  }
+  return { next: null, refused: waiting.flatMap((named) => refused.get(named) ?? []) };
 }
 
 /** What Xen answers to UPLOAD, where it is not loaded yet, and APPLY. */
@@ -80,8 +90,7 @@ function applyOn(model: Model, { payload, name, verdict }: JudgedPayload): Answe
 }
 
 /** A guard that lets a payload pass does not make Xen take it. */
-function withRefusal(one: JudgedPayload, { outcome, faults }: Verdict): JudgedPayload {
-  if (outcome.outcome === 'accepted') return one;
+function withRefusal(one: JudgedPayload, { faults }: Verdict): JudgedPayload {
   const subject = { file: one.payload.file, name: one.name };
   const refusals = findingsOfFaults(subject, 'apply', faults).map(
     (fault): Finding => ({ ...fault, code: 'trial-apply-failed' }),

@@ -1,8 +1,9 @@
-import { HOOK_KINDS } from '../abi/livepatch.js';
 import type { CodeNode } from './analyse.js';
 import type { CodeGraph } from './graph.js';
-import { identityOf, variableAt } from './identity.js';
-import { type PayloadCode, patchesOf, type RunningCode, throughTrampolines } from './running.js';
+import { hookFunctions } from './hook-functions.js';
+import { identityOf } from './identity.js';
+import { type PayloadCode, patchesOf, throughTrampolines } from './running.js';
+import { type VariableUse, variablesOf } from './variables.js';
 
 /** How a payload touches the hypervisor: what the question of independence is decided by. */
 export interface Footprint {
@@ -15,8 +16,8 @@ export interface Footprint {
    * a hook.
    */
   readonly reaches: ReadonlyMap<string, readonly string[]>;
-  /** Variables that its own code uses, and whether it may change them. */
-  readonly variables: ReadonlyMap<string, 'read' | 'write'>;
+  /** Variables that its own code uses, and how. */
+  readonly variables: ReadonlyMap<string, VariableUse>;
 }
 
 /** Something that two payloads share. */
@@ -53,29 +54,8 @@ export function footprintOf(graph: CodeGraph, payload: PayloadCode): Footprint {
     if (node !== null) roots.push({ name, node });
   }
   const reaches = pathsFrom(graph, roots);
-  const variables = new Map<string, 'read' | 'write'>();
-  for (const address of ownCode(graph, roots, payload.payload.name)) {
-    const node = graph.node(address);
-    if (node !== null) addVariables(graph, node, variables);
-  }
+  const variables = variablesOf(graph, payload);
   return { payload: payload.payload.name, replaces, reaches, variables };
-}
-
-/** `preapply hook` and its like, with the address of each function behind them. */
-function hookFunctions(
-  { model }: RunningCode,
-  { payload }: PayloadCode,
-): readonly (readonly [string, bigint])[] {
-  return HOOK_KINDS.flatMap((kind) => {
-    const hook = payload.hooks[kind];
-    const table = hook && model.memory.readOrNull(hook.address, hook.count * 8);
-    if (!table) return [];
-    const view = new DataView(table.buffer, table.byteOffset, table.byteLength);
-    return Array.from(
-      { length: hook.count },
-      (_, index) => [`${kind} hook`, view.getBigUint64(index * 8, true)] as const,
-    );
-  });
 }
 
 /** By name, the shortest path to each function that is reached from any of the roots. */
@@ -99,40 +79,6 @@ function pathsFrom(
   return reaches;
 }
 
-/** Where the functions of the payload begin that are reached from the roots. */
-function ownCode(
-  graph: CodeGraph,
-  roots: readonly { readonly node: CodeNode }[],
-  payload: string,
-): Iterable<bigint> {
-  const found = new Set(
-    roots.filter(({ node }) => node.owner === payload).map((r) => r.node.address),
-  );
-  // A set yields what is added while it is walked, each function once.
-  for (const address of found) {
-    for (const callee of graph.node(address)?.callees ?? []) {
-      if (graph.node(callee)?.owner === payload) found.add(callee);
-    }
-  }
-  return found;
-}
-
-function addVariables(
-  { code, disassembler }: CodeGraph,
-  { address, sizeBytes }: CodeNode,
-  variables: Map<string, 'read' | 'write'>,
-): void {
-  const bytes = code.model.memory.readOrNull(address, sizeBytes);
-  if (bytes === null) return;
-  for (const instruction of disassembler.decodeFunction(bytes, address)) {
-    const { ripTarget } = instruction;
-    if (ripTarget === null) continue;
-    const name = variableAt(code, ripTarget);
-    if (name === null || variables.get(name) === 'write') continue;
-    variables.set(name, disassembler.ripAccess(instruction) === 'read' ? 'read' : 'write');
-  }
-}
-
 /** What two payloads share; empty where they are independent, so that their order is free. */
 export function overlapsOf(first: Footprint, second: Footprint): readonly Overlap[] {
   const found: Overlap[] = [];
@@ -149,6 +95,7 @@ export function overlapsOf(first: Footprint, second: Footprint): readonly Overla
   reaching(second, first, 'second-reaches-first');
   for (const [name, access] of first.variables) {
     const other = second.variables.get(name);
+    // What is only counted up and down again is for both what it was.
     if (other !== undefined && (access === 'write' || other === 'write')) {
       found.push({ kind: 'variable', name, path: [] });
     }

@@ -63,9 +63,17 @@ export function runningCode(base: BaseCode, model: Model): RunningCode {
   return { base, model, patches, patchesAt, payloads };
 }
 
+/** By the payload as Xen keeps it at one time: there is another one once it is applied or reverted. */
+const patches = new WeakMap<ModelPayload, readonly AppliedPatch[]>();
+
 /** The functions of a payload, applied or not, as patches. */
 export function patchesOf(model: Model, payload: ModelPayload): readonly AppliedPatch[] {
-  const { memory, rules } = model;
+  const known = patches.get(payload) ?? readPatches(model, payload);
+  patches.set(payload, known);
+  return known;
+}
+
+function readPatches({ memory, rules }: Model, payload: ModelPayload): readonly AppliedPatch[] {
   return functionsInMemory(memory, rules, payload).map((func, index) => {
     const state = payload.functionStates[index];
     return {
@@ -81,7 +89,28 @@ export function patchesOf(model: Model, payload: ModelPayload): readonly Applied
   });
 }
 
+/** By payload, as above, and what it was read upon. */
+const codes = new WeakMap<
+  ModelPayload,
+  { readonly base: BaseCode; readonly last: PayloadCode | undefined; readonly code: PayloadCode }
+>();
+
 function payloadCode(
+  base: BaseCode,
+  model: Model,
+  earlier: readonly PayloadCode[],
+  payload: ModelPayload,
+): PayloadCode {
+  const last = earlier.at(-1);
+  const known = codes.get(payload);
+  // The last one was itself read upon all that are below it.
+  if (known?.base === base && known.last === last) return known.code;
+  const code = readCode(base, model, earlier, payload);
+  codes.set(payload, { base, last, code });
+  return code;
+}
+
+function readCode(
   base: BaseCode,
   model: Model,
   earlier: readonly PayloadCode[],

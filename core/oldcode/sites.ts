@@ -35,7 +35,8 @@ const ENDBR64 = 0xfa1e0ff3;
 /** Ours: a Xen 4.20 has 4,500 alternatives. More than this is no table. */
 const MAX_TABLE_BYTES = 1 << 20;
 
-type CodeImage = Pick<HypervisorImage, 'memory' | 'symbols'>;
+/** What tables of an image are read of. */
+export type CodeImage = Pick<HypervisorImage, 'memory' | 'symbols'>;
 
 /**
  * The sites that the tables of an image name, by ascending address. What each function of Xen does
@@ -62,12 +63,14 @@ function merge(first: BootPatchSite, second: BootPatchSite): BootPatchSite {
   };
 }
 
+/** A table of an image, and where it lies. */
 interface Table {
   readonly address: bigint;
   readonly reader: ByteReader;
 }
 
-function tableBetween(image: CodeImage, start: string, end: string): Table | null {
+/** The table between two symbols; null where there is none. */
+export function tableBetween(image: CodeImage, start: string, end: string): Table | null {
   const from = image.symbols?.lookup(start) ?? null;
   const to = image.symbols?.lookup(end) ?? null;
   if (from === null || to === null || to <= from || to - from > MAX_TABLE_BYTES) return null;
@@ -75,7 +78,8 @@ function tableBetween(image: CodeImage, start: string, end: string): Table | nul
   return bytes === null ? null : { address: from, reader: new ByteReader(bytes, start) };
 }
 
-function entriesOf(table: Table | null, entryBytes: number): readonly number[] {
+/** Where the entries of a table begin, from its start; none of a table that is not there. */
+export function entriesOf(table: Table | null, entryBytes: number): readonly number[] {
   const count = table === null ? 0 : Math.floor(table.reader.sizeBytes / entryBytes);
   return Array.from({ length: count }, (_, index) => index * entryBytes);
 }

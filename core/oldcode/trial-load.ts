@@ -1,6 +1,6 @@
 import { type Finding, finding } from '../findings/index.js';
 import { idOrNull, type Payload } from '../payload/index.js';
-import { findingsOfFaults, isNameAccepted, type Model, upload } from '../verify/index.js';
+import { findingsOfFaults, idAt, isNameAccepted, type Model, upload } from '../verify/index.js';
 import type { Disassembler } from '../x86/index.js';
 import type { CodeNode } from './analyse.js';
 import { type CodeGraph, codeGraph } from './graph.js';
@@ -47,11 +47,13 @@ export function tryPayload(
   model: Model,
   payload: Payload,
 ): TrialResult {
-  const present = runningCode(base, model);
   const id = idOrNull(payload.buildId);
-  const loaded = id === null ? undefined : present.payloads.find(({ buildId }) => buildId === id);
-  if (loaded !== undefined) {
-    return { status: 'loaded', trial: makeTrial(codeGraph(disassembler, present), loaded) };
+  if (id !== null && model.payloads.some((loaded) => idAt(model.memory, loaded.buildId) === id)) {
+    const present = runningCode(base, model);
+    const loaded = present.payloads.find(({ buildId }) => buildId === id);
+    if (loaded !== undefined) {
+      return { status: 'loaded', trial: makeTrial(codeGraph(disassembler, present), loaded) };
+    }
   }
   const name = freeName(model);
   const { verdict, model: after } = upload(model, name, payload.elf.bytes);

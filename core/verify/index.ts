@@ -16,11 +16,14 @@ export { adviceFor, hintFor } from './hints.js';
 export { sectionsLookedUp } from './looked-up.js';
 export { AddressSpace, MemoryFault, type Region } from './memory.js';
 export {
+  definesNew,
+  type FunctionState,
   findPayload,
   type IdSpan,
   idAt,
   type Model,
   type ModelPayload,
+  type PayloadSymbol,
   type SymbolLookup,
   topPayload,
 } from './model.js';

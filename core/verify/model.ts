@@ -111,6 +111,11 @@ export function lookupInPayloads(model: Model, name: string): bigint | null {
   return null;
 }
 
+/** Whether a payload has a new symbol of that name. */
+export function definesNew(payload: ModelPayload, name: string): boolean {
+  return newSymbolsOf(payload).has(name);
+}
+
 const newSymbols = new WeakMap<readonly PayloadSymbol[], ReadonlyMap<string, bigint>>();
 
 function newSymbolsOf({ symbols }: ModelPayload): ReadonlyMap<string, bigint> {

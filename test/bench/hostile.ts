@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { hostilePayloads, unmappedName } from '../support/hostile-payloads.js';
+import { hostilePayloads, hostileSets, unmappedName } from '../support/hostile-payloads.js';
 import { repositoryRoot } from '../support/repository.js';
 
 /**
@@ -24,16 +24,24 @@ const program = fileURLToPath(new URL('../../bin/xsplice-ts.js', import.meta.url
 const folder = mkdtempSync(join(tmpdir(), 'xsplice-hostile-'));
 const host = `embedded:${join(folder, 'host')}`;
 
-const COMMANDS: Readonly<Record<string, (file: string) => readonly string[]>> = {
-  inspect: (file) => ['inspect', file],
-  'inspect --verbose': (file) => ['inspect', '--verbose', file],
-  'inspect --json': (file) => ['inspect', '--json', file],
-  check: (file) => ['check', '--image', image, file],
-  'check --check both': (file) => ['check', '--check', 'both', '--image', image, file],
-  record: (file) => ['record', '--image', image, '--output', join(folder, 'out'), '--yes', file],
-  which: (file) => ['which', 'xen_extra_version', '--image', image, '--on', file],
-  'upload --dry-run': (file) => ['upload', '--dry-run', '--host', host, file],
-  'apply --dry-run': (file) => ['apply', '--dry-run', '--host', host, file],
+const COMMANDS: Readonly<Record<string, (...files: readonly string[]) => readonly string[]>> = {
+  inspect: (...files) => ['inspect', ...files],
+  'inspect --verbose': (...files) => ['inspect', '--verbose', ...files],
+  'inspect --json': (...files) => ['inspect', '--json', ...files],
+  check: (...files) => ['check', '--image', image, ...files],
+  'check --check both': (...files) => ['check', '--check', 'both', '--image', image, ...files],
+  record: (...files) => [
+    'record',
+    '--image',
+    image,
+    '--output',
+    join(folder, 'out'),
+    '--yes',
+    ...files,
+  ],
+  which: (...files) => ['which', 'xen_extra_version', '--image', image, '--on', ...files],
+  'upload --dry-run': (...files) => ['upload', '--dry-run', '--host', host, ...files],
+  'apply --dry-run': (...files) => ['apply', '--dry-run', '--host', host, ...files],
 };
 
 interface Cost {
@@ -62,8 +70,12 @@ function costOf(args: readonly string[]): Cost {
 
 try {
   const wanted = process.argv.slice(2);
-  const payloads = { ...hostilePayloads(), 'name-that-leads-nowhere': unmappedName() };
-  const { plain: plainBytes } = payloads;
+  const { plain: plainBytes, ...payloads } = hostilePayloads();
+  const all: Readonly<Record<string, readonly Uint8Array[]>> = {
+    ...Object.fromEntries(Object.entries(payloads).map(([name, bytes]) => [name, [bytes]])),
+    'name-that-leads-nowhere': [unmappedName()],
+    ...hostileSets(),
+  };
   const fileOf = (name: string, bytes: Uint8Array) => {
     const file = join(folder, `${name}.livepatch`);
     writeFileSync(file, bytes);
@@ -75,9 +87,10 @@ try {
   for (const [command, argsFor] of Object.entries(COMMANDS)) {
     const base = costOf(argsFor(plain));
     console.log(`${command}: plain ${base.seconds.toFixed(2)} s, ${base.mib.toFixed(0)} MiB`);
-    for (const [name, bytes] of Object.entries(payloads)) {
-      if (name === 'plain' || (wanted.length > 0 && !wanted.includes(name))) continue;
-      const { seconds, mib, status, fault } = costOf(argsFor(fileOf(name, bytes)));
+    for (const [name, set] of Object.entries(all)) {
+      if (wanted.length > 0 && !wanted.includes(name)) continue;
+      const files = set.map((bytes, index) => fileOf(`${name}-${index}`, bytes));
+      const { seconds, mib, status, fault } = costOf(argsFor(...files));
       const fits =
         seconds - base.seconds <= MAX_MORE_SECONDS &&
         mib - base.mib <= MAX_MORE_MIB &&

@@ -10,6 +10,7 @@ import { apply, upload } from '../../core/verify/index.js';
 import {
   demoHypervisor,
   hostilePayloads,
+  hostileSets,
   longChain,
   unmappedName,
 } from '../support/hostile-payloads.js';
@@ -45,9 +46,27 @@ async function refusal(bytes: Uint8Array) {
 }
 
 describe('payloads that were made to be slow or large (R10)', () => {
-  it('are all below the size that Xen takes', () => {
-    for (const [name, bytes] of Object.entries(payloads)) {
-      assert.ok(bytes.length <= 2 * 1024 * 1024, name);
+  it('are all below the size that Xen takes, sets too', () => {
+    const sets = { ...hostileSets(), alone: Object.values(payloads) };
+    for (const [name, set] of Object.entries(sets)) {
+      const sizes = set.map(({ length }) => length);
+      const size = name === 'alone' ? Math.max(...sizes) : sizes.reduce((sum, one) => sum + one, 0);
+      assert.ok(size <= 2 * 1024 * 1024, name);
+    }
+  });
+
+  it('two of which one uses, or patches, all that the other has are a chain that Xen takes', async () => {
+    const { 'chain-of-100': _, ...pairs } = hostileSets();
+    for (const [name, set] of Object.entries(pairs)) {
+      for (const guard of [undefined, 'both'] as const) {
+        const { verdicts, guard: report } = await checkFiles(set, guard);
+        assert.deepEqual(
+          verdicts?.map(({ inChain }) => inChain?.outcome),
+          ['accepted', 'accepted'],
+          name,
+        );
+        assert.ok(report?.payloads.every(({ passes }) => passes) ?? true, name);
+      }
     }
   });
 

@@ -225,6 +225,29 @@ describe('lockstep with QEMU', { skip }, () => {
     assert.equal(hosts[0]?.modules.length, 1000);
   });
 
+  it('does not judge hosts of another machine', async (t) => {
+    const tree = temporaryFolder(t);
+    const program = makeQemu(tree);
+    const bytes = readFileSync(program);
+    bytes[18] = 183;
+    writeFileSync(program, bytes);
+    const bare = await ask('--root', tree);
+    assert.deepEqual([bare.code, bare.codes], [1, ['lockstep-undecided']]);
+    makeModule(tree, 'block-ssh');
+    const { code, codes, hosts } = await ask('--root', tree);
+    assert.deepEqual([code, codes], [1, ['lockstep-undecided']]);
+    assert.match(hosts[0]?.modules[0]?.actual ?? '', /another machine; only x86-64 is judged/);
+    bytes[4] = 1;
+    writeFileSync(program, bytes);
+    const narrow = await ask('--root', tree);
+    assert.deepEqual([narrow.code, narrow.codes], [1, ['lockstep-host-unknown']]);
+    bytes[4] = 2;
+    bytes[5] = 2;
+    writeFileSync(program, bytes);
+    const big = await ask('--root', tree);
+    assert.deepEqual([big.code, big.codes], [1, ['lockstep-host-unknown']]);
+  });
+
   it('says of a damaged host that it cannot be read', async () => {
     const damaged = mkdtempSync(join(tmpdir(), 'xsplice-lockstep-'));
     const program = makeQemu(damaged);

@@ -62,6 +62,11 @@ test('--quiet leaves out what is right, shows what is wrong, and asks nothing', 
   const warned = await runCli(['check', ...words]);
   assert.match(warned.stdout, /^(warning|error) .*\[nop-splits-instruction\]/m);
   assert.doesNotMatch(warned.stdout, /^(note|Hypervisor|Chain)/m);
+  const third = await embeddedHost(t);
+  const accepted = [demo('dangerous/nop-misaligned'), '--accept', 'nop-splits-instruction'];
+  const told = await runCli(['apply', ...accepted, ...third, '--quiet', '--yes']);
+  assert.equal(told.code, 0, told.stderr);
+  assert.match(told.stdout, /^Host +embedded:.*\nwarning .*\[nop-splits-instruction, accepted\]/);
   const other = await embeddedHost(t);
   const refused = await runCli(['apply', demo('too-small'), ...other, '--quiet', '--yes']);
   assert.equal(refused.code, 1);

@@ -39,8 +39,8 @@ describe('variants of alternatives, exception table and bug frames', () => {
     assert.deepEqual(tablesOf(readElf(payload.bytes)), [
       ...['.altinstructions', '.ex_table', '.bug_frames.0', '.bug_frames.2'],
     ]);
-    const changes = Array.from({ length: 2000 }, (_, i) => tableVariantOf(payload, 1, i).changes);
-    assert.deepEqual(tableVariantOf(payload, 1, 7), tableVariantOf(payload, 1, 7));
+    const changes = Array.from({ length: 2000 }, (_, i) => tableVariantOf([payload], 1, i).changes);
+    assert.deepEqual(tableVariantOf([payload], 1, 7), tableVariantOf([payload], 1, 7));
     const all = changes.flat().join('\n');
     for (const what of [
       '.priv = 1',
@@ -59,7 +59,7 @@ describe('variants of alternatives, exception table and bug frames', () => {
       assert.equal(upload(model, 'p', payload.bytes).verdict.outcome.outcome, 'accepted', release);
       const outcomes = new Set(
         Array.from({ length: 400 }, (_, i) => {
-          const { bytes } = tableVariantOf(payload, 2, i);
+          const { bytes } = tableVariantOf([payload], 2, i);
           return upload(model, 'p', bytes).verdict.outcome.outcome;
         }),
       );

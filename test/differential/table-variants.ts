@@ -1,7 +1,7 @@
 import { SECTION } from '../../core/abi/livepatch.js';
 import { type ElfFile, readElf } from '../../core/elf/index.js';
 import { createPrng, type Prng } from '../support/prng.js';
-import type { Variant } from './variants.js';
+import type { Base, Variant } from './variants.js';
 
 /** Bytes of an entry of each table that Xen acts on while it loads a payload. */
 const ENTRY_BYTES: Readonly<Record<string, number>> = {
@@ -31,6 +31,9 @@ const ALTERNATIVE_FIELDS: readonly [AlternativeField, ...AlternativeField[]] = [
   ['priv', 13, PRIVS],
 ];
 
+/** A good payload with tables. */
+export type TableBase = Pick<Base, 'name' | 'bytes'>;
+
 /** The tables of a payload that variants can be made of; a payload without any gives none. */
 export function tablesOf(elf: ElfFile): readonly string[] {
   return Object.keys(ENTRY_BYTES).filter((name) =>
@@ -43,11 +46,12 @@ export function tablesOf(elf: ElfFile): readonly string[] {
  * what relocates them. The same seed and index always give the same one.
  */
 export function tableVariantOf(
-  base: { readonly name: string; readonly bytes: Uint8Array },
+  bases: readonly [TableBase, ...TableBase[]],
   seed: number,
   index: number,
 ): Variant {
   const prng = createPrng((Math.imul(seed, 0x9e3779b1) ^ index) >>> 0);
+  const base = bases.length === 1 ? bases[0] : prng.pick(bases);
   const elf = readElf(base.bytes);
   const [first, ...rest] = tablesOf(elf);
   if (first === undefined) throw new Error(`payload ${base.name} has no table`);

@@ -6,7 +6,17 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { COMMAND_NAMES, type CommandName } from '../../cli/options/commands.js';
 import { configSchema, documentSchema, policySchema } from '../../cli/schemas/documents.js';
 import { madeFiles } from '../../docs/make.js';
-import { DEMO_IMAGE, demo, runCli, temporaryFolder } from '../support/cli.js';
+import { DEMO_IMAGE, demo, documentOf, runCli, temporaryFolder } from '../support/cli.js';
+import {
+  hasCompiler,
+  makeModule,
+  makeNbdkit,
+  makePlugin,
+  makeQemu,
+  makeXenLibrary,
+  makeXenProgram,
+  OTHER_STAMP,
+} from '../support/fake-hosts.js';
 import { repositoryRoot } from '../support/repository.js';
 import { sampleRepository } from '../support/sample-repository.js';
 import { makeKey } from '../support/signers.js';
@@ -66,6 +76,35 @@ test('so are those of several targets, of report, diff, explain, and of an error
     isPolicy({ formatVersion: 1, block: { names: ['hello'] }, neverAccept: ['init-code'] }),
   );
   assert.ok(!isPolicy({ formatVersion: 2 }));
+});
+
+const skip = hasCompiler && process.arch === 'x64' ? false : 'no gcc for x86-64 here';
+test('so are those of lockstep, of every kind of host', { skip }, async (t) => {
+  const root = temporaryFolder(t);
+  makeQemu(root);
+  makeModule(root, 'block-ssh');
+  makeModule(root, 'block-curl', { stamp: OTHER_STAMP });
+  makeNbdkit(root);
+  makePlugin(root, 'later', { size: 512, slots: [88, 104, 216, 392] });
+  const library = makeXenLibrary(root, 'libxenlight.so.4.17');
+  makeXenProgram(root, '/usr/lib/xen-4.17/bin/xl', library);
+  const tree = await runCli(['lockstep', '--root', root, '--json']);
+  const document = documentOf(tree);
+  const hosts = document['hosts'] as readonly { readonly kind: string }[];
+  assert.deepEqual(
+    hosts.map(({ kind }) => kind),
+    ['nbdkit', 'qemu', 'linked'],
+  );
+  assertValid('lockstep', document, 'lockstep --root');
+  for (const words of [
+    ['--root', root, '/usr/lib/xen-4.17/bin/xl', library.slice(root.length)],
+    [`pid:${process.pid}`],
+    [DEMO_IMAGE, demo('hello'), '--explain'],
+    ['nowhere'],
+  ]) {
+    const { stdout } = await runCli(['lockstep', ...words, '--json']);
+    assertValid('lockstep', JSON.parse(stdout), `lockstep ${words.join(' ')}`);
+  }
 });
 
 test('a document that lacks a field is found', () => {

@@ -20,7 +20,10 @@ export interface Golden {
   readonly said: string;
 }
 
-/** Keeps some pairs of every kind, a line each. Paths of the day become those of the suites. */
+/**
+ * Keeps some pairs of every kind, a line each; of groups that were not asked those that were kept before. Paths of the day
+ * become those of the suites.
+ */
 export function writeGoldens(asked: readonly Asked[], keys: ReadonlyMap<string, string>): number {
   const counts = new Map<string, number>();
   const lines = asked.flatMap(({ pair, answer, disagreement }) => {
@@ -40,8 +43,15 @@ export function writeGoldens(asked: readonly Asked[], keys: ReadonlyMap<string, 
     for (const [key, name] of keys) line = line.replaceAll(key, name);
     return [line];
   });
-  writeFileSync(FILE, `[\n${lines.join(',\n')}\n]\n`);
-  return lines.length;
+  const groups = new Set(asked.map(({ pair }) => pair.group));
+  const all = [...linesOfOthers(groups), ...lines];
+  writeFileSync(FILE, `[\n${all.join(',\n')}\n]\n`);
+  return all.length;
+}
+
+function linesOfOthers(groups: ReadonlySet<string>): readonly string[] {
+  const kept: readonly Pick<Golden, 'group'>[] = JSON.parse(readFileSync(FILE, 'utf8'));
+  return kept.filter(({ group }) => !groups.has(group)).map((one) => JSON.stringify(one));
 }
 
 export function readGoldens(): readonly Golden[] {

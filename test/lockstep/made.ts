@@ -16,7 +16,10 @@ const NEEDED = [88, 104, 216];
 
 /** What no package has: each module made for it, with the real program of each suite. */
 export function madePairs(suites: readonly Suite[], preload: string): readonly Planned[] {
-  return suites.flatMap((home) => [...qemuPairs(home, preload), ...nbdkitPairs(home)]);
+  const plans = suites.flatMap((home) => [...qemuPairs(home, preload), ...nbdkitPairs(home)]);
+  return plans.map(
+    (plan) => () => plan().map((pair) => ({ ...pair, group: `${pair.group}, made` })),
+  );
 }
 
 function qemuPairs(home: Suite, preload: string): readonly Planned[] {

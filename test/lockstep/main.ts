@@ -5,8 +5,8 @@
  *     npm run test:lockstep [-- --seed N]            some pairs of every kind, on two releases
  *     npm run test:lockstep -- --all [--share I/N]   all pairs of all releases, or every Nth
  *
- * With `--suites a,b` on these releases; with `--keep FILE` what was asked is kept, a line of JSON each; with `--goldens` the
- * goldens of `npm test` are written anew.
+ * With `--suites a,b` on these releases, with `--kind qemu` (or linked, nbdkit, made) of this kind; with `--keep FILE` what was
+ * asked is kept, a line of JSON each; with `--goldens` the goldens of `npm test` of all groups that were asked are written anew.
  */
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -30,6 +30,7 @@ const { values } = parseArgs({
     all: { type: 'boolean', default: false },
     seed: { type: 'string', default: '1' },
     suites: { type: 'string' },
+    kind: { type: 'string', multiple: true, default: ['qemu', 'linked', 'nbdkit', 'made'] },
     share: { type: 'string', default: '1/1' },
     keep: { type: 'string' },
     goldens: { type: 'boolean', default: false },
@@ -99,12 +100,13 @@ try {
   const older = (await Promise.all(suites.map(openOlderQemu))).filter((one) => one !== null);
   const started = performance.now();
   const preload = preloadIn(suites);
-  const plans = chosen([
-    qemuPairs(suites, older, preload),
-    [...familyPairs(suites), ...strangerPairs(suites)],
-    nbdkitPairs(suites),
-    madePairs(suites, preload),
-  ]);
+  const kinds: Readonly<Record<string, () => readonly Planned[]>> = {
+    qemu: () => qemuPairs(suites, older, preload),
+    linked: () => [...familyPairs(suites), ...strangerPairs(suites)],
+    nbdkit: () => nbdkitPairs(suites),
+    made: () => madePairs(suites, preload),
+  };
+  const plans = chosen(values.kind.map((kind) => kinds[kind]?.() ?? []));
   const asked: Asked[] = [];
   let failures = 0;
   await askAll(plans, availableParallelism(), (one) => {
@@ -123,7 +125,7 @@ try {
     const keys = new Map([...suites, ...older].map(({ key, name }) => [key, name]));
     console.log(`${writeGoldens(asked, keys)} goldens`);
   }
-  for (const suite of suites) {
+  for (const suite of values.kind.includes('qemu') ? suites : []) {
     const other = older.find(({ name }) => name === `${suite.name}-older`);
     // Before 7.2 a QEMU outlives it.
     if (suite.name === 'bullseye') continue;

@@ -58,6 +58,24 @@ const CASES: readonly {
     found: [{ kind: 'variable', name: 'v', path: [] }],
   },
   {
+    what: 'a variable that both only count up and down again',
+    first: { variables: new Map([['v', 'count']]) },
+    second: { variables: new Map([['v', 'count']]) },
+    found: [],
+  },
+  {
+    what: 'a variable that one counts and the other reads',
+    first: { variables: new Map([['v', 'read']]) },
+    second: { variables: new Map([['v', 'count']]) },
+    found: [],
+  },
+  {
+    what: 'a variable that one counts and the other writes',
+    first: { variables: new Map([['v', 'count']]) },
+    second: { variables: new Map([['v', 'write']]) },
+    found: [{ kind: 'variable', name: 'v', path: [] }],
+  },
+  {
     what: 'a variable that the second one writes',
     first: { variables: new Map([['v', 'read']]) },
     second: { variables: new Map([['v', 'write']]) },

@@ -1,6 +1,7 @@
 /**
  * The main job on real input: Debian's Xen 4.17 and the payload family built against its xen-syms; the
- * readers and the closures of all functions on 4.20 too; a repository of sixty payloads for 4.14, 4.17 and 4.20. Fetches and builds them, then runs the tests of
+ * readers and the closures of all functions on 4.20 too, and on 4.14 pairs of fixes; a repository of sixty payloads for all
+ * three. Fetches and builds them, then runs the tests of
  * this folder, the readers against readelf on the same files, and the fuzzer. Needs gcc, binutils and apt-get.
  */
 import { spawnSync } from 'node:child_process';
@@ -39,6 +40,7 @@ const env = {
   ...process.env,
   XSPLICE_REAL_IMAGE: symbols,
   XSPLICE_REAL_FAMILY: family,
+  XSPLICE_REAL_XEN_SYMS: [older, { symbols }, newer].map((xen) => xen.symbols).join(':'),
   XSPLICE_REAL_INPUTS: [symbols, image, efi, newer.symbols, newer.image].join(':'),
   XSPLICE_REAL_SAMPLE: sample.join(':'),
 };

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SECTION } from '../../core/abi/livepatch.js';
-import { R_X86_64, SHF, SHT } from '../../core/elf/constants.js';
+import { R_X86_64, SHF, SHT, STT } from '../../core/elf/constants.js';
 import { readElf } from '../../core/elf/file.js';
 import { modelFromImage } from '../../core/host/image-model.js';
 import { type HypervisorImage, readImage } from '../../core/image/index.js';
 import type { Model } from '../../core/verify/index.js';
 import { withFields } from './bytes.js';
-import { buildIdNote, hexBytes } from './elf-builder.js';
+import { buildIdNote, hexBytes, type SymbolSpec } from './elf-builder.js';
 import { buildPayload, type FunctionSpec, idBytes, type PayloadSpec } from './payload-builder.js';
 import { repositoryRoot } from './repository.js';
 
@@ -57,6 +57,21 @@ export function hostilePayloads() {
       make({ functions: [...many(8000), { ...one, name: 'C'.repeat(400_000) }] }),
       8000,
     ),
+    'function-names-not-looked-up-are-tails-of-one': withTails(
+      make({
+        functions: [
+          ...many(4000).map((spec) => ({ ...spec, oldAddress: PATCHED })),
+          { ...one, oldAddress: PATCHED, name: 'D'.repeat(1_200_000) },
+        ],
+        extraSymbols: [{ name: PATCHED, type: STT.FUNC }],
+      }),
+      4000,
+      3,
+    ),
+    'functions-beside-many-symbols': make({
+      functions: many(5000).map((spec) => ({ ...spec, newAddress: 'last' })),
+      extraSymbols: [...ownSymbols(20_000), { ...ownSymbol('last'), value: 0n }],
+    }),
     'symbol-names-are-tails-of-one': withSymbolNames(
       make({ extraSymbols: [{ name: 'A'.repeat(900_000) }, ...unnamed(30_000)] }),
       (index) => index,
@@ -111,6 +126,30 @@ export function hostilePayloads() {
   } as const;
 }
 
+/** Several payloads at once that made a command slow when it was found: each set below 2 MiB. */
+export function hostileSets() {
+  const demo = demoHypervisor();
+  const ids = [0xb1, 0xb2].map((fill) => buildIdNote(idBytes(fill)));
+  const [below, above] = ids;
+  const symbols = ownSymbols(9000);
+  const pair = (upper: PayloadSpec) => [
+    hostilePayload(demo, { ...(below && { buildId: below }), extraSymbols: symbols }),
+    hostilePayload(demo, {
+      ...(above && { buildId: above }),
+      ...(below && { depends: below }),
+      stringsSymbol: 'names',
+      ...upper,
+    }),
+  ];
+  return {
+    'chain-of-100': longChain(100, 70),
+    'uses-all-of-the-one-below': pair({ extraSymbols: symbols.map(({ name }) => ({ name })) }),
+    'patches-all-of-the-one-below': pair({
+      functions: symbols.map(({ name }) => ({ name, newAddress: 'new_of_it' })),
+    }),
+  } as const;
+}
+
 /** A payload whose function has an address, and a name pointer that leads nowhere: Xen loads it. */
 export function unmappedName(): Uint8Array {
   const demo = demoHypervisor();
@@ -138,6 +177,15 @@ export function longChain(count: number, functions: number): readonly Uint8Array
       stringsSymbol: `names_${index}`,
     }),
   );
+}
+
+/** Code that other payloads can name: no function's new code lies there. */
+function ownSymbol(name: string): SymbolSpec {
+  return { name, section: '.text', value: 24n, size: 8n, type: STT.FUNC };
+}
+
+function ownSymbols(count: number): readonly SymbolSpec[] {
+  return Array.from({ length: count }, (_, index) => ownSymbol(`s${index}`));
 }
 
 function unnamed(count: number): readonly { readonly name: string }[] {
@@ -171,13 +219,13 @@ function withSymbolNames(bytes: Uint8Array, tail: (index: number) => number): Ui
   return copy;
 }
 
-/** The names of the first functions become tails of the last one's. */
-function withTails(bytes: Uint8Array, count: number): Uint8Array {
+/** The names of the first functions become tails of the last one's; each has so many `links`, the name's first. */
+function withTails(bytes: Uint8Array, count: number, links = 2): Uint8Array {
   const table = sectionNamed(bytes, `.rela${SECTION.funcs}`);
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   const names = Array.from(
     { length: count + 1 },
-    (_, index) => Number(table.offset) + index * 2 * RELA_BYTES,
+    (_, index) => Number(table.offset) + index * links * RELA_BYTES,
   );
   const last = view.getBigInt64((names[count] ?? 0) + 16, true);
   const copy = Uint8Array.from(bytes);

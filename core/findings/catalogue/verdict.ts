@@ -59,6 +59,13 @@ export const VERDICT = {
     where: [],
     mend: 'Update xsplice-ts, or name the release whose rules are to be used with --xen 4.N.',
   },
+  'vendor-build': {
+    severity: 'note',
+    title: 'A build with rules that are assumed',
+    what: 'By its version the hypervisor is a build of somebody else, such as XenServer or Qubes OS, which may have patches of its own. The rules of upstream and Debian are taken for it.',
+    where: [],
+    mend: 'Try the payload on a test machine with this very build first.',
+  },
   'unknown-release': {
     severity: 'error',
     title: 'Release without known rules',

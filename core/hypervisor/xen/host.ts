@@ -1,8 +1,10 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { errnoName, XEN_ERRNO } from '../../abi/errno.js';
 import { reasonOf } from '../../files/index.js';
 import { XspliceError } from '../../findings/index.js';
 import type { HostMachine } from '../machine.js';
+import type { AgentConnection } from './handle/connection.js';
 import { localMachine } from './local-machine.js';
 
 /** Where a dom0 shows that it is one; tests name other folders. */
@@ -67,4 +69,33 @@ export async function requireDom0(paths: HostPaths = HOST_PATHS): Promise<void> 
       cause,
     });
   }
+}
+
+/**
+ * The same of a machine at the other end of a connection, whose agent has opened the device already.
+ *
+ * @throws XspliceError `xen-not-dom0`, `xen-no-device` or `agent-not-root`.
+ */
+export async function requireRemoteDom0(
+  { spec, hello }: AgentConnection,
+  machine: HostMachine,
+): Promise<void> {
+  if (hello.errno === 0) return;
+  const device = JSON.stringify(hello.device).slice(1, -1);
+  const reason = errnoName(hello.errno);
+  if (hello.errno === XEN_ERRNO.EACCES || hello.errno === XEN_ERRNO.EPERM) {
+    const message = `${spec}: ${device} may not be opened by user ${hello.user} there: ${reason}`;
+    throw new XspliceError('agent-not-root', message);
+  }
+  const file = join(HOST_PATHS.procXen, 'capabilities');
+  const capabilities = await readText(machine, file);
+  if (capabilities === null) {
+    throw new XspliceError('xen-not-dom0', `${spec} is no dom0: there is no ${file}`, {
+      hint: `Name the control domain of a Xen. If this is one: mount -t xenfs xenfs ${HOST_PATHS.procXen}`,
+    });
+  }
+  if (!capabilities.includes('control_d')) {
+    throw new XspliceError('xen-not-dom0', `${spec} is no dom0: ${file} lacks control_d`);
+  }
+  throw new XspliceError('xen-no-device', `${spec}: there is no ${device}: ${reason}`);
 }

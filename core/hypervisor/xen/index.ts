@@ -1,13 +1,19 @@
 import type { HostMachine } from '../machine.js';
+import type { AgentConnection } from './handle/connection.js';
 import { XenHandle } from './handle/handle.js';
 import { openXenCall } from './handle/library.js';
 import { localHypercalls } from './handle/local.js';
-import { HOST_PATHS, type HostPaths, requireDom0 } from './host.js';
+import { remoteHypercalls } from './handle/remote.js';
+import { HOST_PATHS, type HostPaths, requireDom0, requireRemoteDom0 } from './host.js';
 import { LoadedRecord } from './loaded-cache.js';
 import { localMachine } from './local-machine.js';
 import { negotiate } from './negotiate.js';
 import { type Exclusively, XenPort } from './port.js';
+import { remoteMachine } from './remote-machine.js';
 
+export type { AgentConnection } from './handle/connection.js';
+export { agentSource, connect } from './handle/remote.js';
+export type { Transport } from './handle/transport.js';
 export { isDom0, readRunningSymbols } from './host.js';
 export { localMachine } from './local-machine.js';
 export { XenPort } from './port.js';
@@ -49,4 +55,32 @@ export async function openXen(options: XenOptions = {}): Promise<XenPort> {
     throw error;
   }
 }
+
+/**
+ * The hypervisor under the machine at the other end of a connection, which it closes.
+ *
+ * Fails as {@link openXen} does where there is no dom0 or no live patching, and as the connection does.
+ */
+export async function openRemoteXen(connection: AgentConnection): Promise<RemoteXen> {
+  const machine = remoteMachine(connection);
+  try {
+    await requireRemoteDom0(connection, machine);
+    const handle = await XenHandle.open(remoteHypercalls(connection));
+    const what = `The Xen of ${connection.spec}`;
+    const exclusively: Exclusively = (run) => machine.exclusive(LOCK_FOLDER, what, run);
+    const record = new LoadedRecord(machine);
+    const port = new XenPort(await negotiate(handle), record, exclusively, connection.spec);
+    return { port, machine };
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+}
+
+/** A hypervisor, and the machine that it runs on. */
+export interface RemoteXen {
+  readonly port: XenPort;
+  readonly machine: HostMachine;
+}
+
 export { OrderedPort } from './ordered-port.js';

@@ -152,7 +152,8 @@ export async function readPayloadList(
   connection: XenConnection,
   sizes: ListAnswer | null = null,
 ): Promise<PayloadList> {
-  let told = sizes;
+  // Of a list with something in it, the first page shows whether it is still the one that was told of.
+  let told = sizes !== null && sizes.remaining > 0 ? sizes : null;
   for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
     const list = await tryRead(connection, told ?? (await readSizes(connection)));
     if (list !== CHANGED) return list;

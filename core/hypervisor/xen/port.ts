@@ -55,13 +55,9 @@ const OVERWRITTEN = "(the console ring was overwritten: earlier lines of Xen's a
 /** Runs something while no other run of this program changes the same Xen. */
 export type Exclusively = <T>(run: () => Promise<T>) => Promise<T>;
 
-/** The hypervisor under this dom0. */
+/** The hypervisor under this dom0, or another one. */
 export class XenPort implements HypervisorPort {
-  readonly host: HostDescription = {
-    spec: 'xen',
-    tellsReverted: false,
-    tellsPlaces: false,
-  };
+  readonly host: HostDescription;
   readonly #connection: XenConnection;
   readonly #ring: ConsoleRing;
   readonly #record: LoadedRecord | null;
@@ -75,7 +71,9 @@ export class XenPort implements HypervisorPort {
     connection: XenConnection,
     record: LoadedRecord | null = null,
     exclusively: Exclusively = (run) => run(),
+    spec = 'xen',
   ) {
+    this.host = { spec, tellsReverted: false, tellsPlaces: false };
     this.#record = record;
     this.#exclusively = exclusively;
     this.#connection = connection;

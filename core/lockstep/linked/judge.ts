@@ -7,7 +7,7 @@ import {
 } from '../../link/index.js';
 import { verdictOfFailure } from '../linker.js';
 import type { System } from '../system.js';
-import { ACCEPTED, type LockstepVerdict } from '../verdict.js';
+import { ACCEPTED, type LockstepVerdict, undecided } from '../verdict.js';
 import { answerStart, type LinkedSide, type StartFacts, stemOf } from './answer.js';
 import { asksForShortExtents } from './libnbd.js';
 
@@ -25,6 +25,10 @@ export function startProgram(
   { files, paths }: System,
   { file, path }: NamedFile,
 ): { readonly process: Process | null; readonly verdict: LockstepVerdict } {
+  if (file.kind === 'foreign') {
+    const bits = file.is32Bit ? 'of 32 bits' : 'for another machine';
+    return { process: null, verdict: undecided(`it is ${bits}; only x86-64 is judged`) };
+  }
   const started = startProcess(files, paths, file, path);
   if (started.kind === 'started') return { process: started.process, verdict: ACCEPTED };
   return { process: null, verdict: verdictOfFailure(started.failure) };

@@ -1,6 +1,6 @@
 /**
  * Runs in dom0 under the rig: uploads variants to the real Xen and says what came of each. Takes the lines
- * `variants SEED INDEX…` and `sequences SEED INDEX…`.
+ * `variants SEED INDEX…`, `tables SEED INDEX…` and `sequences SEED INDEX…`.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,18 +8,17 @@ import type { Action, OperationResult } from '../../../core/hypervisor/port.js';
 import { openXen } from '../../../core/hypervisor/xen/index.js';
 import { say, serve } from '../../../rig/agent.js';
 import { type Operation, sequenceOf } from '../sequences.js';
-import { type Base, baseOf, variantOf } from '../variants.js';
+import { tableVariantOf } from '../table-variants.js';
+import { type Base, baseOf, type Variant, variantOf } from '../variants.js';
 
-const [folder = '/rig/bases', family = '/rig/family'] = process.argv.slice(2);
+const [folder = '/rig/bases', tables = '/rig/tables', family = '/rig/family'] =
+  process.argv.slice(2);
 const OPTIONS = { timeoutNs: 1_000_000_000, nodeps: false };
 /** CPUs of an emulated machine may not meet in time: that says nothing about the rules. */
 const MOST_TIMEOUTS = 10;
 
-const [first, ...rest] = readdirSync(folder)
-  .sort()
-  .map((file): Base => baseOf(file.replace(/\.livepatch$/, ''), readFileSync(join(folder, file))));
-if (!first) throw new Error(`no payloads in ${folder}`);
-const bases: readonly [Base, ...Base[]] = [first, ...rest];
+const bases = basesIn(folder);
+const tableBases = basesIn(tables);
 const [name, ...names] = readdirSync(family)
   .filter((file) => file.endsWith('.livepatch'))
   .map((file) => file.replace(/\.livepatch$/, ''))
@@ -33,9 +32,17 @@ function record(index: number, { hypercallRc, log }: OperationResult): string {
   return JSON.stringify({ i: index, rc: hypercallRc, log });
 }
 
-async function runVariant(seed: number, index: number): Promise<void> {
-  const variant = variantOf(bases, seed, index);
-  const base = bases.find(({ name }) => name === variant.base) ?? first;
+function basesIn(from: string): readonly [Base, ...Base[]] {
+  const [first, ...rest] = readdirSync(from)
+    .sort()
+    .map((file): Base => baseOf(file.replace(/\.livepatch$/, ''), readFileSync(join(from, file))));
+  if (!first) throw new Error(`no payloads in ${from}`);
+  return [first, ...rest];
+}
+
+async function runVariant(variant: Variant): Promise<void> {
+  const { index } = variant;
+  const base = bases.find(({ name }) => name === variant.base);
   if (variant.onTopOfBase && base) await xen.upload('base', base.bytes);
   const result = await xen.upload('variant', variant.bytes);
   say(record(index, result));
@@ -89,7 +96,9 @@ async function runSequence(seed: number, index: number): Promise<void> {
 await serve(async (line) => {
   const [verb, seed, ...indices] = line.split(/\s+/);
   for (const index of indices) {
-    if (verb === 'variants') await runVariant(Number(seed), Number(index));
+    if (verb === 'variants') await runVariant(variantOf(bases, Number(seed), Number(index)));
+    if (verb === 'tables')
+      await runVariant(tableVariantOf(tableBases, Number(seed), Number(index)));
     if (verb === 'sequences') await runSequence(Number(seed), Number(index));
   }
 });

@@ -23,10 +23,10 @@ import { EXTENTS, type SaidByXen, testDifferential } from './tests.js';
 
 const USAGE = `Boots real Xens under QEMU and compares their answers with core/verify.
 
-  npm run test:differential -- [--releases ${ALL_RELEASES}] [--variants N] [--sequences M] [--seed S]
-                               [--machines N] [--golden]
+  npm run test:differential -- [--releases ${ALL_RELEASES}] [--variants N] [--tables T] [--sequences M]
+                               [--seed S] [--machines N] [--golden]
 
-N variants and M sequences are made from the seed S, by default a new one. With --golden the answers are kept
+N variants of any field, T variants of alternatives, exception tables and bug frames, and M sequences are made from the seed S, by default a new one. With --golden the answers are kept
 in test/differential/golden. N machines run at once, one a release: 2.
 `;
 
@@ -66,6 +66,7 @@ function main(): void {
     options: {
       releases: { type: 'string', default: ALL_RELEASES },
       variants: { type: 'string' },
+      tables: { type: 'string' },
       sequences: { type: 'string' },
       seed: { type: 'string', default: String(randomInt(2 ** 31)) },
       machines: { type: 'string', default: '2' },
@@ -74,8 +75,8 @@ function main(): void {
     },
   });
   const releases = releasesIn(values.releases);
-  const { variants, sequences, seed, machines } = values;
-  const areNumbers = [variants, sequences, seed].every(
+  const { variants, tables, sequences, seed, machines } = values;
+  const areNumbers = [variants, tables, sequences, seed].every(
     (text) => text === undefined || /^\d{1,10}$/.test(text),
   );
   if (values.help || releases === null || !areNumbers || !/^[1-9]$/.test(machines)) {
@@ -97,6 +98,7 @@ function main(): void {
         const said = await testDifferential(test, subject, {
           seed: Number(seed),
           variants: Number(variants ?? EXTENTS[release.xen].variants),
+          tables: Number(tables ?? EXTENTS[release.xen].tables),
           sequences: Number(sequences ?? EXTENTS[release.xen].sequences),
         });
         test.diagnostic(

@@ -9,6 +9,7 @@ import {
   type SequenceSaid,
 } from '../compare.js';
 import { sequenceOf } from '../sequences.js';
+import { tableVariantOf } from '../table-variants.js';
 import { type Variant, variantOf } from '../variants.js';
 import type { Subject } from './subject.js';
 
@@ -25,6 +26,8 @@ export interface DifferentialReport {
 }
 
 export interface DifferentialOptions {
+  /** `variants`: any field of any payload. `tables`: alternatives, exception tables and bug frames. */
+  readonly of: 'variants' | 'tables';
   readonly seed: number;
   readonly variants: number;
   /** Stop after this many disagreements. */
@@ -51,7 +54,7 @@ const SUSPECTS = 60;
  */
 export async function runDifferential(
   machine: Machine,
-  { model, bases }: Pick<Subject, 'model' | 'bases'>,
+  { model, bases, tableBases }: Pick<Subject, 'model' | 'bases' | 'tableBases'>,
   options: DifferentialOptions,
 ): Promise<DifferentialReport> {
   const started = performance.now();
@@ -72,7 +75,10 @@ export async function runDifferential(
   };
 
   const all = Array.from({ length: options.variants }, (_, i) => {
-    const variant = variantOf(bases, options.seed, i);
+    const variant =
+      options.of === 'tables'
+        ? tableVariantOf(tableBases, options.seed, i)
+        : variantOf(bases, options.seed, i);
     return { variant, predicted: predict(model, bases, variant) };
   });
   // Those that should kill it come last: each of them costs a reset.
@@ -86,7 +92,7 @@ export async function runDifferential(
     const batch = queue.splice(0, single ? 1 : Math.min(BATCH, killer < 0 ? BATCH : killer));
     const indices = batch.map(({ variant }) => variant.index);
     const answer = await machine.ask(
-      `variants ${options.seed} ${indices.join(' ')}`,
+      `${options.of} ${options.seed} ${indices.join(' ')}`,
       BATCH_TIMEOUT_MS,
     );
     const said = readAnswer(answer, single ? (indices[0] ?? null) : null);

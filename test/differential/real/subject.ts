@@ -8,6 +8,7 @@ import type { RigHypervisor } from '../../../rig/hypervisor.js';
 import type { Dom0 } from '../../../rig/initramfs.js';
 import type { MachineRequest } from '../../../rig/machine.js';
 import { RigUnavailable } from '../../../rig/run.js';
+import { extractPayload } from '../../support/extracted-payload.js';
 import { prepareFamily } from '../../support/family.js';
 import { APP_FOLDER, projectEntries } from '../../support/under-test.js';
 import { type Base, baseOf } from '../variants.js';
@@ -27,6 +28,11 @@ const BASES = [
   'old-address',
 ];
 
+/** Payloads with tables that Xen acts on while it loads them. */
+const TABLE_BASES = ['build-tools-shape'];
+/** Functions with alternatives, exception table, .fixup and bug frames: a payload is made of each too. */
+const TABLE_FUNCTIONS = ['do_event_channel_op', 'do_domctl'];
+
 /** Payloads of sequences. Hooks that veto, or print, are left out: the model takes hooks to succeed silently. */
 const SEQUENCE_PAYLOADS = [
   ...['hello', 'bye', 'replace', 'data', 'metadata', 'nofunc', 'nop'],
@@ -35,8 +41,9 @@ const SEQUENCE_PAYLOADS = [
   ...['hook-load', 'hook-preapply', 'hook-postrevert', 'wrong-depends'],
 ];
 
-/** The dom0's folders with the two sets of payloads. */
+/** The dom0's folders with the three sets of payloads. */
 const BASES_FOLDER = 'rig/bases';
+const TABLES_FOLDER = 'rig/tables';
 const FAMILY_FOLDER = 'rig/family';
 
 /** A real Xen and its model, and the payloads with which the two are compared. */
@@ -51,6 +58,8 @@ export interface Subject {
   /** The folder of the payload family. */
   readonly family: string;
   readonly bases: readonly [Base, ...Base[]];
+  /** Those whose tables are varied: alternatives, exception table, bug frames. */
+  readonly tableBases: readonly [Base, ...Base[]];
   readonly payloads: ReadonlyMap<string, Uint8Array>;
   readonly request: MachineRequest;
 }
@@ -80,7 +89,14 @@ export async function prepareSubject(hypervisor: RigHypervisor, dom0: Dom0): Pro
   const { model, version, symbols } = modelFromImage(image, null);
   const baseContents = contentsIn(family, [...BASES].sort());
   const [base, ...others] = [...baseContents].map(([name, bytes]) => baseOf(name, bytes));
-  if (base === undefined) throw new RigUnavailable(`${family} holds none of the payloads needed.`);
+  const tableContents = new Map([
+    ...contentsIn(family, TABLE_BASES),
+    ...TABLE_FUNCTIONS.map((name) => [name, extractPayload(image, { functions: [name] })] as const),
+  ]);
+  const [table, ...otherTables] = [...tableContents].map(([name, bytes]) => baseOf(name, bytes));
+  if (base === undefined || table === undefined) {
+    throw new RigUnavailable(`${family} holds none of the payloads needed.`);
+  }
   const payloads = contentsIn(family, SEQUENCE_PAYLOADS);
   const request: MachineRequest = {
     hypervisor: hypervisor.image,
@@ -88,9 +104,10 @@ export async function prepareSubject(hypervisor: RigHypervisor, dom0: Dom0): Pro
     files: [
       ...projectEntries('test/differential/real/agent.js'),
       ...payloadEntries(BASES_FOLDER, baseContents),
+      ...payloadEntries(TABLES_FOLDER, tableContents),
       ...payloadEntries(FAMILY_FOLDER, payloads),
     ],
-    command: `exec node /${APP_FOLDER}/dist/test/differential/real/agent.js /${BASES_FOLDER} /${FAMILY_FOLDER}`,
+    command: `exec node /${APP_FOLDER}/dist/test/differential/real/agent.js /${BASES_FOLDER} /${TABLES_FOLDER} /${FAMILY_FOLDER}`,
   };
   return {
     hypervisor,
@@ -100,6 +117,7 @@ export async function prepareSubject(hypervisor: RigHypervisor, dom0: Dom0): Pro
     symbols,
     family,
     bases: [base, ...others],
+    tableBases: [table, ...otherTables],
     payloads,
     request,
   };

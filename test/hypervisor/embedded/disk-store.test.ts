@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -114,6 +114,23 @@ describe('state on disk', () => {
       await perform(port, [0, verb]);
     }
     assert.deepEqual((await readdir(join(directory, 'blobs'))).sort(), before.sort());
+  });
+
+  it('contents that cannot be deleted make no failure of what was done (R15)', async () => {
+    const directory = await newStore();
+    const blobs = join(directory, 'blobs');
+    const before = await readdir(blobs);
+    const port = new ModelPort(HOST, await open(directory));
+    await perform(port, [0, 'upload']);
+    const uploaded = (await readdir(blobs)).filter((name) => !before.includes(name));
+    assert.ok(uploaded.length > 0);
+    for (const name of uploaded) {
+      await rm(join(blobs, name));
+      await mkdir(join(blobs, name));
+    }
+    assert.equal((await perform(port, [0, 'UNLOAD'])).hypercallRc, 0);
+    assert.ok((await readdir(blobs)).includes(uploaded[0] ?? ''), 'it is still there');
+    assert.deepEqual((await new ModelPort(HOST, await open(directory)).observe()).payloads, []);
   });
 
   it('two writers wait for each other', async () => {

@@ -101,6 +101,18 @@ describe('observe', () => {
     });
   }
 
+  it('what another tool does after the hypervisor was found is seen', async () => {
+    const xen = new FakeXen();
+    const [early, late] = [await portTo(xen), await portTo(xen)];
+    xen.add('p', ID.a, xen.buildId);
+    const names = async (port: XenPort) => (await port.observe()).payloads.map(({ name }) => name);
+    assert.deepEqual(await names(early), ['p']);
+    const third = await portTo(xen);
+    xen.add('q', ID.b, ID.a);
+    xen.remove('p');
+    assert.deepEqual([await names(late), await names(third)], [['q'], ['q']]);
+  });
+
   it('reads the list again when it changes between two pages', async () => {
     let lists = 0;
     const xen = new FakeXen({

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Transport } from '../../../../core/hypervisor/xen/handle/transport.js';
+import { failureOf } from '../../../../core/hypervisor/xen/handle/transport-failure.js';
+import { connect } from '../../../../core/hypervisor/xen/index.js';
+
+const SSH: Transport = {
+  ...{ kind: 'ssh', spec: 'ssh://h', user: null, host: 'h', port: null, mayAsk: false },
+};
+
+/** What OpenSSH's client and sudo print, with the status they end with. */
+describe('why a connection failed', () => {
+  const table: readonly (readonly [number, string, string, RegExp])[] = [
+    [255, 'ssh: connect to host h port 22: Connection refused\r\n', 'ssh-refused', /refused$/],
+    [255, 'root@h: Permission denied (publickey,password).\r\n', 'ssh-denied', /Permission denied/],
+    [
+      255,
+      '@@@@@\n@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.\n',
+      'ssh-host-key',
+      /Host key verification failed/,
+    ],
+    [
+      255,
+      'ssh: Could not resolve hostname h: Name or service not known\n',
+      'ssh-failed',
+      /resolve/,
+    ],
+    [255, '', 'ssh-failed', /^ssh:\/\/h: ssh failed$/],
+    [127, 'sh: 1: exec: ssh: not found\n', 'ssh-missing', /not found/],
+    [1, 'sudo: a password is required\n', 'agent-not-root', /a password is required/],
+    [1, 'user is not in the sudoers file.\n', 'agent-not-root', /sudoers/],
+    [1, "ImportError: No module named 'ctypes'\n", 'no-interpreter', /ctypes/],
+    [137, '', 'agent-lost', /ended with 137/],
+  ];
+  for (const [status, words, code, message] of table) {
+    it(`${code}: ${JSON.stringify(words.slice(0, 40))}`, () => {
+      const error = failureOf(SSH, status, words);
+      assert.deepEqual([error.code, message.test(error.message)], [code, true], error.message);
+      assert.notEqual(error.hint, '');
+    });
+  }
+
+  it('once the agent has answered, it is lost, whatever was said', () => {
+    const error = failureOf(SSH, 255, 'Connection to h closed by remote host.\n', true);
+    assert.equal(error.code, 'agent-lost');
+    assert.match(error.message, /closed by remote host/);
+  });
+});
+
+describe('what is started instead of an agent', () => {
+  const exec = (...words: readonly string[]): Transport => ({
+    ...{ kind: 'exec', spec: 'exec:test', words },
+  });
+  const table: readonly (readonly [string, Transport, string])[] = [
+    ['nothing', exec('/nowhere/at-all'), 'exec-failed'],
+    ['a command that ends', exec('false'), 'exec-failed'],
+    ['one that prints for ever', exec('yes', 'y'), 'agent-bad-frame'],
+    ['one that never ends its line', exec('sh', '-c', 'tr "\\0" x </dev/zero'), 'agent-bad-frame'],
+    ['a host without python', exec('env', 'PATH=/nowhere', '/bin/sh', '-c'), 'no-interpreter'],
+    ['another protocol', exec('sh', '-c', 'echo XSPLICE-AGENT 9; cat'), 'agent-version'],
+    ['an echo', exec('sh', '-c', 'echo XSPLICE-AGENT 1; cat'), 'agent-bad-frame'],
+  ];
+  for (const [what, transport, code] of table) {
+    it(`${what} is ${code}`, async () => {
+      await assert.rejects(connect(transport), { code });
+    });
+  }
+});
