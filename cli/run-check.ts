@@ -4,6 +4,7 @@ import {
   check,
   targetOfBuildId,
   targetOfImage,
+  wholeBuildId,
 } from '../core/check/index.js';
 import type { HypervisorImage } from '../core/image/index.js';
 import { openImage, readPayloadFiles } from '../core/inputs/index.js';
@@ -40,8 +41,8 @@ export async function runCheck(command: string, settings: Settings): Promise<Ans
     throw usage('--image and --build-id both name the hypervisor', 'Use one.');
   }
   const image = settings.image === null ? null : openImage(settings.image);
-  const against = targetOf(image, settings);
   const { inputs, findings } = readPayloadFiles(settings.words, { deep: true });
+  const against = targetOf(image, settings, inputs);
   const { failOn, mode } = settings;
   const report = await check(inputs, against, findings, {
     failOn,
@@ -88,6 +89,7 @@ function requireNoConfig({ given }: Settings): void {
 function targetOf(
   image: HypervisorImage | null,
   { buildId, xen, check: guard }: Settings,
+  inputs: readonly InputFile[],
 ): CheckTarget {
   const release = releaseOf(xen);
   if (image !== null) {
@@ -99,6 +101,6 @@ function targetOf(
       'Use --image.',
     );
   }
-  if (guard === 'build-id') return targetOfBuildId(buildId ?? '');
+  if (guard === 'build-id') return targetOfBuildId(wholeBuildId(buildId ?? '', inputs));
   throw usage(`--check ${guard} compares code, which needs an image`, 'Name it with --image.');
 }

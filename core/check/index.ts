@@ -19,3 +19,4 @@ export {
   targetOfBuildId,
   targetOfImage,
 } from './target.js';
+export { wholeBuildId, xenDependsOf } from './whole-id.js';

@@ -1,4 +1,4 @@
-import { readdirSync, type Stats, statSync } from 'node:fs';
+import { readdirSync, readlinkSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { codeOf, reasonOf } from '../files/index.js';
 import { alike, didYouMean, XspliceError } from '../findings/index.js';
@@ -23,7 +23,23 @@ export function kindOf(stats: Stats): string {
 export function statOf(path: string): Stats {
   const stats = statOrNull(path);
   if (stats !== null) return stats;
-  throw new XspliceError('file-not-found', `${path} does not exist`, hintOf(path));
+  const leadsTo = linkOf(path);
+  throw new XspliceError(
+    'file-not-found',
+    leadsTo === null
+      ? `${path} does not exist`
+      : `${path} is a link to ${leadsTo}, which does not exist`,
+    leadsTo === null ? hintOf(path) : {},
+  );
+}
+
+/** Where a link leads; null for anything else. */
+function linkOf(path: string): string | null {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return null;
+  }
 }
 
 /** Which file may be meant, where one beside it has nearly that name. */

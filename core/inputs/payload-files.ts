@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { LIVEPATCH_MAX_SIZE } from '../abi/livepatch.js';
 import { type Finding, finding, XspliceError } from '../findings/index.js';
 import { type InputFile, inputFile } from '../payload/index.js';
@@ -36,7 +36,8 @@ export function readPayloadFiles(
   paths: readonly string[],
   { deep = false }: PathOptions = {},
 ): PayloadFiles {
-  const files = new Set<string>();
+  // By where they are, as they were named first: a file has many names.
+  const files = new Map<string, string>();
   const inputs: InputFile[] = [];
   const findings: Finding[] = [];
   const orUnreadable = (file: string, read: () => void) => {
@@ -50,13 +51,15 @@ export function readPayloadFiles(
   };
   for (const path of paths) {
     orUnreadable(path, () => {
-      for (const file of deep ? expandDeep(path) : expand(path)) files.add(file);
+      for (const file of deep ? expandDeep(path) : expand(path)) {
+        if (!files.has(resolve(file))) files.set(resolve(file), file);
+      }
     });
     if (files.size > MAX_FILES) {
       throw new XspliceError('too-many-files', `More than ${MAX_FILES} payloads were given`);
     }
   }
-  for (const file of files) {
+  for (const file of files.values()) {
     orUnreadable(file, () => {
       const { bytes, sizeBytes } = readRegularFile(file, LIVEPATCH_MAX_SIZE);
       if (bytes !== null) inputs.push(inputFile(file, bytes));
