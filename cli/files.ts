@@ -1,9 +1,10 @@
 import { constants, type Stats } from 'node:fs';
-import { access, appendFile, readlink, realpath, writeFile } from 'node:fs/promises';
+import { access, appendFile, realpath, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { onDisk, pathText } from '../core/abi/raw-path.js';
 import { NotFlushed, placeFile, reasonOf, writeDurably } from '../core/files/index.js';
 import { XspliceError } from '../core/findings/index.js';
-import { kindOf, statOf, statOrNull } from '../core/inputs/index.js';
+import { kindOf, linkTarget, statOf, statOrNull } from '../core/inputs/index.js';
 
 /**
  * Writes a whole file in one step: it has its old content or the new one, whatever happens. A link keeps
@@ -40,7 +41,7 @@ const REPORT_MODE = 0o644;
 export async function writeReport(path: string, text: string): Promise<void> {
   const present = statOrNull(path);
   try {
-    if (present?.isFile() === false) return await writeFile(path, text);
+    if (present?.isFile() === false) return await writeFile(onDisk(path), text);
     const target = await placeOf(path, present);
     await placeFile(target, text, { mode: (present?.mode ?? REPORT_MODE) & 0o777 });
   } catch (cause) {
@@ -51,7 +52,7 @@ export async function writeReport(path: string, text: string): Promise<void> {
 /** Adds to a file that a CI system gave us. Fails with `file-not-writable`. */
 export async function appendTo(path: string, text: string): Promise<void> {
   try {
-    await appendFile(path, text);
+    await appendFile(onDisk(path), text);
   } catch (cause) {
     throw notWritable(path, cause);
   }
@@ -68,11 +69,11 @@ function notWritable(path: string, cause: unknown): XspliceError {
 /** Where the contents of a path lie, or would come to lie: links are followed, and stay. Throws what the system does. */
 async function placeOf(path: string, present: Stats | null): Promise<string> {
   if (present !== null) {
-    const target = await realpath(path);
+    const target = await realpath(onDisk(path), 'buffer');
     // It would be replaced all the same: what counts is the permission to write into its directory.
     await access(target, constants.W_OK);
-    return target;
+    return pathText(target);
   }
-  const leadsTo = await readlink(path).catch(() => null);
+  const leadsTo = linkTarget(path);
   return leadsTo === null ? path : resolve(dirname(path), leadsTo);
 }

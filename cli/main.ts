@@ -13,14 +13,25 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 // There is nowhere left to say it.
 process.stderr.on('error', () => undefined);
 
+/** What was typed; where Node has lost bytes that are no UTF-8, as Linux has it. */
+async function typedWords(): Promise<readonly string[]> {
+  const words = process.argv.slice(2);
+  if (!words.some((word) => word.includes('\ufffd'))) return words;
+  const { rawWords } = await import('./raw-words.js');
+  return rawWords(words);
+}
+
 // Who ends before it is known how has not succeeded.
 process.exitCode = 1;
-void runProgram(process.argv.slice(2), {
+const streams = {
   stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,
   env: process.env,
   onSignal: onProcessSignal,
-}).then((code) => {
-  process.exitCode = code === 0 && isOutputLost ? 1 : code;
-});
+};
+void typedWords()
+  .then((words) => runProgram(words, streams))
+  .then((code) => {
+    process.exitCode = code === 0 && isOutputLost ? 1 : code;
+  });

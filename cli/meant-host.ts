@@ -1,8 +1,9 @@
 import type { BuildId } from '../core/abi/ids.js';
+import { folderBelow, type KeptFolder } from '../core/files/index.js';
 import { type HostSpec, type OpenHost, openHost } from '../core/host/index.js';
-import { PayloadStore } from '../core/store/index.js';
+import { Journal, PayloadStore, type Present } from '../core/store/index.js';
 import { hostKnowledge, hostOf } from './host.js';
-import { storeFolder } from './memory.js';
+import { HOST_FOLDER, hostFolder, storeFolder } from './memory.js';
 import type { Session } from './session.js';
 
 /** The host that a command is about, which is opened when it is first asked for. */
@@ -32,9 +33,33 @@ export class MeantHost {
     return (await (await this.open()).port.observe()).hypervisor.buildId;
   }
 
+  /** The hypervisor as it is observed now. */
+  async present(): Promise<Present> {
+    const host = await this.open();
+    return { snapshot: await host.port.observe(), bootId: await host.bootId() };
+  }
+
   async store(): Promise<PayloadStore> {
     const { settings, streams } = this.#session;
     return new PayloadStore(storeFolder(settings, streams, await this.open()));
+  }
+
+  /** Where the host's own changes and its saved stack lie. */
+  async folder(): Promise<KeptFolder> {
+    const { settings, streams } = this.#session;
+    return hostFolder(settings, streams, await this.open());
+  }
+
+  async journal(): Promise<Journal> {
+    return new Journal(await this.folder());
+  }
+
+  /** Of all hosts that have their payloads in the same store. */
+  async folders(): Promise<readonly KeptFolder[]> {
+    const { settings, streams } = this.#session;
+    const folder = storeFolder(settings, streams, await this.open());
+    const names = (await folder.list('')).filter((name) => HOST_FOLDER.test(name));
+    return names.map((name) => folderBelow(folder, name));
   }
 
   /** Safe where it was never opened. */

@@ -1,15 +1,15 @@
 import {
+  type Acceptance,
   type ChangeProposal,
   type ChangeReport,
   type ChangeRequest,
   change,
   parseAcceptance,
-  type Witness,
 } from '../core/change/index.js';
-import { EXIT, explainedError } from '../core/findings/index.js';
+import { EXIT, explainedError, type Finding } from '../core/findings/index.js';
 import type { HostSpec } from '../core/host/index.js';
 import { changesSomething } from '../core/stack/index.js';
-import { keepPayloads } from '../core/store/index.js';
+import { HostWitness } from '../core/store/index.js';
 import { withExplanations } from './explanations.js';
 import { writeReport } from './files.js';
 import { MeantHost } from './meant-host.js';
@@ -21,11 +21,13 @@ import { confirm } from './terminal/confirm.js';
 import { escapeText } from './terminal/escape.js';
 import { Progress } from './terminal/progress.js';
 import { exitCodeOf } from './terminal/signals.js';
+import { packageVersion } from './tool.js';
 import { renderExecution } from './views/execution.js';
 import { failureFields, renderFailure } from './views/failure.js';
 import { guardFields, renderGuard } from './views/old-code.js';
 import { renderHost, renderPlan } from './views/plan.js';
 import { acceptedFields, executionFields, planFields } from './views/plan-document.js';
+import { whoRunsThis } from './who.js';
 
 /** What is to be done. */
 export interface WantedChange {
@@ -34,6 +36,10 @@ export interface WantedChange {
   readonly dryRun: boolean;
   /** The saved plan that it comes from: the host, the plan and the dangers have to be those. */
   readonly saved?: SavedPlan;
+  /** The entry of the journal that it takes back. */
+  readonly undoes?: number;
+  /** Findings that are known beforehand, and are shown with those of the plan. */
+  readonly foretold?: readonly Finding[];
 }
 
 /**
@@ -77,7 +83,7 @@ export async function runChange(session: Session, wanted: WantedChange): Promise
         progress = new Progress(output.notes, output.quiet || !output.isForPeople);
         return true;
       },
-      witness: await witnessOf(session, meant),
+      witness: await witnessOf(session, meant, accept, wanted),
       onProgress: (event) => progress?.report(event),
       signal: stop.signal,
     });
@@ -103,7 +109,7 @@ async function savePlan(
   report: ChangeReport,
 ): Promise<void> {
   const { plan, failure } = report;
-  if (ownFile === null || plan === null || failure !== null) return;
+  if (ownFile === null || plan === null || failure !== null || request.verb === 'return') return;
   const { savedPlanText } = await import('./saved-plan.js');
   await writeReport(ownFile, `${savedPlanText({ ...report, plan }, request, spec, ownFile)}\n`);
   output.info(escapeText(`Saved ${ownFile}: xsplice-ts apply --plan ${ownFile} carries it out.`));
@@ -134,7 +140,7 @@ function showReport(
 ): number {
   const { style, verbose } = output;
   const { plan, verification, execution, elapsedMs, divergences } = report;
-  const diverged = withExplanations(settings, divergences);
+  const diverged = withExplanations(settings, [...divergences, ...(execution?.forgotten ?? [])]);
   const findings = [...withExplanations(settings, report.findings), ...diverged];
   const fields = {
     ...documentFields(report),
@@ -169,15 +175,28 @@ function documentFields({ host, snapshot, plan, verification, guard, accepted }:
 }
 
 /** Keeps what is needed to undo it, and to bring it back after a boot. */
-async function witnessOf({ settings }: Session, meant: MeantHost): Promise<Witness> {
-  const store = settings.noStore ? null : await meant.store();
-  return {
-    foresee: async () => [],
-    begin: async (change) => {
-      if (store !== null) await keepPayloads(store, change);
+async function witnessOf(
+  { command, settings, streams }: Session,
+  meant: MeantHost,
+  accept: readonly Acceptance[],
+  {
+    undoes = null,
+    foretold = [],
+  }: { readonly undoes?: number | null; readonly foretold?: readonly Finding[] },
+): Promise<HostWitness> {
+  const host = await meant.open();
+  return new HostWitness({
+    journal: await meant.journal(),
+    store: settings.noStore ? null : await meant.store(),
+    about: {
+      host: host.port.host.spec,
+      bootId: await host.bootId(),
+      verb: command,
+      tool: packageVersion(),
+      who: whoRunsThis(streams),
+      undoes,
     },
-    intend: async () => undefined,
-    record: async () => undefined,
-    end: async () => [],
-  };
+    foretold,
+    mayForget: accept.some(({ code }) => code === 'journal-not-writable'),
+  });
 }

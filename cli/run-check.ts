@@ -2,12 +2,14 @@ import {
   type CheckRun,
   type CheckTarget,
   check,
+  checkLinks,
   targetOfBuildId,
   targetOfImage,
   wholeBuildId,
+  xenDependsOf,
 } from '../core/check/index.js';
 import type { HypervisorImage } from '../core/image/index.js';
-import { openImage, readPayloadFiles } from '../core/inputs/index.js';
+import { openImage, readPayloadFiles, readPayloadHeads } from '../core/inputs/index.js';
 import type { InputFile } from '../core/payload/index.js';
 import { releaseOf } from './release.js';
 import type { Settings } from './settings.js';
@@ -41,14 +43,28 @@ export async function runCheck(command: string, settings: Settings): Promise<Ans
     throw usage('--image and --build-id both name the hypervisor', 'Use one.');
   }
   const image = settings.image === null ? null : openImage(settings.image);
-  const { inputs, findings } = readPayloadFiles(settings.words, { deep: true });
-  const against = targetOf(image, settings, inputs);
   const { failOn, mode } = settings;
+  const isChain = mode !== 'alternatives';
+  const target = settings.image ?? settings.buildId ?? '';
+  // The pictures of report and graph show more than the links.
+  if (command === 'check' && image === null && isChain) {
+    const heads = readPayloadHeads(settings.words, { deep: true });
+    const against = targetOf(image, settings, () => [
+      ...heads.members.map(({ xenDepends }) => xenDepends),
+      ...heads.inputs.map(xenDependsOf),
+    ]);
+    const report = checkLinks(heads, against, { failOn });
+    return {
+      run: { targets: [{ target, image: null, report }], findings: [], skipped: [] },
+      subjects: [{ inputs: [], against, image: null }],
+    };
+  }
+  const { inputs, findings } = readPayloadFiles(settings.words, { deep: true });
+  const against = targetOf(image, settings, () => inputs.map(xenDependsOf));
   const report = await check(inputs, against, findings, {
     failOn,
-    mode: mode === 'alternatives' ? mode : 'chain',
+    mode: isChain ? 'chain' : mode,
   });
-  const target = settings.image ?? settings.buildId ?? '';
   return {
     run: { targets: [{ target, image: settings.image, report }], findings: [], skipped: [] },
     subjects: [{ inputs, against, image }],
@@ -89,7 +105,7 @@ function requireNoConfig({ given }: Settings): void {
 function targetOf(
   image: HypervisorImage | null,
   { buildId, xen, check: guard }: Settings,
-  inputs: readonly InputFile[],
+  named: () => readonly (string | null)[],
 ): CheckTarget {
   const release = releaseOf(xen);
   if (image !== null) {
@@ -101,6 +117,6 @@ function targetOf(
       'Use --image.',
     );
   }
-  if (guard === 'build-id') return targetOfBuildId(wholeBuildId(buildId ?? '', inputs));
+  if (guard === 'build-id') return targetOfBuildId(wholeBuildId(buildId ?? '', named));
   throw usage(`--check ${guard} compares code, which needs an image`, 'Name it with --image.');
 }

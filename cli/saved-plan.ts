@@ -22,6 +22,9 @@ import { mistakesIn } from './schemas/validate.js';
 import { thisTool } from './tool.js';
 import { renderJson } from './views/json.js';
 
+/** What a plan may be saved of: not the way back to what was, which is found anew. */
+export type PlannedRequest = Exclude<ChangeRequest, { readonly verb: 'return' }>;
+
 /** A plan as it is kept in a file. Names are text; `schemas/saved-plan.ts` has the meaning of each field. */
 export interface SavedPlan {
   readonly host: string;
@@ -47,7 +50,7 @@ const MAX_SIZE = 16 * 1024 * 1024;
 /** The text of a plan that is to be kept in `file`. */
 export function savedPlanText(
   { plan, snapshot, accepted }: ChangeReport & { readonly plan: Plan },
-  request: ChangeRequest,
+  request: PlannedRequest,
   spec: HostSpec,
   file: string,
 ): string {
@@ -153,7 +156,7 @@ function requestFrom(
   throw new XspliceError('plan-damaged', `${planFile} does not say what its ${verb} is about`);
 }
 
-function savedRequest(request: ChangeRequest, folder: string): SavedRequest {
+function savedRequest(request: PlannedRequest, folder: string): SavedRequest {
   const { verb } = request;
   return {
     verb: verb === 'apply-loaded' ? 'apply' : verb === 'revert-one' ? 'revert' : verb,

@@ -21,7 +21,9 @@ export async function writeRun(session: Session, found: CheckRun): Promise<numbe
   const { settings, output } = session;
   const run = settings.explain ? explainedRun(found) : found;
   const exitCode = EXIT_CODES[standingOfRun(run)];
-  output.document(runFields(run, exitCode === EXIT.done), runFormat(run));
+  if (output.wants('json')) {
+    output.document(runFields(run, exitCode === EXIT.done), runFormat(run));
+  }
   if (output.quiet) {
     output.findings(openFindings(run));
   } else {

@@ -47,12 +47,12 @@ export interface Dom0 {
 /** Their names in the folder that keeps them. */
 const FILES: Dom0 = { kernel: 'vmlinux', baseInitramfs: 'base.cpio' };
 
-function file(path: string, source: string, mode = 0o755): ArchiveEntry {
+export function file(path: string, source: string, mode = 0o755): ArchiveEntry {
   return { path, kind: 'file', bytes: readFileSync(source), mode };
 }
 
 /** The shared libraries that these programs load, by the names they ask for. */
-function librariesOf(programs: readonly string[], tree: PackageTree): Map<string, string> {
+export function librariesOf(programs: readonly string[], tree: PackageTree): Map<string, string> {
   const search = ['usr/lib/x86_64-linux-gnu', LIBRARY_FOLDER].map((path) => join(tree.root, path));
   const found = new Map<string, string>();
   for (const program of programs) {
@@ -70,7 +70,7 @@ function librariesOf(programs: readonly string[], tree: PackageTree): Map<string
   return found;
 }
 
-function* filesBelow(folder: string): Generator<string> {
+export function* filesBelow(folder: string): Generator<string> {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) yield* filesBelow(path);
@@ -84,8 +84,8 @@ function dependsOf(module: Buffer): string[] {
   return (match?.[1] ?? '').split(',').filter((name) => name !== '');
 }
 
-/** The modules wanted and what they need, each behind what it needs. Built-in ones are not files. */
-function moduleFiles(tree: PackageTree): Map<string, string> {
+/** These modules and what they need, each behind what it needs. Built-in ones are not files. */
+export function moduleFiles(tree: PackageTree, wanted: readonly string[]): Map<string, string> {
   const plain = (name: string): string => name.replaceAll('-', '_');
   const all = new Map<string, string>();
   for (const path of filesBelow(join(tree.root, 'lib', 'modules'))) {
@@ -98,10 +98,10 @@ function moduleFiles(tree: PackageTree): Map<string, string> {
     for (const needed of dependsOf(readFileSync(path))) add(needed);
     ordered.set(basename(path), path);
   };
-  for (const name of MODULES) add(name);
-  if (!ordered.has('xen-privcmd.ko')) {
-    throw new RigUnavailable('The kernel package has no xen-privcmd.ko: it cannot be a dom0.');
-  }
+  for (const name of wanted) add(name);
+  const [first = ''] = wanted;
+  if (!ordered.has(`${first}.ko`))
+    throw new RigUnavailable(`The kernel package has no ${first}.ko.`);
   return ordered;
 }
 
@@ -116,7 +116,7 @@ function baseEntries(tree: PackageTree): ArchiveEntry[] {
   const node = realpathSync(process.execPath);
   const tools = ['xen-livepatch', 'xl'].map((name) => join(tree.root, TOOLS_FOLDER, name));
   const libraries = librariesOf([node, ...tools], tree);
-  const modules = moduleFiles(tree);
+  const modules = moduleFiles(tree, MODULES);
   return [
     { path: 'init', kind: 'file', bytes: Buffer.from(INIT), mode: 0o755 },
     file('bin/busybox', join(tree.root, 'bin', 'busybox')),

@@ -45,6 +45,8 @@ export interface MachineRequest {
   readonly files: readonly ArchiveEntry[];
   /** Shell command that runs in dom0. It has to end in a program that takes lines (`serve` of agent.ts). */
   readonly command: string;
+  /** A port of this machine's that leads to dom0's port 22 (network.ts); without it there is no network. */
+  readonly sshPort?: number;
   /** Further words for Xen's command line. */
   readonly xenOptions?: string;
 }
@@ -89,8 +91,16 @@ function qemuArguments(request: MachineRequest, folder: string): string[] {
     ...['-chardev', `socket,id=port,path=${join(folder, 'port')},server=on,wait=off`],
     ...['-serial', 'chardev:port'],
     ...['-qmp', `unix:${join(folder, 'monitor')},server=on,wait=off`],
+    ...networkArguments(request.sshPort),
     ...['-drive', `if=none,id=snapshots,format=qcow2,file=${disk}`],
   ];
+}
+
+/** Nothing but this one port leads in, and nothing leads out. */
+function networkArguments(port: number | undefined): readonly string[] {
+  if (port === undefined) return [];
+  const user = `user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:${port}-:22`;
+  return ['-netdev', user, '-device', 'e1000,netdev=net'];
 }
 
 /**

@@ -10,9 +10,9 @@ import { repositoryRoot } from './support/repository.js';
  */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   findings: [],
-  // Files that are kept, and the lock.
-  files: ['findings'],
   abi: ['findings'],
+  // Files that are kept, and the lock.
+  files: ['findings', 'abi'],
   elf: ['findings'],
   x86: ['findings', 'abi'],
   // The dynamic linker's rules: no Xen, and files only through what is passed in.
@@ -63,7 +63,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'signature',
   ],
   // What a host remembers: payloads, and what was done.
-  store: ['findings', 'files', 'abi', 'payload', 'inputs', 'change'],
+  store: ['findings', 'files', 'abi', 'payload', 'inputs', 'hypervisor', 'stack', 'change'],
   // What other programs import: names of the parts, and nothing of its own.
   public: [
     'findings',

@@ -2,7 +2,13 @@ import { nameText } from '../../core/abi/payload-name.js';
 import { counted, EXIT, type Finding, finding, XspliceError } from '../../core/findings/index.js';
 import { readEveryPayloadFile, signaturesBeside } from '../../core/inputs/index.js';
 import { readPayloadInputs } from '../../core/payload/index.js';
-import { PayloadStore, type StoredPayload } from '../../core/store/index.js';
+import {
+  Journal,
+  neededPayloads,
+  PayloadStore,
+  type StoredPayload,
+  savedDigests,
+} from '../../core/store/index.js';
 import { withExplanations } from '../explanations.js';
 import { MeantHost } from '../meant-host.js';
 import { namedStore, ownStore } from '../memory.js';
@@ -36,7 +42,7 @@ export async function run(session: Session): Promise<number> {
   const host = new MeantHost(session);
   try {
     const store = await storeOf(session, host);
-    const { payloads, findings = [] } = await ACTIONS[action](session, store, words);
+    const { payloads, findings = [] } = await ACTIONS[action](session, store, words, host);
     const isGood = findings.every(({ severity }) => severity !== 'error');
     output.findings(withExplanations(settings, findings));
     output.document({
@@ -52,9 +58,14 @@ export async function run(session: Session): Promise<number> {
 const ACTIONS: Readonly<
   Record<
     (typeof STORE_ACTIONS)[number],
-    (session: Session, store: PayloadStore, words: readonly string[]) => Promise<Outcome>
+    (
+      session: Session,
+      store: PayloadStore,
+      words: readonly string[],
+      host: MeantHost,
+    ) => Promise<Outcome>
   >
-> = { add, list, verify, remove };
+> = { add, list, verify, remove, prune };
 
 async function add(
   { output }: Session,
@@ -104,6 +115,36 @@ async function remove(
   const digests = payloads.map(({ sha256 }) => sha256);
   await store.remove((sha256) => digests.includes(sha256));
   session.output.info(escapeText(`Removed ${names}`));
+  return { payloads };
+}
+
+/** Removes what no host of the store has loaded, has saved or needs: see {@link neededPayloads}. */
+async function prune(
+  session: Session,
+  store: PayloadStore,
+  _words: readonly string[],
+  host: MeantHost,
+): Promise<Outcome> {
+  const present = await host.present();
+  const needed = new Set<string>(neededPayloads([], present));
+  for (const folder of await host.folders()) {
+    const { entries } = await new Journal(folder).read();
+    for (const id of neededPayloads(entries, present)) needed.add(id);
+    for (const id of await savedDigests(folder)) needed.add(id);
+  }
+  const isNeeded = (one: StoredPayload) => needed.has(one.sha256) || needed.has(one.buildId ?? '');
+  const payloads = (await store.list()).filter((one) => !isNeeded(one));
+  const names = payloads.map(({ name }) => nameText(name)).join(', ');
+  if (payloads.length > 0) {
+    const question = `Remove ${escapeText(names)} from the store ${escapeText(store.path)}?`;
+    await confirm(session, question, 'the store');
+  }
+  // Decided anew under the lock: what was added meanwhile stays, what was never wholly added goes.
+  const digests = payloads.map(({ sha256 }) => sha256);
+  await store.remove((sha256, payload) => payload === null || digests.includes(sha256));
+  session.output.info(
+    payloads.length === 0 ? 'There is nothing to prune.' : escapeText(`Removed ${names}`),
+  );
   return { payloads };
 }
 

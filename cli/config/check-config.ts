@@ -244,7 +244,7 @@ class ImageShelf {
 
   /** Of a target without an image; a configuration may have its first digits. */
   #wholeId({ buildId = '' }: TargetConfig): string {
-    return wholeBuildId(buildId, this.#payloads).toLowerCase();
+    return wholeBuildId(buildId, () => this.#payloads.map(xenDependsOf)).toLowerCase();
   }
 
   #imageOf(target: TargetConfig): HypervisorImage | XspliceError | null {

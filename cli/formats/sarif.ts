@@ -139,7 +139,7 @@ function stageText(stage: string | undefined): string {
 /** Payloads have no lines: the first one is what viewers want. */
 function locationAt(file: string, placeOf: PlaceOf, line = 1): Fields {
   const place = placeOf(file);
-  const uri = place.split('/').map(encodeURIComponent).join('/');
+  const uri = place.split('/').map(encodeName).join('/');
   return {
     physicalLocation: {
       artifactLocation: place.startsWith('/') ? { uri: `file://${uri}` } : { uri, uriBaseId: ROOT },
@@ -154,4 +154,16 @@ function logical({ finding: { section, symbol } }: RunFinding): Fields {
     ...(symbol === undefined ? [] : [{ name: symbol, kind: 'function' }]),
   ];
   return places.length === 0 ? {} : { logicalLocations: places };
+}
+
+/** A name in an address; bytes that are no UTF-8 as they are. */
+function encodeName(name: string): string {
+  return name
+    .split(/([\udc80-\udcff])/u)
+    .map((part) =>
+      part.length === 1 && part >= '\udc80' && part <= '\udcff'
+        ? `%${(part.charCodeAt(0) - 0xdc00).toString(16).toUpperCase()}`
+        : encodeURIComponent(part),
+    )
+    .join('');
 }

@@ -32,7 +32,7 @@ const LOOKING = ['0', '1', '2', '64'] as const;
 const CHANGING = [...LOOKING, '129, 130, 143'] as const;
 
 /** What `store` does. */
-export const STORE_ACTIONS = ['add', 'list', 'verify', 'remove'] as const;
+export const STORE_ACTIONS = ['add', 'list', 'verify', 'remove', 'prune'] as const;
 
 /** All commands by name, in the order of the help. */
 export const COMMANDS = {
@@ -220,10 +220,10 @@ export const COMMANDS = {
     exits: CHANGING,
   },
   store: {
-    synopses: ['add PATH…', 'list', 'verify', 'remove NAME…'],
+    synopses: ['add PATH…', 'list', 'verify', 'remove NAME…', 'prune'],
     words: {
       name: 'WHAT',
-      help: 'add, list, verify or remove; then files and folders, or names, build-ids or digests',
+      help: 'add, list, verify, remove or prune; then files and folders, or names, build-ids or digests',
       min: 1,
       proposals: [...STORE_ACTIONS.map((text) => ({ text })), 'file'],
     },
@@ -234,6 +234,71 @@ export const COMMANDS = {
       ['store remove bye --yes', 'Removes one; nobody is asked'],
     ],
     exits: ['0', '1', '2', '64'],
+  },
+  history: {
+    synopses: ['', 'show NUMBER'],
+    words: {
+      name: 'WHAT',
+      help: 'show and the number of a change: all of it; without: a line for each',
+      min: 0,
+      proposals: [{ text: 'show' }],
+    },
+    about: 'What was changed on a host: when, by whom, and what came of it',
+    examples: [
+      ['history', 'All changes that the host remembers'],
+      ['history show 1 --json', 'Each step of one, with what Xen answered and printed'],
+    ],
+    exits: LOOKING,
+  },
+  undo: {
+    synopses: [],
+    words: null,
+    about: 'Take back the last change; undone again, it is there again',
+    examples: [
+      ['undo --dry-run', 'The way back'],
+      ['undo --yes', 'Goes it'],
+    ],
+    exits: CHANGING,
+  },
+  recover: {
+    synopses: ['[--back]'],
+    words: null,
+    about: 'Complete a change that was killed in the middle, or take it back',
+    examples: [
+      ['recover --dry-run', 'What is missing'],
+      ['recover --back --yes', 'Has loaded and applied again what was before'],
+    ],
+    exits: CHANGING,
+  },
+  clean: {
+    synopses: [],
+    words: null,
+    about: 'Unload what changes that failed or were killed have left',
+    examples: [
+      ['clean --dry-run', 'What is left over'],
+      ['clean --yes', 'Unloads it'],
+    ],
+    exits: CHANGING,
+  },
+  save: {
+    synopses: [],
+    words: null,
+    about: 'Keep the stack of now, as what is wanted after each boot of this hypervisor',
+    examples: [
+      ['save', 'What is applied now is what restore applies'],
+      ['save --host embedded:./try --json', 'The same of an embedded hypervisor, for a program'],
+    ],
+    exits: LOOKING,
+  },
+  restore: {
+    synopses: [],
+    words: null,
+    about: 'Apply what is missing of the saved stack, and ask nothing: a boot runs it',
+    examples: [
+      ['restore --dry-run', 'What a boot would apply'],
+      ['restore', 'Applies it'],
+    ],
+    exits: ['0', '1', '2', '4', '64', '129, 130, 143'],
   },
   which: {
     synopses: ['NAME|ADDRESS…', 'NAME|ADDRESS… --image FILE [--on PAYLOAD]…'],
@@ -307,6 +372,17 @@ export const COMMANDS = {
       ['lockstep --root ./image --json', 'A whole tree of files, for CI'],
     ],
     exits: ['0', '1', '3', '64'],
+  },
+  agent: {
+    synopses: ['--print'],
+    words: null,
+    about:
+      'The agent that makes hypercalls on other hosts, to be installed there for command= in authorized_keys',
+    examples: [
+      ['agent --print', 'Its source: Python, and in it all that it may do'],
+      ['agent --print --output xsplice-agent.py', 'The same into a file'],
+    ],
+    exits: ['0', '64'],
   },
   explain: {
     synopses: ['[CODE…]'],

@@ -19,13 +19,20 @@ export interface OptionDefinition {
   readonly commands: readonly CommandName[];
 }
 
-const HOST = [...CHANGE_VERBS, 'diff', 'init', 'list', 'plan', 'store', 'which'] as const;
+/** Those that change a hypervisor as the journal has it. */
+const BY_JOURNAL = ['undo', 'recover', 'clean'] as const;
+/** The same, and those that ask nothing. */
+const REMEMBERED = [...BY_JOURNAL, 'restore'] as const;
+const HOST = [
+  ...[...CHANGE_VERBS, ...REMEMBERED],
+  ...(['diff', 'history', 'save', 'init', 'list', 'plan', 'store', 'which'] as const),
+] as const;
 /** Those that use what a host remembers. */
-const REMEMBERING = [...CHANGE_VERBS, 'plan', 'store'] as const;
+const REMEMBERING = [...CHANGE_VERBS, ...REMEMBERED, 'history', 'save', 'plan', 'store'] as const;
 /** Those that check payloads. */
 const CHECKING = ['check', 'report', 'graph'] as const;
 /** Those that carry a payload's actions out on a hypervisor. An upload and an unload stop no CPU. */
-const ACTING = ['apply', 'revert', 'replace', 'load'] as const;
+const ACTING = ['apply', 'revert', 'replace', 'load', 'undo', 'recover', 'restore'] as const;
 
 /** All options by name, in the order of the help. */
 export const OPTIONS = {
@@ -55,7 +62,7 @@ export const OPTIONS = {
       record: 'The hypervisor: xen-syms',
       which: 'Ask about this image and --on; with --host, the image of that host',
     },
-    commands: [...CHECKING, 'init', 'plan', ...CHANGE_VERBS, 'which', 'record'],
+    commands: [...CHECKING, 'init', 'plan', ...CHANGE_VERBS, ...REMEMBERED, 'which', 'record'],
   },
   'build-id': {
     value: 'HEX',
@@ -72,7 +79,10 @@ export const OPTIONS = {
   xen: {
     value: 'RELEASE',
     help: 'The release of Xen whose rules count, e.g. 4.17.7 (default: what the image or Xen says)',
-    commands: [...CHECKING, 'init', 'plan', ...CHANGE_VERBS, 'which', 'record', 'lockstep'],
+    commands: [
+      ...([...CHECKING, 'init', 'plan', ...CHANGE_VERBS, ...REMEMBERED] as const),
+      ...(['which', 'record', 'lockstep'] as const),
+    ],
   },
   check: {
     choices: ['build-id', 'old-code', 'both'],
@@ -100,20 +110,20 @@ export const OPTIONS = {
     proposals: ['danger'],
     isMany: true,
     help: 'Let a danger pass: CODE, or CODE=NAME where several payloads have it; may be repeated',
-    commands: ['plan', ...CHANGE_VERBS],
+    commands: ['plan', ...CHANGE_VERBS, ...REMEMBERED],
   },
   policy: {
     value: 'FILE',
     proposals: ['file'],
     help: 'A policy that holds beside that of this machine, /etc/xsplice-ts/policy.json',
-    commands: ['plan', ...CHANGE_VERBS, 'verify-signature'],
+    commands: ['plan', ...CHANGE_VERBS, ...REMEMBERED, 'verify-signature'],
   },
   'trusted-key': {
     value: 'FILE',
     proposals: ['file'],
     isMany: true,
     help: 'Only payloads that this key signed (minisign, signify, Ed25519 in PEM, X.509); may be repeated',
-    commands: ['plan', ...CHANGE_VERBS, 'verify-signature'],
+    commands: ['plan', ...CHANGE_VERBS, ...REMEMBERED, 'verify-signature'],
   },
   key: {
     value: 'FILE',
@@ -143,10 +153,14 @@ export const OPTIONS = {
     help: 'The least severe finding that is a rejection (exit code 3; the default: error)',
     commands: CHECKING,
   },
+  print: {
+    help: 'Write the source of the agent to standard output, or to --output',
+    commands: ['agent'],
+  },
   'dry-run': {
     alias: 'n',
     help: 'Show and verify the plan, change nothing',
-    commands: CHANGE_VERBS,
+    commands: [...CHANGE_VERBS, ...REMEMBERED],
   },
   'exit-code': {
     help: 'End with 4 where something would change, and with 0 where nothing would',
@@ -160,7 +174,7 @@ export const OPTIONS = {
       record: 'Replace the file that is there: --output, or without it the payload itself',
       sign: 'Replace signatures that are there',
     },
-    commands: ['init', ...CHANGE_VERBS, 'record', 'sign', 'store'],
+    commands: ['init', ...CHANGE_VERBS, ...BY_JOURNAL, 'record', 'sign', 'store'],
   },
   timeout: {
     value: 'MS',
@@ -170,6 +184,10 @@ export const OPTIONS = {
   'keep-going': {
     help: 'Leave what was done when a step fails, instead of taking it back',
     commands: CHANGE_VERBS,
+  },
+  back: {
+    help: 'Have again what was loaded and applied before the change',
+    commands: ['recover'],
   },
   expect: {
     help: "Fill in Xen's own expectations too: the hypervisor then compares at apply",

@@ -165,6 +165,43 @@ const change = document(
   },
 );
 
+const loadedState = object({ applied: listOf(place), others: listOf(place) });
+
+const history = document({
+  ...{ host: text, journal: text },
+  entries: listOf(
+    object({
+      ...{ number: count, at: text, host: text, bootId: orNull(text), hypervisor: orNull(id) },
+      ...{ version: text, verb: text, tool: text, undoes: orNull(count), fingerprint: text },
+      who: object({ uid: integer, loginUid: orNull(count), sudoUser: orNull(text) }),
+      accepted: listOf(object({ code: text, payload: orNull(text) })),
+      state: choice(
+        ...['done', 'taken-back', 'lost', 'stuck', 'partial', 'unknown', 'open', 'interrupted'],
+      ),
+      ...{ endedAt: orNull(text), closedAt: orNull(text) },
+      ...{ before: loadedState, planned: loadedState, after: orNull(loadedState) },
+      steps: listOf(
+        object({
+          ...{ at: text, isTakenBack: flag, action: text, name: text, status: orNull(text) },
+          ...{ hypercallRc: orNull(integer), payloadRc: orNull(integer), log: listOf(text) },
+          ...{
+            attempts: orNull(count),
+            elapsedMs: orNull({ type: 'number' }),
+            error: orNull(text),
+          },
+        }),
+      ),
+    }),
+  ),
+});
+/** A change, or that there is none to be made. */
+const changeIfAny: Schema = {
+  anyOf: [
+    change,
+    document({ host: text, executed: { const: false } }, { recovered: orNull(count) }),
+  ],
+};
+
 const lockstepAnswer = {
   outcome: choice('accepted', 'accepted-with-loss', 'not-proven', 'refused', 'fatal', 'undecided'),
   reason: orNull(choice(...Object.keys(CATALOGUE))),
@@ -206,8 +243,19 @@ const documents: Readonly<Record<Exclude<CommandName, 'graph'>, Schema>> = {
   }),
   ...{ plan: change, apply: change, revert: change, replace: change },
   ...{ upload: change, unload: change, load: change },
+  ...{ history, undo: change, recover: changeIfAny, clean: changeIfAny },
+  save: document({
+    host: text,
+    saved: object({
+      ...{ at: text, hypervisor: id, accepted: listOf(any) },
+      stack: listOf(
+        object({ name: text, buildId: orNull(id), depends: orNull(id), sha256: text, guard: text }),
+      ),
+    }),
+  }),
+  restore: changeIfAny,
   store: document({
-    ...{ action: choice('add', 'list', 'verify', 'remove'), store: text },
+    ...{ action: choice('add', 'list', 'verify', 'remove', 'prune'), store: text },
     payloads: listOf(
       object({
         ...{ sha256: text, name: text, file: text, from: text, addedAt: text, sizeBytes: count },
@@ -257,6 +305,7 @@ const documents: Readonly<Record<Exclude<CommandName, 'graph'>, Schema>> = {
     ),
     findings,
   }),
+  agent: document({ source: text }),
   explain: document({ entries: listOf(object({ code: text, kind: choice('code', 'stage') })) }),
 };
 

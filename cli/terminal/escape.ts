@@ -12,7 +12,5 @@ export function escapeText(text: string): string {
 
 /** The same for a name as a hypervisor holds it, of which each byte that is not UTF-8 is shown as `\xNN`. */
 export function escapeName(name: string): string {
-  const text = nameText(name);
-  const isUtf8 = Buffer.from(text, 'utf8').equals(Buffer.from(name, 'latin1'));
-  return isUtf8 ? escapeText(text) : escapeText(name).replace(/[\u0080-\u00ff]/g, visible);
+  return escapeText(nameText(name));
 }

@@ -13,6 +13,11 @@ export function buildIdFromBytes(bytes: Uint8Array): BuildId {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex') as BuildId;
 }
 
+/** The id that some bytes of a buffer spell: as many as are given, and more than none. */
+export function buildIdAt(bytes: Buffer, offset: number, sizeBytes: number): BuildId {
+  return bytes.toString('hex', offset, offset + sizeBytes) as BuildId;
+}
+
 /** A build-id that a person typed. Fails on anything but an even number of hex digits. */
 export function parseBuildId(text: string): BuildId {
   const hex = text.trim().toLowerCase();

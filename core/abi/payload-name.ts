@@ -1,19 +1,24 @@
 import { basename } from 'node:path/posix';
 import { XspliceError } from '../findings/index.js';
 import { XEN_LIVEPATCH_NAME_SIZE } from './livepatch.js';
+import { pathBytes, pathText } from './raw-path.js';
 
 /** Most bytes a payload's name may have: Xen's limit counts the closing NUL. */
 const MAX_NAME_BYTES = XEN_LIVEPATCH_NAME_SIZE - 1;
 
+/** Names that are the same as text and as bytes: nearly all. */
+const PLAIN = /^[\x20-\x7e]+$/;
+
 /**
- * The name as the hypervisor port takes it: one character for each byte of its UTF-8 form, as
+ * The name as the hypervisor port takes it: one character for each byte of its UTF-8 form, raw ones included (raw-path.ts), as
  * `LoadedPayload.name` has it.
  *
  * Fails with `payload-bad-name` on an empty name, a NUL, and more than 127 bytes: Xen itself would take an
  * empty name, and would cut one that holds a NUL (get_name, common/livepatch.c, all releases).
  */
 export function payloadName(text: string): string {
-  const bytes = Buffer.from(text, 'utf8');
+  if (PLAIN.test(text) && text.length <= MAX_NAME_BYTES) return text;
+  const bytes = pathBytes(text);
   if (bytes.length === 0) {
     throw new XspliceError('payload-bad-name', 'The payload name is empty', {
       hint: `Give a name of 1 to ${MAX_NAME_BYTES} bytes.`,
@@ -63,15 +68,13 @@ export function payloadNameFor(file: string): string {
 export function uncheckedNameFor(file: string): string {
   const base = basename(file);
   const dot = base.lastIndexOf('.');
-  return Buffer.from(dot > 0 ? base.slice(0, dot) : base, 'utf8').toString('latin1');
+  return pathBytes(dot > 0 ? base.slice(0, dot) : base).toString('latin1');
 }
 
 /**
- * The text that a name of the hypervisor spells: UTF-8 where its bytes are that, else one character
- * a byte. Not escaped: that is the renderer's work.
+ * The text that a name of the hypervisor spells; bytes that are no UTF-8 are in it as raw-path.ts has them. Not
+ * escaped: that is the renderer's work.
  */
 export function nameText(name: string): string {
-  const bytes = Buffer.from(name, 'latin1');
-  const text = bytes.toString('utf8');
-  return Buffer.from(text, 'utf8').equals(bytes) ? text : name;
+  return PLAIN.test(name) ? name : pathText(Buffer.from(name, 'latin1'));
 }

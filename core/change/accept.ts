@@ -9,6 +9,9 @@ import {
 /** Most dangers that one sentence names. */
 const NAMED_DANGERS = 6;
 
+/** Stands for the payload where a danger is of the host. */
+const NOBODY = '?';
+
 /** A danger that the caller lets pass. */
 export interface Acceptance {
   readonly code: DangerCode;
@@ -80,7 +83,7 @@ export function refusalOfDangers(findings: readonly Finding[]): XspliceError | n
   }
   const dangers = [...namesOf].flatMap(([code, names]) =>
     [...names].map((name) => ({
-      text: `${code} of ${name}`,
+      text: name === NOBODY ? code : `${code} of ${name}`,
       option: `--accept ${code}${names.size > 1 ? `=${name}` : ''}`,
     })),
   );
@@ -105,7 +108,7 @@ function fits({ code, payload }: Acceptance, found: Finding): boolean {
 }
 
 function payloadOf({ payload }: Finding): string {
-  return payload ?? '?';
+  return payload ?? NOBODY;
 }
 
 function unusedNote({ code, payload }: Acceptance): Finding {

@@ -17,6 +17,7 @@ import {
   planApplyLoaded,
   planLoad,
   planReplace,
+  planReturn,
   planRevert,
   planUnload,
   planUpload,
@@ -83,6 +84,10 @@ export async function planRequest(
     }
     case 'unload':
       return unguarded(planUnload(snapshot, request.names, { host }));
+    case 'return': {
+      const { command, target, payloads } = request;
+      return unguarded(planReturn(command, snapshot, target, plannedOf(payloads), { host }));
+    }
   }
 }
 

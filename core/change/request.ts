@@ -1,6 +1,6 @@
 import type { CodeGuard } from '../oldcode/index.js';
 import type { PayloadInput } from '../payload/index.js';
-import type { SetMode } from '../stack/index.js';
+import type { ReturnTarget, SetMode } from '../stack/index.js';
 
 /** What has to fit before a payload is applied: see Guard in core/stack. */
 export type Check = 'build-id' | CodeGuard;
@@ -42,7 +42,14 @@ export type ChangeRequest =
       readonly payloads: readonly PayloadInput[];
       readonly check: CodeGuard;
     }
-  | { readonly verb: 'unload'; readonly names: readonly string[] };
+  | { readonly verb: 'unload'; readonly names: readonly string[] }
+  /** Have the same loaded and applied as once. The payloads are those that may have to be uploaded. */
+  | {
+      readonly verb: 'return';
+      readonly command: 'undo' | 'recover';
+      readonly target: ReturnTarget;
+      readonly payloads: readonly PayloadInput[];
+    };
 
 /** The payload files of a request: those that may be uploaded, and those that tell what is loaded. */
 export function payloadsOf(request: ChangeRequest): readonly PayloadInput[] {

@@ -16,7 +16,7 @@ import { answerTo, inOrder, ofEachFile } from './file-findings.js';
 import type { FileVerdict } from './file-verdict.js';
 import { isRejection, isUnknown } from './rejection.js';
 import type { CheckTarget } from './target.js';
-import { type PayloadTrial, tryAll, tryAlone, tryChains, tryOrder } from './trials.js';
+import { type Look, type PayloadTrial, tryAll, tryAlone, tryChains, tryOrder } from './trials.js';
 
 /** How strict the answer is, and what it is asked of. */
 export interface CheckOptions {
@@ -79,15 +79,20 @@ export async function check(
     return isFree ? tryOrder(guarded?.order ?? [], base) : tryChains(read.payloads, base);
   };
   const { model: base } = target;
-  const trials = base === null ? null : tryAll(read.payloads, base, asUsed(base));
+  const how = {
+    intent: isAlone ? ('replace' as const) : ('apply' as const),
+    isCodeCompared: oldCode !== undefined,
+  };
+  const look: Look = (payload, loaded) => [
+    ...claimsOf(payload, loaded, target.symbols),
+    ...hazardsOf(payload, loaded, target.symbols, how),
+  ];
+  const trials = base === null ? null : tryAll(read.payloads, base, asUsed(base), look);
   const answers =
     base === null ? [] : read.others.map(({ input }) => [input, answerTo(input, base)] as const);
   const verdicts = trials === null ? null : inOrder(inputs, trials, answers);
   const { findings: ofFiles, refusals } = ofEachFile(read, trials ?? [], new Map(answers));
-  const hazards = dangersOf(read.payloads, trials ?? [], target, refusals, {
-    intent: isAlone ? 'replace' : 'apply',
-    isCodeCompared: oldCode !== undefined,
-  });
+  const hazards = dangersOf(read.payloads, trials ?? [], base, refusals);
   const guard = guarded?.report ?? null;
   const unfit = isAlone && trials === null ? unfitAlone(members, target.buildId) : [];
   const others = [
@@ -114,9 +119,8 @@ export async function check(
 function dangersOf(
   payloads: readonly PayloadInput[],
   trials: readonly PayloadTrial[],
-  { model: base, symbols }: CheckTarget,
+  base: Model | null,
   refusals: readonly Finding[],
-  how: Parameters<typeof hazardsOf>[3],
 ): readonly Finding[] {
   if (base === null) return [];
   const fatal = refusals.filter(({ code }) => code === 'would-be-fatal');
@@ -126,11 +130,9 @@ function dangersOf(
   const lost = payloads.flatMap(({ payload }) =>
     unusedParts(payload, base.rules).filter((part) => !isSaid(part)),
   );
-  const accepted = trials.flatMap(({ payload, model, uploaded }) => [
+  const accepted = trials.flatMap(({ payload, uploaded, found }) => [
     ...strayWritesOf(payload, uploaded),
-    ...(model === null
-      ? []
-      : [...claimsOf(payload, model, symbols), ...hazardsOf(payload, model, symbols, how)]),
+    ...found,
   ]);
   return [...lost, ...accepted];
 }

@@ -1,4 +1,5 @@
 export { type CheckOptions, type CheckReport, check } from './check.js';
+export { checkLinks, type LinkedFiles } from './check-links.js';
 export type { FileVerdict } from './file-verdict.js';
 export { isRejection, isUnknown } from './rejection.js';
 export {

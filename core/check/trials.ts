@@ -1,3 +1,4 @@
+import type { Finding } from '../findings/index.js';
 import type { GuardAnswer } from '../oldcode/index.js';
 import type { PayloadInput } from '../payload/index.js';
 import {
@@ -13,96 +14,98 @@ import {
 } from '../verify/index.js';
 import type { FileVerdict } from './file-verdict.js';
 
-/** One payload with its verdict, and the hypervisor on which it is loaded; null where it is not accepted. */
+/** One payload with its verdict. */
 export interface PayloadTrial {
   readonly payload: PayloadInput;
   readonly verdict: FileVerdict;
-  readonly model: Model | null;
   /** What Xen answers to its upload, alone. */
   readonly uploaded: Verdict;
+  /** What was found where it is accepted; empty where it is not. */
+  readonly found: readonly Finding[];
 }
 
-/** Each payload by itself, and as it is used. */
+/** Looks at a payload that Xen accepts, on a hypervisor on which it is loaded. */
+export type Look = (payload: PayloadInput, model: Model) => readonly Finding[];
+
+/**
+ * Each payload by itself, and as it is used. A hypervisor is let go of as soon as all was asked about it: thousands
+ * of them would not fit into memory.
+ */
 export function tryAll(
   payloads: readonly PayloadInput[],
   base: Model,
-  chains: ReadonlyMap<PayloadInput, ChainTrial>,
+  used: Iterable<ChainTrial>,
+  look: Look,
 ): readonly PayloadTrial[] {
+  const inChain = new Map<PayloadInput, Pick<PayloadTrial, 'found'> & { answer: XenAnswer }>();
+  for (const { payload, answer, model } of used) {
+    const found = answer.outcome === 'accepted' ? look(payload, model) : [];
+    inChain.set(payload, { answer, found });
+  }
   return payloads.map((payload) => {
     const { file, name } = payload.planned;
     const alone = upload(base, name, payload.input.bytes);
-    const inChain = chains.get(payload);
+    const chained = inChain.get(payload);
     const verdict: FileVerdict = {
       file,
       name,
       ...answerOf('upload', alone.verdict),
-      inChain: inChain?.answer ?? null,
+      inChain: chained?.answer ?? null,
     };
-    const accepted = (inChain?.answer ?? verdict).outcome === 'accepted';
-    return {
-      payload,
-      verdict,
-      model: accepted ? (inChain?.model ?? alone.model) : null,
-      uploaded: alone.verdict,
-    };
+    const isAccepted = chained === undefined && verdict.outcome === 'accepted';
+    const found = chained?.found ?? (isAccepted ? look(payload, alone.model) : []);
+    return { payload, verdict, uploaded: alone.verdict, found };
   });
 }
 
 /** What Xen answers to upload and apply of one payload on top of others, and the hypervisor then. */
 export interface ChainTrial {
+  readonly payload: PayloadInput;
   readonly answer: XenAnswer;
   readonly model: Model;
 }
 
 /** Upload and REPLACE of each, on the hypervisor as it was booted. */
-export function tryAlone(
-  payloads: readonly PayloadInput[],
-  base: Model,
-): ReadonlyMap<PayloadInput, ChainTrial> {
-  return new Map(payloads.map((payload) => [payload, tryOn(base, payload, 'replace', replace)]));
+export function* tryAlone(payloads: readonly PayloadInput[], base: Model): Generator<ChainTrial> {
+  for (const payload of payloads) yield tryOn(base, payload, 'replace', replace);
 }
 
 /** Upload and apply, each on top of those before it. */
-export function tryOrder(
-  order: readonly GuardAnswer[],
-  base: Model,
-): ReadonlyMap<PayloadInput, ChainTrial> {
-  const trials = new Map<PayloadInput, ChainTrial>();
+export function* tryOrder(order: readonly GuardAnswer[], base: Model): Generator<ChainTrial> {
   let below = base;
   for (const { input, verdict } of order) {
-    const result = tryInChain(input, below, verdict.needsNodeps);
-    trials.set(input, result);
-    below = result.model;
+    const trial = tryInChain(input, below, verdict.needsNodeps);
+    below = trial.model;
+    yield trial;
   }
-  return trials;
 }
 
 /** Upload and apply on top of the parents, parents first; payloads that have none are left out. */
-export function tryChains(
-  payloads: readonly PayloadInput[],
-  base: Model,
-): ReadonlyMap<PayloadInput, ChainTrial> {
-  const after = new Map<string, Model>();
-  if (base.buildId !== null) after.set(base.buildId, base);
-  const trials = new Map<PayloadInput, ChainTrial>();
-  const waiting = new Set(payloads);
-  // Each round does at least one, or what is left has no parent to wait for.
-  for (let ready = true; ready; ) {
-    ready = false;
-    for (const payload of waiting) {
-      const { depends, buildId } = payload.planned;
-      const below = depends === null ? undefined : after.get(depends);
-      if (below === undefined) continue;
-      const result = tryInChain(payload, below, false);
-      trials.set(payload, result);
-      waiting.delete(payload);
-      if (result.answer.outcome === 'accepted' && buildId !== null && !after.has(buildId)) {
-        after.set(buildId, result.model);
+export function* tryChains(payloads: readonly PayloadInput[], base: Model): Generator<ChainTrial> {
+  const waiting = new Map<string, PayloadInput[]>();
+  for (const payload of payloads) {
+    const { depends } = payload.planned;
+    if (depends === null) continue;
+    const siblings = waiting.get(depends);
+    if (siblings === undefined) waiting.set(depends, [payload]);
+    else siblings.push(payload);
+  }
+  const open: { readonly id: string; readonly model: Model }[] = [];
+  if (base.buildId !== null) open.push({ id: base.buildId, model: base });
+  for (let below = open.pop(); below !== undefined; below = open.pop()) {
+    const { id, model } = below;
+    const children = waiting.get(id) ?? [];
+    // Once only: two may have one id, and a payload may name its own.
+    waiting.delete(id);
+    for (const payload of children) {
+      const trial = tryInChain(payload, model, false);
+      const { buildId } = payload.planned;
+      if (trial.answer.outcome === 'accepted' && buildId !== null) {
+        open.push({ id: buildId, model: trial.model });
       }
-      ready = true;
+      yield trial;
     }
   }
-  return trials;
 }
 
 function tryInChain(payload: PayloadInput, below: Model, nodeps: boolean): ChainTrial {
@@ -112,13 +115,14 @@ function tryInChain(payload: PayloadInput, below: Model, nodeps: boolean): Chain
 /** Upload and then one action, and the hypervisor then. */
 function tryOn(
   below: Model,
-  { input, planned: { name } }: PayloadInput,
+  payload: PayloadInput,
   operation: Operation,
   act: (model: Model, name: string) => Answer,
 ): ChainTrial {
-  const uploaded = upload(below, name, input.bytes);
+  const { name } = payload.planned;
+  const uploaded = upload(below, name, payload.input.bytes);
   if (uploaded.verdict.outcome.outcome !== 'accepted') {
-    return { answer: answerOf('upload', uploaded.verdict), model: below };
+    return { payload, answer: answerOf('upload', uploaded.verdict), model: below };
   }
   const acted = act(uploaded.model, name);
   const both: Verdict = {
@@ -126,5 +130,5 @@ function tryOn(
     log: [...uploaded.verdict.log, ...acted.verdict.log],
     assumptions: [...uploaded.verdict.assumptions, ...acted.verdict.assumptions],
   };
-  return { answer: answerOf(operation, both), model: acted.model };
+  return { payload, answer: answerOf(operation, both), model: acted.model };
 }

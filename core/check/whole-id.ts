@@ -7,15 +7,14 @@ const WHOLE_DIGITS = 40;
 const MIN_DIGITS = 8;
 
 /**
- * The hypervisor's id that begins with these digits, as these payloads name it; the digits themselves where they are a
- * whole id, or stand for none or for several.
+ * The hypervisor's id that begins with these digits, of those that payloads name, which are asked for where they are
+ * needed; the digits themselves where they are a whole id, or stand for none or for several.
  */
-export function wholeBuildId(digits: string, inputs: readonly InputFile[]): string {
+export function wholeBuildId(digits: string, named: () => readonly (string | null)[]): string {
   const text = digits.trim().toLowerCase();
   if (text.length >= WHOLE_DIGITS || text.length < MIN_DIGITS) return digits;
-  const ids = new Set(inputs.flatMap((input) => xenDependsOf(input) ?? []));
-  const [only, ...others] = [...ids].filter((id) => id.startsWith(text));
-  return only === undefined || others.length > 0 ? digits : only;
+  const [only, ...others] = new Set(named().filter((id) => id?.startsWith(text)));
+  return only == null || others.length > 0 ? digits : only;
 }
 
 /** The hypervisor that a payload says it was built for; null where it does not say, or cannot be read. */

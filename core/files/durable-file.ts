@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { open, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { onDisk } from '../abi/raw-path.js';
 import { codeOf, reasonOf } from './system-error.js';
 
 /** How a file is to be. */
@@ -34,7 +35,7 @@ export async function placeFile(
   bytes: Uint8Array | string,
   { mode = 0o600, owner }: FileMode = {},
 ): Promise<void> {
-  const draft = draftOf(path);
+  const draft = onDisk(draftOf(path));
   // Nothing is followed and nothing is opened that is there: what is written to is a new file.
   const file = await open(draft, 'wx', 0o600);
   try {
@@ -47,7 +48,7 @@ export async function placeFile(
     } finally {
       await file.close();
     }
-    await rename(draft, path);
+    await rename(draft, onDisk(path));
   } catch (error) {
     await unlink(draft).catch(() => undefined);
     throw error;
@@ -56,7 +57,7 @@ export async function placeFile(
 
 /** Makes what was renamed, made or removed in a folder outlive a loss of power. Throws what the system does. */
 export async function flushFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
+  const handle = await open(onDisk(folder), 'r');
   try {
     await handle.sync();
   } catch (error) {

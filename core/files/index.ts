@@ -23,7 +23,7 @@ export {
   placeFile,
   writeDurably,
 } from './durable-file.js';
-export { type KeptFolder, localFolder } from './kept-folder.js';
+export { folderBelow, type KeptFolder, localFolder } from './kept-folder.js';
 export { isLock, type LockOptions, withLock } from './lock.js';
 export { codeOf, reasonOf } from './system-error.js';
 export {

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { access, lstat, open, readdir, rmdir, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { XspliceError } from '../findings/index.js';
 import { flushFolder, isDraft, writeDurably } from './durable-file.js';
 import { isLock, withLock } from './lock.js';
 import { codeOf, reasonOf } from './system-error.js';
@@ -29,6 +30,22 @@ export interface KeptFolder {
   obstacle(): Promise<string | null>;
   /** Runs something while no other run of this program is under the lock of this folder. Fails with `state-locked`. */
   exclusive<T>(what: string, run: () => Promise<T>): Promise<T>;
+}
+
+/** A folder in a kept folder, as a kept folder of its own; the lock is that of the whole. */
+export function folderBelow(folder: KeptFolder, name: string): KeptFolder {
+  const at = (inner: string) => (inner === '' ? name : `${name}/${inner}`);
+  return {
+    path: `${folder.path}/${name}`,
+    read: (inner) => folder.read(at(inner)),
+    write: (inner, bytes) => folder.write(at(inner), bytes),
+    append: (inner, text) => folder.append(at(inner), text),
+    list: (inner) => folder.list(at(inner)),
+    remove: (inner) => folder.remove(at(inner)),
+    removeFolder: (inner) => folder.removeFolder(at(inner)),
+    obstacle: () => folder.obstacle(),
+    exclusive: (what, run) => folder.exclusive(what, run),
+  };
 }
 
 /** How far the path to a folder is looked at. */
@@ -109,7 +126,7 @@ export function localFolder(
         await access(await nearest(root), constants.W_OK | constants.X_OK);
         return null;
       } catch (error) {
-        return reasonOf(error);
+        return error instanceof XspliceError ? error.message : reasonOf(error);
       }
     },
 

@@ -12,7 +12,11 @@ export function checkBindings(subject: Subject): readonly Finding[] {
   const { context, sites } = subject;
   const functions = sites.flatMap(({ symbol }) => symbol ?? []);
   const names = new Set([...(context.imports ?? []), ...functions]);
-  const ancestors = ancestorsOf(subject.model, subject.payload);
+  let known: ReadonlySet<ModelPayload> | null = null;
+  const ancestors = () => {
+    known ??= ancestorsOf(subject.model, subject.payload);
+    return known;
+  };
   return [...names].flatMap((name) => [
     ...checkAmbiguous(subject, name),
     ...checkStranger(subject, name, ancestors),
@@ -40,12 +44,12 @@ function checkAmbiguous(subject: Subject, name: string): readonly Finding[] {
 function checkStranger(
   subject: Subject,
   name: string,
-  ancestors: ReadonlySet<ModelPayload>,
+  ancestors: () => ReadonlySet<ModelPayload>,
 ): readonly Finding[] {
   const { model, payload } = subject;
   if (model.symbols.lookup(name) !== null) return [];
   const owner = exporterOf(subject, name);
-  if (!owner || owner === payload || ancestors.has(owner)) return [];
+  if (!owner || owner === payload || ancestors().has(owner)) return [];
   return [
     hazard(
       subject,

@@ -1,5 +1,6 @@
 import type { Finding } from '../findings/index.js';
-import { idAt, type Model, type ModelPayload } from '../verify/index.js';
+import { idAt, type Model, type ModelPayload, payloadsById } from '../verify/index.js';
+import { isOneChain } from './applied.js';
 import { indexSites } from './site-index.js';
 import { hazard, type Subject, sitesOf } from './subject.js';
 
@@ -27,12 +28,13 @@ export function checkOverlaps(subject: Subject): readonly Finding[] {
   }
   // REPLACE reverts everything that is applied before it patches.
   if (subject.context.intent === 'replace' || subject.context.isCodeCompared === true) return found;
-  const applied = model.payloads.filter(
-    (other) =>
-      other !== payload &&
-      other.state === 'APPLIED' &&
-      !(payload.state === 'APPLIED' && isAbove(model, other, payload)),
-  );
+  if (isOneChain(model, payload)) return found;
+  const above = new Set(model.applied.slice(model.applied.indexOf(payload.name) + 1));
+  const isBelow = (other: ModelPayload) =>
+    other !== payload &&
+    other.state === 'APPLIED' &&
+    !(payload.state === 'APPLIED' && above.has(other.name));
+  const applied = model.payloads.filter(isBelow);
   if (applied.length === 0) return found;
   const ancestors = ancestorsOf(model, payload);
   for (const other of applied) {
@@ -55,18 +57,13 @@ export function checkOverlaps(subject: Subject): readonly Finding[] {
   return found;
 }
 
-function isAbove({ applied }: Model, upper: ModelPayload, lower: ModelPayload): boolean {
-  return applied.indexOf(upper.name) > applied.indexOf(lower.name);
-}
-
 /** The loaded payloads that this one builds on, by their ids. */
 export function ancestorsOf(model: Model, payload: ModelPayload): ReadonlySet<ModelPayload> {
-  const byId = new Map<string, ModelPayload>();
-  for (const other of model.payloads) {
-    const id = idAt(model.memory, other.buildId);
-    if (id !== null && !byId.has(id)) byId.set(id, other);
-  }
-  const parentOf = ({ depends }: ModelPayload) => byId.get(idAt(model.memory, depends) ?? 'none');
+  const { first } = payloadsById(model);
+  const parentOf = ({ depends }: ModelPayload) => {
+    const id = idAt(model.memory, depends);
+    return id === null ? undefined : first.get(id);
+  };
   const found = new Set<ModelPayload>();
   // Each turn adds one of the payloads.
   for (let parent = parentOf(payload); parent; parent = parentOf(parent)) {

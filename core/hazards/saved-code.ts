@@ -1,4 +1,5 @@
 import { type FunctionState, findPayload, functionsInMemory, type Model } from '../verify/index.js';
+import { appliedOf } from './applied.js';
 
 /** Bytes that are kept together: most patches touch one such cell, or two. */
 const CELL_BYTES = 32;
@@ -22,14 +23,14 @@ export class SavedCode {
 
   /** False where the model has applied other payloads than those which are known. Else it knows all of them now. */
   learn(model: Model): boolean {
-    const payloads = model.applied.map((name) => findPayload(model, name));
+    const payloads = appliedOf(model);
     const isOther = payloads.some(
-      (payload, i) => i < this.#layers.length && payload?.functionStates !== this.#layers[i],
+      (payload, i) => i < this.#layers.length && payload.functionStates !== this.#layers[i],
     );
     if (isOther) return false;
     for (const payload of payloads.slice(this.#layers.length)) {
-      const states = payload?.functionStates ?? [];
-      const functions = payload ? functionsInMemory(model.memory, model.rules, payload) : [];
+      const states = payload.functionStates;
+      const functions = functionsInMemory(model.memory, model.rules, payload);
       for (const [i, { oldAddress }] of functions.entries()) {
         const state = states[i];
         if (state?.applied) this.#save(oldAddress + BigInt(state.patchOffset), state.savedBytes);

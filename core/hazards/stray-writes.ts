@@ -4,17 +4,24 @@ import type { PayloadInput } from '../payload/index.js';
 import type { Verdict } from '../verify/index.js';
 import { bounded } from './bounded.js';
 
-/** What Xen writes, or may write, outside a payload while it loads it. */
+/** What Xen writes outside a payload, or reads from nowhere, or may, while it loads it. */
 export function strayWritesOf(
   { planned: { file } }: PayloadInput,
   { strayWrites = [] }: Verdict,
 ): readonly Finding[] {
   return bounded(
-    strayWrites.map(({ section, offset, address, bytes, when }) => {
+    strayWrites.map(({ section, offset, access, address, bytes, when }) => {
+      const place = `the alternative at offset ${offset} of ${section}`;
+      if (access === 'read') {
+        return finding('alternative-outside', {
+          ...{ file, section, offset },
+          message: `${file}: ${place} has its replacement at ${hex(address)}, where nothing is, which is read where ${when}`,
+        });
+      }
       const does = when === null ? 'is written' : `is written where ${when}`;
       return finding('alternative-outside', {
         ...{ file, section, offset },
-        message: `${file}: the alternative at offset ${offset} of ${section} is for ${bytes} bytes at ${hex(address)}, outside the payload's text, which ${does}`,
+        message: `${file}: ${place} is for ${bytes} bytes at ${hex(address)}, outside the payload's text, which ${does}`,
       });
     }),
   );

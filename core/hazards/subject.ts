@@ -6,9 +6,11 @@ import type { SymbolTable, XenSymbol } from '../image/index.js';
 import {
   functionName,
   functionsInMemory,
+  gatheredOf,
   type Model,
   type ModelPayload,
   type PatchedFunction,
+  putFirst,
   startsWithEndbr,
 } from '../verify/index.js';
 import { symbolAt } from './symbol-spans.js';
@@ -87,9 +89,8 @@ const CODE_TYPES = 'TtWw';
 
 /** The function that an address belongs to, in Xen or in a loaded payload; null where none is known. */
 export function originalExtentAt({ model, context }: Subject, address: bigint): Extent | null {
-  for (const payload of model.payloads) {
-    const { text } = payload;
-    if (address < text.address || address >= text.address + text.sizeBytes) continue;
+  const payload = payloadWithCode(model, address);
+  if (payload !== null) {
     const own = symbolAt(payload, address);
     return own
       ? { name: own.name, start: own.value, end: own.value + own.size, isExact: true, isCode: true }
@@ -109,6 +110,21 @@ export function originalExtentAt({ model, context }: Subject, address: bigint): 
     ? null
     : { name: symbol.name, start: symbol.address, end: next, isExact: false, isCode };
 }
+
+/** The loaded payload whose text holds an address. */
+function payloadWithCode(model: Model, address: bigint): ModelPayload | null {
+  const mapping = model.memory.mappingAt(address);
+  const payload = mapping && textsOf(model, model.payloads).get(mapping.base);
+  if (!payload) return null;
+  const { text } = payload;
+  return address >= text.address && address < text.address + text.sizeBytes ? payload : null;
+}
+
+/** By where their text is mapped, which is where it begins. */
+const textsOf = gatheredOf({
+  start: () => new Map<bigint, ModelPayload>(),
+  add: (texts, payload: ModelPayload, _: Model) => putFirst(texts, payload.text.address, payload),
+});
 
 function nextAddress({ entries }: SymbolTable, { address }: XenSymbol): bigint | null {
   return entries[countLeading(entries, (entry) => entry.address <= address)]?.address ?? null;

@@ -1,3 +1,4 @@
+import { onDisk } from '../abi/raw-path.js';
 import { XspliceError } from '../findings/index.js';
 import type { Transport } from '../hypervisor/xen/index.js';
 import { splitWords } from './words.js';
@@ -22,6 +23,9 @@ const BAD_WORD = /^-|[\p{Cc}`'"$\\;&<>|(){}*?!]/u;
 export function parseHostSpec(text: string): HostSpec {
   if (text === 'xen') return { kind: 'xen' };
   const directory = /^embedded:(.+)$/s.exec(text)?.[1];
+  if (directory !== undefined && onDisk(directory) !== directory) {
+    throw badHost(text, 'the name of its folder is no UTF-8');
+  }
   if (directory !== undefined) return { kind: 'embedded', directory };
   if (text.startsWith('ssh://')) return { kind: 'remote', transport: sshTransport(text) };
   const command = /^exec:(.*)$/s.exec(text)?.[1];

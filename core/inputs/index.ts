@@ -1,7 +1,8 @@
 export { openImage, readImageFile } from './image-file.js';
-export { exists, kindOf, statOf, statOrNull } from './path.js';
+export { exists, kindOf, linkTarget, statOf, statOrNull } from './path.js';
 export { filesMatching, isPattern, matcher } from './pattern.js';
 export { type PayloadFiles, readEveryPayloadFile, readPayloadFiles } from './payload-files.js';
+export { type PayloadHeads, readPayloadHeads } from './payload-heads.js';
 export { payloadTree } from './payload-tree.js';
 export { readTextFile } from './regular-file.js';
 export { type SignatureFile, signaturesBeside } from './signature-files.js';

@@ -1,7 +1,10 @@
-import { readdirSync, readlinkSync, type Stats, statSync } from 'node:fs';
+import { readlinkSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { codeOf, reasonOf } from '../files/index.js';
+import { onDisk, pathText } from '../abi/raw-path.js';
+import { codeOf } from '../files/index.js';
 import { alike, didYouMean, XspliceError } from '../findings/index.js';
+import { notReadable } from './attempt.js';
+import { entriesOf } from './entries.js';
 
 /** Ours: names in a folder that one which is not there is compared with. */
 const MAX_COMPARED_NAMES = 10_000;
@@ -23,22 +26,27 @@ export function kindOf(stats: Stats): string {
 export function statOf(path: string): Stats {
   const stats = statOrNull(path);
   if (stats !== null) return stats;
-  const leadsTo = linkOf(path);
-  throw new XspliceError(
-    'file-not-found',
-    leadsTo === null
-      ? `${path} does not exist`
-      : `${path} is a link to ${leadsTo}, which does not exist`,
-    leadsTo === null ? hintOf(path) : {},
-  );
+  const target = linkTarget(path);
+  throw target === null
+    ? new XspliceError('file-not-found', `${path} does not exist`, hintOf(path))
+    : new XspliceError('file-not-found', `${path} is a link to ${target}, which does not exist`);
 }
 
-/** Where a link leads; null for anything else. */
-function linkOf(path: string): string | null {
+/** Where a link leads; null for what is none. */
+export function linkTarget(path: string): string | null {
   try {
-    return readlinkSync(path);
+    return pathText(readlinkSync(onDisk(path), 'buffer'));
   } catch {
     return null;
+  }
+}
+
+/** A path without links; the path itself where it leads nowhere. */
+export function realPath(path: string): string {
+  try {
+    return pathText(realpathSync.native(onDisk(path), 'buffer'));
+  } catch {
+    return path;
   }
 }
 
@@ -46,7 +54,9 @@ function linkOf(path: string): string | null {
 function hintOf(path: string): { readonly hint?: string } {
   let names: readonly string[] = [];
   try {
-    names = readdirSync(dirname(path)).slice(0, MAX_COMPARED_NAMES);
+    names = entriesOf(dirname(path))
+      .slice(0, MAX_COMPARED_NAMES)
+      .map(({ name }) => name);
   } catch {
     // There is no such folder either, or none that may be read.
   }
@@ -58,28 +68,10 @@ function hintOf(path: string): { readonly hint?: string } {
 /** The same; null where there is nothing. */
 export function statOrNull(path: string): Stats | null {
   try {
-    return statSync(path);
+    return statSync(onDisk(path));
   } catch (cause) {
     const code = codeOf(cause);
     if (code === 'ENOENT' || code === 'ENOTDIR') return null;
     throw notReadable(path, cause);
   }
-}
-
-/** Does what may turn out not to be possible. Fails with `file-not-readable` then. */
-export function attempt<T>(path: string, read: () => T): T {
-  try {
-    return read();
-  } catch (cause) {
-    throw notReadable(path, cause);
-  }
-}
-
-function notReadable(path: string, cause: unknown): XspliceError {
-  const code = reasonOf(cause);
-  const hint =
-    code === 'EACCES' || code === 'EPERM'
-      ? 'Run it as a user who may read the file.'
-      : 'Check the path.';
-  return new XspliceError('file-not-readable', `${path} cannot be read: ${code}`, { hint, cause });
 }

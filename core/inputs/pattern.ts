@@ -1,12 +1,12 @@
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { XspliceError } from '../findings/index.js';
-import { attempt, statOrNull } from './path.js';
+import { type Entry, entriesOf } from './entries.js';
+import { statOrNull } from './path.js';
 
 /** Ours: deeper than any repository. What is below is not looked at. */
-const MAX_DEPTH = 32;
+export const MAX_DEPTH = 32;
 /** Ours: entries of folders that one pattern looks at. */
-const MAX_ENTRIES = 200_000;
+export const MAX_ENTRIES = 200_000;
 
 /** True where a text holds what means something in a pattern. */
 export function isPattern(text: string): boolean {
@@ -41,7 +41,7 @@ export function filesMatching(folder: string, pattern: string): readonly string[
       return;
     }
     if (statOrNull(place)?.isDirectory() !== true) return;
-    const entries = attempt(place, () => readdirSync(place, { withFileTypes: true }));
+    const entries = entriesOf(place);
     looked += entries.length;
     if (looked > MAX_ENTRIES) {
       throw new XspliceError(
@@ -49,12 +49,11 @@ export function filesMatching(folder: string, pattern: string): readonly string[
         `${pattern} looks at more than ${MAX_ENTRIES} files`,
       );
     }
-    entries.sort((a, b) => (a.name < b.name ? -1 : 1));
     if (step === '**') {
       look(at, rest, depth);
       for (const entry of entries) {
         const isHidden = entry.name.startsWith('.') || entry.name === 'node_modules';
-        if (entry.isDirectory() && !isHidden) look(below(entry.name), left, depth + 1);
+        if (entry.kind === 'folder' && !isHidden) look(below(entry.name), left, depth + 1);
       }
       return;
     }
@@ -63,14 +62,24 @@ export function filesMatching(folder: string, pattern: string): readonly string[
       if (!isWanted(entry.name) || (entry.name.startsWith('.') && !step.startsWith('.'))) continue;
       const path = below(entry.name);
       if (rest.length > 0) {
-        if (entry.isDirectory()) look(path, rest, depth + 1);
-      } else if (statOrNull(path.startsWith('/') ? path : join(folder, path))?.isFile()) {
+        if (entry.kind === 'folder') look(path, rest, depth + 1);
+      } else if (mayBeFile(entry, path.startsWith('/') ? path : join(folder, path))) {
         found.add(path);
       }
     }
   };
   look('', steps, 0);
   return [...found];
+}
+
+/** A link that leads nowhere may be one: whoever reads it says so. */
+export function mayBeFile({ kind }: Entry, path: string): boolean {
+  if (kind !== 'link') return kind === 'file';
+  try {
+    return statOrNull(path)?.isFile() !== false;
+  } catch {
+    return true;
+  }
 }
 
 /** Tells whether a path, with `/`, is what a pattern means: see filesMatching. */

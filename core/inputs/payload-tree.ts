@@ -1,8 +1,8 @@
-import { readdirSync, realpathSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { BuildId } from '../abi/ids.js';
 import { XspliceError } from '../findings/index.js';
-import { attempt, statOrNull } from './path.js';
+import { entriesOf } from './entries.js';
+import { realPath, statOrNull } from './path.js';
 
 /** A folder called by the build-id of the hypervisor that its payloads are for, as XenServer's packages have them. */
 const ID_FOLDER = /^[0-9a-f]{32,64}$/;
@@ -25,7 +25,7 @@ export async function payloadTree(
 
 function idFoldersIn(path: string): readonly string[] | null {
   if (statOrNull(path)?.isDirectory() !== true) return null;
-  const names = attempt(path, () => readdirSync(path));
+  const names = entriesOf(path).map(({ name }) => name);
   if (names.some((name) => name.endsWith(SUFFIX))) return null;
   const ids = names.filter((name) => ID_FOLDER.test(name)).slice(0, MAX_FOLDERS);
   return ids.length === 0 ? null : ids;
@@ -47,11 +47,13 @@ async function ofHypervisor(
 }
 
 function payloadsIn(folder: string): readonly string[] {
-  const names = attempt(folder, () => readdirSync(folder)).filter((name) => name.endsWith(SUFFIX));
+  const names = entriesOf(folder)
+    .map(({ name }) => name)
+    .filter((name) => name.endsWith(SUFFIX));
   // A link leads to one beside it, whose name says more.
   const own = names.filter((name) => {
-    const real = attempt(join(folder, name), () => realpathSync(join(folder, name)));
+    const real = realPath(join(folder, name));
     return basename(real) === name || !names.includes(basename(real));
   });
-  return own.sort().map((name) => join(folder, name));
+  return own.map((name) => join(folder, name));
 }

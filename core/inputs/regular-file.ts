@@ -1,6 +1,8 @@
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
+import { onDisk } from '../abi/raw-path.js';
 import { XspliceError } from '../findings/index.js';
-import { attempt, kindOf, statOf } from './path.js';
+import { attempt } from './attempt.js';
+import { kindOf, statOf } from './path.js';
 
 /** Ours: a text that a person writes. */
 const MAX_TEXT_SIZE = 1024 * 1024;
@@ -24,7 +26,9 @@ export function readRegularFile(
   limit: number,
 ): { readonly bytes: Uint8Array | null; readonly sizeBytes: number } {
   requireFile(path, statOf(path));
-  const file = attempt(path, () => openSync(path, constants.O_RDONLY | constants.O_NONBLOCK));
+  const file = attempt(path, () =>
+    openSync(onDisk(path), constants.O_RDONLY | constants.O_NONBLOCK),
+  );
   try {
     const before = fstatSync(file);
     // What was looked at by name may be another thing by now.

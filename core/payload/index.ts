@@ -1,3 +1,4 @@
+export { type FilePart, type HeadIds, MAX_HEAD_PART, type ReadPart, readHead } from './head.js';
 export { contentsOf, type InputFile, inputFile, sha256Of } from './input-file.js';
 export type {
   Expectation,

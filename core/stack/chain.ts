@@ -64,6 +64,7 @@ export function checkChain(
   const wrongIds = otherHypervisors(linked, hypervisorId);
   const links = linksOf(linked);
 
+  const chain = trunk(links, base);
   const roots = links.children.get(base) ?? [];
   const cumulative = roots.filter(
     (m) => m.xenDepends === hypervisorId && m.depends === hypervisorId && !hasChildren(links, m),
@@ -73,11 +74,26 @@ export function checkChain(
     ...[...wrongIds].map(([id, group]) => wrongHypervisorFinding(id, hypervisorId, group)),
     ...checkRoots(roots, cumulative, base),
     ...(given.length === 1 ? cumulative.filter(isNamedCumulative).map(cumulativeFinding) : []),
+    ...(chain.length === linked.length
+      ? []
+      : unchained(links, base, hypervisorId, wrongIds, given)),
+  ];
+  return { chain, cumulative, findings };
+}
+
+/** What is wrong where not all have a place in the chain. */
+function unchained(
+  links: Links,
+  base: BuildId,
+  hypervisorId: BuildId,
+  wrongIds: ReadonlyMap<BuildId, unknown>,
+  given: readonly ChainMember[],
+): readonly Finding[] {
+  return [
     ...checkForks(links, base),
     ...checkMissing(links, [base, hypervisorId], wrongIds, given),
     ...checkCycles(links, base),
   ];
-  return { chain: trunk(links, base), cumulative, findings };
 }
 
 /** Several that build on the base: alternatives, or too many. */
@@ -126,9 +142,14 @@ function linkable(
   members: readonly ChainMember[],
   base: BuildId,
 ): { readonly linked: readonly ChainMember[]; readonly findings: readonly Finding[] } {
+  const isUsual = ({ buildId, depends }: ChainMember) =>
+    buildId !== null && buildId !== base && depends !== null;
+  if (members.every(isUsual) && new Set(members.map((m) => m.buildId)).size === members.length) {
+    return { linked: members, findings: [] };
+  }
   const findings: Finding[] = [];
   const distinct: ChainMember[] = [];
-  for (const group of groupBy(members, (m) => m.sha256).values()) {
+  for (const group of sameContents(members)) {
     const [first, ...others] = group;
     if (first === undefined) continue;
     distinct.push(first);
@@ -148,6 +169,14 @@ function linkable(
     if (first.depends === null) findings.push(unlinkedFinding(first));
   }
   return { linked, findings };
+}
+
+/** Members by their contents. These are asked about only where ids are the same, since it takes to read the file. */
+function sameContents(members: readonly ChainMember[]): readonly (readonly ChainMember[])[] {
+  const groups = [...groupBy(members, (m) => m.buildId).values()].flatMap((group) =>
+    group.length === 1 ? [group] : [...groupBy(group, (m) => m.sha256).values()],
+  );
+  return groups.sort(([a], [b]) => compareText(a?.file ?? '', b?.file ?? ''));
 }
 
 /** The ids of the other hypervisors that payloads were built for, with these. */

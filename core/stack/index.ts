@@ -17,6 +17,7 @@ export {
 export { planApply, planLoad } from './plan-apply.js';
 export { planApplyLoaded } from './plan-apply-loaded.js';
 export { planReplace } from './plan-replace.js';
+export { planReturn, type ReturnTarget } from './plan-return.js';
 export { BASE, planRevert, planRevertOne, type RevertTarget } from './plan-revert.js';
 export { planUnload, planUpload } from './plan-upload.js';
 export { selectLoaded } from './select.js';

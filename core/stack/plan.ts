@@ -7,7 +7,15 @@ import type { HostDescription } from '../hypervisor/index.js';
 export const PLAN_FORMAT_VERSION = 1;
 
 /** The verbs that make plans. */
-export type PlanCommand = 'apply' | 'load' | 'upload' | 'revert' | 'replace' | 'unload';
+export type PlanCommand =
+  | 'apply'
+  | 'load'
+  | 'upload'
+  | 'revert'
+  | 'replace'
+  | 'unload'
+  | 'undo'
+  | 'recover';
 
 /** What one step does; `none` records that nothing has to be done for a payload. */
 export type StepAction = 'upload' | 'apply' | 'revert' | 'replace' | 'unload' | 'none';

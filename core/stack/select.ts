@@ -1,4 +1,5 @@
 import { nameText } from '../abi/payload-name.js';
+import { pathBytes } from '../abi/raw-path.js';
 import { alike, didYouMean, XspliceError } from '../findings/index.js';
 import type { LoadedPayload, Snapshot } from '../hypervisor/index.js';
 
@@ -10,7 +11,7 @@ export const MIN_ID_DIGITS = 8;
  * one. A name that fits wins over an id. Fails with `no-such-payload` or `ambiguous-build-id`.
  */
 export function selectLoaded(snapshot: Snapshot, text: string): LoadedPayload {
-  const name = Buffer.from(text, 'utf8').toString('latin1');
+  const name = pathBytes(text).toString('latin1');
   const named = snapshot.payloads.find((payload) => payload.name === name);
   if (named) return named;
   const digits = text.trim().toLowerCase();

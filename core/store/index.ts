@@ -1,4 +1,23 @@
-export { keepPayloads } from './keeping.js';
+export { type AboutChange, type HostMemory, HostWitness } from './host-witness.js';
+export {
+  Journal,
+  type JournalContents,
+  type JournalEntry,
+  type JournalledStep,
+  openEntry,
+} from './journal.js';
+export type { JournalStep, LoadedState, Place, Who } from './journal-record.js';
+export { isSamePlace, isSameStack, isSameState, loadedState } from './loaded-state.js';
+export {
+  entryToUndo,
+  isOfThisBoot,
+  keptFiles,
+  leftovers,
+  neededPayloads,
+  type Present,
+  stateAfter,
+  stateText,
+} from './past.js';
 export {
   type Added,
   type NewPayload,
@@ -6,4 +25,13 @@ export {
   type SignatureBeside,
   type StoredState,
 } from './payload-store.js';
+export {
+  readSaved,
+  type SavedPayload,
+  type SavedStack,
+  savedDigests,
+  stackToSave,
+  untriedAgain,
+  writeSaved,
+} from './saved-stack.js';
 export type { StoredPayload } from './stored-payload.js';

@@ -9,10 +9,18 @@ const DAMAGED =
 const named = (name: string | undefined, other: string) => name ?? other;
 
 /**
- * Every reason for which a stage of the loader refuses, or Xen dies in it, and what helps then. A new one needs an
+ * Every reason for which Xen refuses an upload or an action, or dies of it, and what helps then. A new one needs an
  * example in test/verify/advice.test.ts.
  */
 const ADVICE = {
+  // The request.
+  'name-not-accepted':
+    'A name has at most 127 bytes, and no NUL: rename the file, whose name it is.',
+  'file-empty': 'The file is empty: was it copied to its end? Take it from where it was made.',
+  'file-too-large':
+    'Xen takes at most 2 MiB: strip debug information (strip --strip-debug), which Xen has no use for.',
+  'name-taken':
+    'A payload of that name is loaded: rename the file, or unload that one; list shows what it is.',
   // The ELF header.
   'file-too-short': 'The file ends within its header: it was cut short. Copy it again.',
   'not-elf': 'This is no ELF file: is it compressed, or another file of that name?',
@@ -163,13 +171,39 @@ const ADVICE = {
       ? `${symbol} was made by link-time optimisation: compile with -fno-lto.`
       : `Xen or a loaded payload has ${symbol || 'the symbol'} already. Rename it, strip it where it is local (objcopy --strip-symbol), or unload the payload that has it.`,
   // Actions.
+  'not-loaded': 'Look at list for the names that are loaded, and upload the file first.',
+  'still-applied': 'It is applied, and its code may be running: revert it first.',
+  'not-on-top': ({ actual }) =>
+    `Only what was applied last can be reverted, and that is ${named(actual, 'another one')}: revert --to takes off what is above as well.`,
+  'data-not-fresh':
+    'It was reverted, and its own data may be in any state: unload it and upload it anew. A payload without writable data can be applied again.',
+  'other-parent': ({ expected, actual }) =>
+    `It was built on ${named(actual, 'something else')}, and what it would be applied on is ${named(expected, 'another build')}: apply what it was built on first, or take the payload that was built on this.`,
+  'expectation-without-code':
+    'It expects bytes of a function that has no address: its old_addr and its name are missing.',
+  'expectation-reserved':
+    'Reserved bits of the expectation are set: fill in enabled, len and data alone, and zero the rest.',
+  'expectation-too-long': ({ symbol }) =>
+    `It expects more bytes of ${named(symbol, 'the function')} than old_size says that there are: shorten the expectation.`,
+  'expectation-differs': ({ symbol }) =>
+    `${named(symbol, 'The function')} begins with other bytes than the payload was made against: another payload has changed it, Xen did at its boot (alternatives, ENDBR64), or it is another build. Make the expectation from what runs.`,
+  'vetoing-hooks':
+    'Of hooks that may say no, one is in this payload or in an applied one: revert those that are applied, then apply this one.',
+  'hook-nowhere': ({ section }) =>
+    `${named(section, 'A hook')} leads nowhere: its pointer was not relocated, or the section with the code is not loaded (objcopy --set-section-flags SECTION=alloc,code).`,
+  'texts-nowhere': ({ section }) =>
+    `${named(section, '.modinfo')} is not loaded, and Xen prints it when it applies: objcopy --set-section-flags ${named(section, '.modinfo')}=alloc,readonly.`,
+  'old-code-nowhere':
+    'What it replaces is not there any more, or may not be written: was the payload with that code unloaded? Unload this one too, and upload both anew.',
+  'nop-shorter-than-endbr': ({ symbol }) =>
+    `${named(symbol, 'The function')} begins with ENDBR64, which is kept: NOP more than its 4 bytes.`,
   'functions-read-only':
     'This release keeps its state in .livepatch.funcs, which is read-only in the payload: objcopy --set-section-flags .livepatch.funcs=alloc,data cures it.',
   // What no other row says.
   'leads-nowhere': DAMAGED,
 } as const satisfies Readonly<Record<string, Advice>>;
 
-/** Why a stage refuses, or Xen dies in it. */
+/** Why Xen refuses, or dies: of an upload and of the actions. */
 export type Reason = keyof typeof ADVICE;
 
 /** Every reason. */

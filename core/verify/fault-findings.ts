@@ -3,7 +3,6 @@ import { nameText } from '../abi/payload-name.js';
 import { type Finding, finding } from '../findings/index.js';
 import { adviceOf } from './advice.js';
 import type { Operation } from './answer.js';
-import { adviceFor } from './hints.js';
 import type { Fault, Whereabouts } from './verdict.js';
 
 /** Which payload a fault is about. */
@@ -39,7 +38,7 @@ function findingOf(
     return finding(isBehind ? 'would-be-fatal-next' : 'would-be-fatal', {
       ...base,
       message: `${subject} would not survive the ${operation}: ${outcome.cause}${unsaid(where, outcome.cause)}`,
-      ...(why === undefined ? {} : { hint: `Do not upload it anywhere. ${adviceOf(why, where)}` }),
+      hint: `Do not ${operation} it${operation === 'upload' ? ' anywhere' : ''}. ${adviceOf(why, where)}`,
     });
   }
   const reason = reasonIn(log);
@@ -47,7 +46,7 @@ function findingOf(
   return finding(isBehind ? 'would-be-refused-next' : 'would-be-refused', {
     ...base,
     message: `${subject} would refuse the ${operation} with ${errnoName(outcome.errno)} and ${printed}${unsaid(where, reason ?? '')}`,
-    hint: why === undefined ? adviceFor(stage, outcome.errno) : adviceOf(why, where),
+    hint: adviceOf(why, where),
     errno: outcome.errno,
   });
 }
@@ -64,7 +63,7 @@ function unsaid({ section, symbol, offset, expected, actual }: Whereabouts, line
   );
   const place = offset === undefined ? names : [...names, `offset 0x${offset.toString(16)}`];
   const values = [
-    ...(actual === undefined ? [] : [actual]),
+    ...(actual === undefined || line.includes(actual) ? [] : [actual]),
     ...(expected === undefined ? [] : [`expected ${expected}`]),
   ].join(', ');
   const all = [place.join(', '), values].filter((text) => text !== '').join(': ');

@@ -12,6 +12,7 @@ export {
   type PatchedFunction,
   startsWithEndbr,
 } from './function.js';
+export { gatheredOf, putFirst } from './gathered.js';
 export { adviceFor, hintFor } from './hints.js';
 export { sectionsLookedUp } from './looked-up.js';
 export { AddressSpace, MemoryFault, type Region } from './memory.js';
@@ -24,6 +25,7 @@ export {
   type Model,
   type ModelPayload,
   type PayloadSymbol,
+  payloadsById,
   type SymbolLookup,
   topPayload,
 } from './model.js';

@@ -108,6 +108,8 @@ function plain(bytes: Uint8Array): Uint8Array {
 export class AddressSpace {
   /** By ascending start. They do not overlap; those of one region are neighbours. */
   #pieces: Piece[];
+  /** Those that nobody else holds. */
+  #owned = new Set<Piece>();
   #last: Piece | undefined;
   readonly #guesses = new Set<string>();
 
@@ -142,22 +144,25 @@ export class AddressSpace {
 
   /** A copy that can be written without this one changing. */
   fork(): AddressSpace {
-    for (const piece of this.#pieces) piece.isShared = true;
+    for (const piece of this.#owned) piece.isShared = true;
+    this.#owned.clear();
     const copy = new AddressSpace([]);
     copy.#pieces = [...this.#pieces];
     return copy;
   }
 
   map(region: Region): void {
-    this.#pieces.splice(this.#countUpTo(region.base), 0, wholeRegion(region, false));
+    const piece = wholeRegion(region, false);
+    this.#owned.add(piece);
+    this.#pieces.splice(this.#countUpTo(region.base), 0, piece);
   }
 
   /** Unmaps every region that begins in [base, base + size). */
   unmap(base: bigint, sizeBytes: bigint): void {
     this.#last = undefined;
-    this.#pieces = this.#pieces.filter(
-      ({ mapping }) => mapping.base < base || mapping.base >= base + sizeBytes,
-    );
+    const first = countLeading(this.#pieces, ({ mapping }) => mapping.base < base);
+    const end = countLeading(this.#pieces, ({ mapping }) => mapping.base < base + sizeBytes);
+    for (const piece of this.#pieces.splice(first, end - first)) this.#owned.delete(piece);
   }
 
   isMapped(address: bigint): boolean {
@@ -406,6 +411,7 @@ export class AddressSpace {
     const from = first - (first % CHUNK_BYTES);
     const to = Math.min(Math.ceil((first + length) / CHUNK_BYTES) * CHUNK_BYTES, bytes.length);
     const own = pieceOf(mapping, start + BigInt(from), bytes.slice(from, to), false);
+    this.#owned.add(own);
     const parts = [
       pieceOf(mapping, start, bytes.subarray(0, from), true),
       own,

@@ -1,5 +1,6 @@
 import { type BuildId, buildIdFromBytes } from '../abi/ids.js';
 import type { HookKind, PayloadState } from '../abi/livepatch.js';
+import { gatheredOf, putFirst } from './gathered.js';
 import type { AddressSpace } from './memory.js';
 import type { Rules } from './rules.js';
 import type { Allocation } from './vmap.js';
@@ -104,27 +105,53 @@ export function withPayload(model: Model, payload: ModelPayload): Model {
  * where there is none (and, as in C, where the first one found has the value 0).
  */
 export function lookupInPayloads(model: Model, name: string): bigint | null {
-  for (const payload of model.payloads) {
-    const symbol = newSymbolsOf(payload).get(name);
-    if (symbol !== undefined) return symbol === 0n ? null : symbol;
-  }
-  return null;
+  const symbol = newSymbolsOf(model, model.payloads).get(name);
+  return symbol === undefined || symbol === 0n ? null : symbol;
 }
 
 /** Whether a payload has a new symbol of that name. */
-export function definesNew(payload: ModelPayload, name: string): boolean {
-  return newSymbolsOf(payload).has(name);
+export function definesNew({ symbols }: ModelPayload, name: string): boolean {
+  const known = newNames.get(symbols);
+  const names =
+    known ?? new Set(symbols.filter(({ newSymbol }) => newSymbol).map((symbol) => symbol.name));
+  newNames.set(symbols, names);
+  return names.has(name);
 }
 
-const newSymbols = new WeakMap<readonly PayloadSymbol[], ReadonlyMap<string, bigint>>();
+const newNames = new WeakMap<readonly PayloadSymbol[], ReadonlySet<string>>();
 
-function newSymbolsOf({ symbols }: ModelPayload): ReadonlyMap<string, bigint> {
-  const known = newSymbols.get(symbols);
-  if (known) return known;
-  const map = new Map<string, bigint>();
-  for (const { name, value, newSymbol } of symbols) {
-    if (newSymbol && !map.has(name)) map.set(name, value);
-  }
-  newSymbols.set(symbols, map);
-  return map;
+const newSymbolsOf = gatheredOf({
+  start: () => new Map<string, bigint>(),
+  add: (values, { symbols }: ModelPayload, _: Model) => {
+    const takeOut = symbols.flatMap(({ name, value, newSymbol }) =>
+      newSymbol ? [putFirst(values, name, value)] : [],
+    );
+    return () => {
+      for (const take of takeOut) take();
+    };
+  },
+});
+
+/** The loaded payloads by their own ids. */
+export interface PayloadsById {
+  /** Of several with one id, the first in the order of upload. */
+  readonly first: ReadonlyMap<BuildId, ModelPayload>;
+  /** How many have an id that cannot be read, or is not known. */
+  readonly unread: number;
 }
+
+/** See PayloadsById; good until the next model is asked about. */
+export function payloadsById(model: Model): PayloadsById {
+  return idsOf(model, model.payloads);
+}
+
+const idsOf = gatheredOf({
+  start: () => ({ first: new Map<BuildId, ModelPayload>(), unread: 0 }),
+  add: (found, payload: ModelPayload, { memory }: Model) => {
+    if (payload.buildId.length === 0) return () => undefined;
+    const id = memory.isKnown(payload.buildId.address) ? idAt(memory, payload.buildId) : null;
+    if (id !== null) return putFirst(found.first, id, payload);
+    found.unread++;
+    return () => void found.unread--;
+  },
+});

@@ -5,6 +5,17 @@ import { type AddressSpace, MemoryFault, type WritePermission, wrap64 } from './
 import type { FunctionState, Model, ModelPayload } from './model.js';
 import type { LogLine } from './verdict.js';
 
+/** NOPs that do not reach behind the ENDBR64 in front of them. */
+export class ShortNop extends MemoryFault {
+  /** As the payload names the function. */
+  readonly symbol: string;
+
+  constructor(address: bigint, symbol: string) {
+    super('write', address);
+    this.symbol = symbol;
+  }
+}
+
 /** Xen's longest NOP; longer runs are made of several (add_nops, ASM_NOP_MAX). */
 const MAX_NOP_BYTES = 8;
 /** k8/p6 NOPs by length, as arch_init_ideal_nops chooses them for all but some old CPUs (P6_NOP*). */
@@ -69,7 +80,7 @@ export function patchFunctions(
     const length = patchLength(func, patchOffset);
     // `len` is unsigned: a NOP shorter than the ENDBR64 in front of it would wrap. Xen then copies
     // 4 GiB, which ends in a page fault.
-    if (length < 0) throw new MemoryFault('write', func.oldAddress);
+    if (length < 0) throw new ShortNop(func.oldAddress, memory.printed(func.nameAddress));
     const site = wrap64(func.oldAddress + BigInt(patchOffset));
     const savedBytes = memory.isKnown(site)
       ? memory.read(site, length).slice()

@@ -1,6 +1,7 @@
 import { PAGE_SIZE } from '../abi/address.js';
 import { XEN_ERRNO } from '../abi/errno.js';
 import { LIVEPATCH_MAX_SIZE, XEN_LIVEPATCH_NAME_SIZE } from '../abi/livepatch.js';
+import type { Reason } from './advice.js';
 import { type Loading, recordFatality, startLoading } from './loading.js';
 import { type AddressSpace, MemoryFault } from './memory.js';
 import { findPayload, type Model, type ModelPayload } from './model.js';
@@ -66,14 +67,16 @@ function load(model: Model, name: string, bytes: Uint8Array): Answer {
 
 /** verify_payload, get_name and find_payload. */
 function checkRequest(model: Model, name: string, bytes: Uint8Array): Fault | null {
-  if (!isNameAccepted(name) || bytes.length === 0 || bytes.length > LIVEPATCH_MAX_SIZE) {
-    return silently('name-and-size', XEN_ERRNO.EINVAL);
-  }
-  return findPayload(model, name) ? silently('same-name', XEN_ERRNO.EEXIST) : null;
+  const wrong = (reason: Reason) => silently('name-and-size', XEN_ERRNO.EINVAL, reason);
+  if (!isNameAccepted(name)) return wrong('name-not-accepted');
+  if (bytes.length === 0) return wrong('file-empty');
+  if (bytes.length > LIVEPATCH_MAX_SIZE) return wrong('file-too-large');
+  return findPayload(model, name) ? silently('same-name', XEN_ERRNO.EEXIST, 'name-taken') : null;
 }
 
-function silently(stage: VerdictStage, errno: number): Fault {
-  return { outcome: { outcome: 'refused', stage, errno }, log: [], assumptions: [], where: {} };
+function silently(stage: VerdictStage, errno: number, reason: Reason): Fault {
+  const outcome = { outcome: 'refused', stage, errno } as const;
+  return { outcome, log: [], assumptions: [], where: {}, reason };
 }
 
 /** get_name: 1 to 128 bytes with the NUL; the name itself may be empty. Latin1, one byte a character. */

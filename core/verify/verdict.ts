@@ -55,16 +55,18 @@ export interface Fault {
   /** What had to be assumed until then. */
   readonly assumptions: readonly string[];
   readonly where: Whereabouts;
-  /** What decides which advice helps; absent where the stage alone does. */
-  readonly reason?: Reason;
+  /** What decides which advice helps. */
+  readonly reason: Reason;
 }
 
-/** A write of Xen's, for a payload that it loads, which leads outside that payload's text. */
+/** An access of Xen's, for a payload that it loads, which leads outside that payload. */
 export interface StrayWrite {
   /** Of the payload, which makes Xen write. */
   readonly section: string;
   /** Of the entry in that section. */
   readonly offset: bigint;
+  /** `read`: of a replacement, from where nothing is mapped. */
+  readonly access: 'write' | 'read';
   readonly address: bigint;
   readonly bytes: number;
   /** What it depends on, as a clause; null where it is sure to come. */

@@ -38,11 +38,27 @@ export function placeInVmap(
   const sorted = taken
     .filter(({ pages: used }) => used > 0n)
     .sort((a, b) => (a.base < b.base ? -1 : 1));
-  let candidate = areaStart + (BITMAP_PAGES + 1n) * PAGE_SIZE;
-  for (const { base, pages: used } of sorted) {
-    if (candidate + pages * PAGE_SIZE < base) break;
-    candidate = base + (used + 1n) * PAGE_SIZE;
+  let last: Allocation | null = null;
+  for (const allocation of sorted) {
+    if (behind(areaStart, last) + pages * PAGE_SIZE < allocation.base) break;
+    last = allocation;
   }
+  return placeBehind(areaStart, last, pages);
+}
+
+/** The same where there is no gap before the last allocation; null where there is none at all. */
+export function placeBehind(
+  areaStart: bigint,
+  last: Allocation | null,
+  pages: bigint,
+): bigint | null {
+  const place = behind(areaStart, last);
   const end = (areaStart / XEN_VIRT_BYTES + 1n) * XEN_VIRT_BYTES;
-  return candidate + pages * PAGE_SIZE <= end ? candidate : null;
+  return place + pages * PAGE_SIZE <= end ? place : null;
+}
+
+function behind(areaStart: bigint, last: Allocation | null): bigint {
+  return last === null
+    ? areaStart + (BITMAP_PAGES + 1n) * PAGE_SIZE
+    : last.base + (last.pages + 1n) * PAGE_SIZE;
 }

@@ -43,6 +43,6 @@ describe('payloadNameFor', () => {
 
   it('reads names back as the text they were', () => {
     assert.equal(nameText(payloadNameFor('é.livepatch')), 'é');
-    assert.equal(nameText('\u00ff\u0001'), '\u00ff\u0001');
+    assert.equal(nameText('\u00ff\u0001'), '\udcff\u0001');
   });
 });

@@ -153,6 +153,7 @@ describe('the collection', () => {
       assert.equal(status, 0);
       const { doc, examples, return: returned } = JSON.parse(stdout)[`xsplice.xen.${name}`];
       assert.ok(doc.short_description && examples && returned);
+      assert.ok('host' in doc.options && 'executable' in doc.options);
     }
     const folder = join(root, 'ansible_collections', 'xsplice', 'xen');
     const words = ['collection', 'build', folder, '--output-path', join(root, 'built')];

@@ -29,6 +29,8 @@ const FIRST: Readonly<Partial<Record<CommandName, readonly string[]>>> = {
   apply: ['', '', 'upload patches/ --yes', 'plan patches/ --output patches.plan'],
   revert: ['apply patches/ --yes', 'apply patches/ --yes', 'apply hello.livepatch --yes'],
   replace: ['apply patches/ --yes', 'apply patches/ --yes'],
+  history: ['', 'apply patches/ --yes'],
+  undo: ['apply patches/ --yes', 'apply patches/ --yes'],
   unload: ['upload patches/ --yes', 'upload patches/ --yes'],
   'verify-signature': ['sign patches/ --key release.key', 'sign hello.livepatch --key release.key'],
 };

@@ -59,6 +59,7 @@ test('so are those of several targets, of report, diff, explain, and of an error
     ['diff', [demo('hello'), demo('bye')]],
     ['explain', ['fork']],
     ['explain', []],
+    ['agent', ['--print']],
     ['inspect', ['nowhere']],
     ['sign', [signed, '--key', key]],
     ['verify-signature', [signed, demo('bye'), 'nowhere', '--trusted-key', `${key}.pub`]],

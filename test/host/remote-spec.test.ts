@@ -12,7 +12,10 @@ function wordsFor(text: string, mayAsk = false): readonly string[] {
   return wordsOf(asked.transport, 'LINE');
 }
 
-const ALIVE = ['-o', 'ServerAliveInterval=15', '-o', 'ServerAliveCountMax=3'];
+const ALIVE = [
+  ...['-o', 'ServerAliveInterval=15', '-o', 'ServerAliveCountMax=3'],
+  ...['-o', 'ConnectTimeout=30'],
+];
 
 describe('a host that is reached by a command', () => {
   const table: readonly (readonly [string, readonly string[]])[] = [

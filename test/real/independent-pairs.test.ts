@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { before, describe, it } from 'node:test';
 import { modelFromImage } from '../../core/host/image-model.js';
@@ -13,6 +13,7 @@ import {
   runningCode,
 } from '../../core/oldcode/index.js';
 import { type Payload, readPayload } from '../../core/payload/index.js';
+import { runCli, temporaryFolder } from '../support/cli.js';
 import { withApplied } from '../support/demo-code.js';
 import { extractPayload } from '../support/extracted-payload.js';
 
@@ -91,6 +92,26 @@ for (const file of files) {
           why.some((text) => text.startsWith('old-code-overlaps')),
           pair.flat().join(', '),
         );
+      }
+    });
+
+    it('give no error and no warning, each by itself', async (t) => {
+      const folder = temporaryFolder(t);
+      const sets = [...new Map(INDEPENDENT.flat().map((set) => [set.join('+'), set])).values()];
+      for (const functions of sets) {
+        const { elf, file: name } = payload(functions);
+        const written = path.join(folder, name);
+        writeFileSync(written, elf.bytes);
+        const { code, stdout } = await runCli(['check', '--image', file, written, '--json']);
+        const { findings } = JSON.parse(stdout) as {
+          findings: readonly { severity: string; code: string; message: string }[];
+        };
+        const loud = findings.filter(({ severity }) => severity !== 'note');
+        assert.deepEqual(
+          loud.map((one) => `${one.severity} ${one.code}: ${one.message}`),
+          [],
+        );
+        assert.equal(code, 0);
       }
     });
 

@@ -100,7 +100,7 @@ export const AFTERMATH_SCENARIOS: readonly Scenario[] = [
       const { error, outcome, lost } = await failing('replace', dom0.family.path('noapply'));
       assert.deepEqual([error.code, outcome, lost], ['refused', 'taken-back', []]);
       assert.deepEqual(await dom0.stack(), ['hello', 'bye']);
-      assert.equal(dom0.extraVersion(), '-bye');
+      assert.equal(await dom0.extraVersion(), '-bye');
     },
   },
   {
@@ -112,7 +112,7 @@ export const AFTERMATH_SCENARIOS: readonly Scenario[] = [
       assert.deepEqual([error.code, outcome, lost], ['payload-lost', 'lost', ['data']]);
       assert.match(error.message, /lost: data is no longer applied, the host runs without it/);
       assert.deepEqual(await dom0.stack(), []);
-      assert.doesNotMatch(dom0.extraVersion(), /data/);
+      assert.doesNotMatch(await dom0.extraVersion(), /data/);
       await runTo(0, 'apply', dom0.family.path('data'), ...PATIENT);
       assert.deepEqual(await dom0.stack(), ['data'], 'as the hint says');
     },
@@ -126,7 +126,7 @@ export const AFTERMATH_SCENARIOS: readonly Scenario[] = [
       assert.deepEqual([outcome, asItWas, lost], ['taken-back', true, []]);
       assert.match(error.message, /EINVAL/);
       assert.deepEqual(await dom0.stack(), ['norevert']);
-      assert.equal(dom0.extraVersion(), '-norevert');
+      assert.equal(await dom0.extraVersion(), '-norevert');
       await runTo(0, 'revert', ...PATIENT);
       assert.deepEqual(await dom0.stack(), []);
     },

@@ -22,18 +22,18 @@ export const BASIC_SCENARIOS: readonly Scenario[] = [
   {
     name: 'basic: load, list, effect',
     run: async (dom0) => {
-      const original = dom0.extraVersion();
+      const original = await dom0.extraVersion();
       dom0.expect(await dom0.upload('hello'), [0, 0]);
       const uploaded = await dom0.payload('hello');
       assert.equal(uploaded.state, 'CHECKED');
       assert.equal(uploaded.position, null);
-      assert.equal(dom0.extraVersion(), original);
+      assert.equal(await dom0.extraVersion(), original);
 
       const result = await dom0.act('hello', 'APPLY');
       dom0.expect(result, [0, 0]);
       dom0.expectLog(result, /^hello: Applying 1 functions$/);
       dom0.expectLog(result, /^hello finished APPLY with rc=0$/);
-      assert.equal(dom0.extraVersion(), '-hello');
+      assert.equal(await dom0.extraVersion(), '-hello');
       const { buildId, depends } = dom0.family.entry('hello');
       assert.deepEqual(await dom0.payload('hello'), {
         ...uploaded,
@@ -60,14 +60,14 @@ export const BASIC_SCENARIOS: readonly Scenario[] = [
   {
     name: 'basic: revert, apply again, unload',
     run: async (dom0) => {
-      const original = dom0.extraVersion();
+      const original = await dom0.extraVersion();
       await dom0.load('hello');
       dom0.expect(await dom0.act('hello', 'UNLOAD'), [-22, 0]);
       dom0.expect(await dom0.act('hello', 'REVERT'), [0, 0]);
-      assert.equal(dom0.extraVersion(), original);
+      assert.equal(await dom0.extraVersion(), original);
       dom0.expect(await dom0.act('hello', 'REVERT'), [0, 0]);
       dom0.expect(await dom0.act('hello', 'APPLY'), [0, 0]);
-      assert.equal(dom0.extraVersion(), '-hello');
+      assert.equal(await dom0.extraVersion(), '-hello');
       dom0.expect(await dom0.act('hello', 'REVERT'), [0, 0]);
       dom0.expect(await dom0.act('hello', 'UNLOAD'), [0, null]);
       dom0.expect(await dom0.act('hello', 'UNLOAD'), [-2, null]);
@@ -79,7 +79,7 @@ export const BASIC_SCENARIOS: readonly Scenario[] = [
     notFor: needs('data'),
     run: async (dom0) => {
       await dom0.load('data');
-      assert.match(dom0.extraVersion(), /^-data-\d$/);
+      assert.match(await dom0.extraVersion(), /^-data-\d$/);
       dom0.expect(await dom0.act('data', 'REVERT'), [0, 0]);
       const refused = await dom0.act('data', 'APPLY');
       dom0.expect(refused, [0, -22]);

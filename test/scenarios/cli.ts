@@ -25,7 +25,7 @@ export const CLI_SCENARIOS: readonly Scenario[] = [
   {
     name: `cli: a shuffled chain of ${CHAIN_LENGTH} is applied and reverted in one go`,
     run: async (dom0) => {
-      const original = dom0.extraVersion();
+      const original = await dom0.extraVersion();
       const { folder, names } = shuffledChain(dom0);
       await startTo(0, 'apply', folder, ...PATIENT);
       const listed: Listed = JSON.parse((await startTo(0, 'list', '--json')).stdout);
@@ -44,9 +44,9 @@ export const CLI_SCENARIOS: readonly Scenario[] = [
           return [names[index], buildId, depends, index + 1, 0];
         }),
       );
-      assert.notEqual(dom0.extraVersion(), original);
+      assert.notEqual(await dom0.extraVersion(), original);
       await runTo(0, 'revert', '--to', 'base', ...PATIENT);
-      assert.equal(dom0.extraVersion(), original);
+      assert.equal(await dom0.extraVersion(), original);
       assert.equal(await dom0.appliedCount(), 0);
     },
   },
@@ -65,7 +65,7 @@ export const CLI_SCENARIOS: readonly Scenario[] = [
     name: 'cli: what Xen refuses is refused with its reason, and nothing is left behind',
     notFor: needs('expect-wrong', 'wrong-version'),
     run: async (dom0) => {
-      const original = dom0.extraVersion();
+      const original = await dom0.extraVersion();
       const byXen = [
         ['wrong-version', /Wrong version|version 99, expected 2/],
         ['expect-wrong', /EINVAL.*expectations of/],
@@ -75,7 +75,7 @@ export const CLI_SCENARIOS: readonly Scenario[] = [
         assert.match(stderr, reason);
         assert.deepEqual((await dom0.port.observe()).payloads, [], `after ${member}`);
       }
-      assert.equal(dom0.extraVersion(), original);
+      assert.equal(await dom0.extraVersion(), original);
     },
   },
   {
@@ -95,7 +95,7 @@ export const CLI_SCENARIOS: readonly Scenario[] = [
   {
     name: 'cli: CPUs that never meet in time are a busy host, and nothing is left behind',
     run: async (dom0) => {
-      const original = dom0.extraVersion();
+      const original = await dom0.extraVersion();
       // A microsecond: over before the other CPU can have heard of it.
       const { stderr } = await runTo(
         2,
@@ -103,7 +103,7 @@ export const CLI_SCENARIOS: readonly Scenario[] = [
       );
       assert.match(stderr, /stayed busy at the apply of .* after \d+ tries \(EBUSY/);
       assert.deepEqual((await dom0.port.observe()).payloads, []);
-      assert.equal(dom0.extraVersion(), original);
+      assert.equal(await dom0.extraVersion(), original);
     },
   },
   {
@@ -112,14 +112,14 @@ export const CLI_SCENARIOS: readonly Scenario[] = [
       const { family } = dom0;
       await runTo(0, 'apply', family.path('bye'), family.path('hello'), ...PATIENT);
       assert.deepEqual(await dom0.stack(), ['hello', 'bye']);
-      assert.equal(dom0.extraVersion(), '-bye');
+      assert.equal(await dom0.extraVersion(), '-bye');
       await runTo(0, 'revert', '--to', family.entry('hello').buildId, ...PATIENT);
       assert.deepEqual(await dom0.stack(), ['hello']);
       await runTo(0, 'apply', 'bye', ...PATIENT);
       assert.deepEqual(await dom0.stack(), ['hello', 'bye']);
       await runTo(0, 'replace', family.path('replace'), ...PATIENT);
       assert.deepEqual(await dom0.stack(), ['replace']);
-      assert.equal(dom0.extraVersion(), '-replace');
+      assert.equal(await dom0.extraVersion(), '-replace');
     },
   },
   {

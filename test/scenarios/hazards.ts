@@ -30,7 +30,7 @@ const HAZARDS: Readonly<Record<HazardCode, Aftermath | null>> = {
     dom0.expectLog(last(results), /actual:(?:f30f1efa)?e9/);
   },
   'patched-by-other': async (dom0) => {
-    assert.equal(dom0.extraVersion(), '-replace', 'the fix of hello is lost');
+    assert.equal(await dom0.extraVersion(), '-replace', 'the fix of hello is lost');
     assert.equal((await dom0.payload('hello')).state, 'APPLIED');
   },
   'critical-code': null,
@@ -51,13 +51,13 @@ const HAZARDS: Readonly<Record<HazardCode, Aftermath | null>> = {
   'replace-reapplies-dirty-data': async (dom0) => {
     assert.deepEqual(await dom0.stack(), ['data']);
     // The count goes on where it was left: a fresh payload begins with 1.
-    const count = /^-data-(\d)$/.exec(dom0.extraVersion())?.[1];
-    assert.ok(Number(count) > 1, `its data was not kept: ${dom0.extraVersion()}`);
+    const count = /^-data-(\d)$/.exec(await dom0.extraVersion())?.[1];
+    assert.ok(Number(count) > 1, `its data was not kept: ${await dom0.extraVersion()}`);
   },
   'replace-expectations-fail': async (dom0, results) => {
     dom0.expectLog(last(results), /SYSTEM MIGHT BE INSECURE/);
     assert.deepEqual(await dom0.stack(), [], 'nothing is applied any more');
-    assert.doesNotMatch(dom0.extraVersion(), /hello/);
+    assert.doesNotMatch(await dom0.extraVersion(), /hello/);
   },
   'replace-loses-hooks': async (dom0) => {
     assert.deepEqual(await dom0.stack(), ['replace']);
@@ -82,7 +82,7 @@ export const HAZARD_SCENARIOS: readonly Scenario[] = Object.entries(HAZARDS).map
       for (const { operation, hypercallRc, payloadRc } of steps) {
         if (code === 'replace-reapplies-dirty-data' && operation.verb === 'revert') {
           // The datum changes when it is read.
-          assert.match(dom0.extraVersion(), /^-data-\d$/);
+          assert.match(await dom0.extraVersion(), /^-data-\d$/);
         }
         const result = await perform(dom0, operation);
         dom0.expect(result, [hypercallRc, payloadRc]);

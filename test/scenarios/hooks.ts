@@ -18,12 +18,12 @@ export const HOOK_SCENARIOS: readonly Scenario[] = [
       name: `hooks: ${member}`,
       notFor: needs(member),
       run: async (dom0) => {
-        const original = dom0.extraVersion();
+        const original = await dom0.extraVersion();
         const applied = await dom0.load(member);
-        assert.match(dom0.extraVersion(), /^-hook-/);
+        assert.match(await dom0.extraVersion(), /^-hook-/);
         const reverted = await dom0.act(member, 'REVERT');
         dom0.expect(reverted, [0, 0]);
-        assert.equal(dom0.extraVersion(), original);
+        assert.equal(await dom0.extraVersion(), original);
         dom0.expectLog(action === 'APPLY' ? applied : reverted, line);
         assert.ok(
           [...applied.log, ...reverted.log].every((text) => !text.includes('xsplice hook')),
@@ -53,13 +53,13 @@ export const HOOK_SCENARIOS: readonly Scenario[] = [
     name: 'hooks: a veto before apply',
     notFor: needs('veto-preapply'),
     run: async (dom0) => {
-      const original = dom0.extraVersion();
+      const original = await dom0.extraVersion();
       dom0.expect(await dom0.upload('veto-preapply'), [0, 0]);
       const refused = await dom0.act('veto-preapply', 'APPLY');
       dom0.expect(refused, [-22, -22]);
       dom0.expectLog(refused, /: pre-apply hook failed \(rc=-22\), aborting!$/);
       assert.equal((await dom0.payload('veto-preapply')).state, 'CHECKED');
-      assert.equal(dom0.extraVersion(), original);
+      assert.equal(await dom0.extraVersion(), original);
     },
   },
   {

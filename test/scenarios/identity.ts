@@ -30,7 +30,7 @@ export const IDENTITY_SCENARIOS: readonly Scenario[] = [
       assert.equal(stock?.buildId, dom0.family.entry('hello').buildId);
       assert.equal(stock?.position, 1);
       await dom0.load('bye');
-      assert.equal(dom0.extraVersion(), '-bye');
+      assert.equal(await dom0.extraVersion(), '-bye');
       const listed = dom0.stock('list');
       assert.match(listed.output, /^bye\s+\| APPLIED/m);
     },

@@ -8,6 +8,7 @@ import { HOST_SCENARIOS } from './host.js';
 import { IDENTITY_SCENARIOS } from './identity.js';
 import { INTERRUPTION_SCENARIOS } from './interruption.js';
 import { OLD_CODE_SCENARIOS } from './old-code.js';
+import { PASSED_OVER_SCENARIOS } from './passed-over.js';
 import { REFUSAL_SCENARIOS } from './refusals.js';
 import type { Scenario } from './scenario.js';
 import { SPEED_SCENARIOS } from './speed.js';
@@ -27,6 +28,7 @@ const SCENARIOS: readonly Scenario[] = [
   ...STACK_SCENARIOS,
   ...HOOK_SCENARIOS,
   ...REFUSAL_SCENARIOS,
+  ...PASSED_OVER_SCENARIOS,
   ...HAZARD_SCENARIOS,
   ...DEADLY_SCENARIOS,
   ...IDENTITY_SCENARIOS,

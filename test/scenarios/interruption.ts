@@ -74,13 +74,13 @@ export const INTERRUPTION_SCENARIOS: readonly Scenario[] = [
     (signal): Scenario => ({
       name: `interruption: ${signal} in the middle takes back what was done`,
       run: async (dom0) => {
-        const original = dom0.extraVersion();
+        const original = await dom0.extraVersion();
         const running = start('apply', chainFolder(dom0), ...PATIENT);
         const end = await interrupt(dom0, running, signal);
         assert.equal(end.status, 128 + constants.signals[signal], wordsOf(end));
         assert.match(end.stderr, /Interrupted: what was done is taken back/);
         assert.deepEqual((await dom0.port.observe()).payloads, []);
-        assert.equal(dom0.extraVersion(), original);
+        assert.equal(await dom0.extraVersion(), original);
       },
     }),
   ),
@@ -88,7 +88,7 @@ export const INTERRUPTION_SCENARIOS: readonly Scenario[] = [
     name: 'interruption: after SIGKILL in the middle the next run continues, or cleans',
     isLong: true,
     run: async (dom0) => {
-      const original = dom0.extraVersion();
+      const original = await dom0.extraVersion();
       const folder = chainFolder(dom0);
       for (const next of ['continue', 'clean'] as const) {
         const end = await interrupt(dom0, start('apply', folder, ...PATIENT), 'SIGKILL');
@@ -109,7 +109,7 @@ export const INTERRUPTION_SCENARIOS: readonly Scenario[] = [
           await runTo(0, 'revert', '--to', 'base', ...PATIENT);
           await runTo(0, 'unload', ...MEMBERS, '--yes');
           assert.deepEqual((await dom0.port.observe()).payloads, []);
-          assert.equal(dom0.extraVersion(), original);
+          assert.equal(await dom0.extraVersion(), original);
         }
         await dom0.clear();
       }

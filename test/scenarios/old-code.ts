@@ -197,7 +197,7 @@ export const OLD_CODE_SCENARIOS: readonly Scenario[] = [
         ],
         after: ['hello', 'bye'],
       });
-      assert.equal(dom0.extraVersion(), '-bye');
+      assert.equal(await dom0.extraVersion(), '-bye');
 
       const [below, top] = await printedFunctions(dom0, 2);
       assert.ok(below !== undefined && top !== undefined);
@@ -250,7 +250,7 @@ export const OLD_CODE_SCENARIOS: readonly Scenario[] = [
       const { steps, after } = await carryOut('replace', onNothing, ...oldCode);
       assert.deepEqual(steps.at(-1), ['replace', 'replace', undefined, 'old-code']);
       assert.deepEqual(after, ['replace']);
-      assert.equal(dom0.extraVersion(), '-replace');
+      assert.equal(await dom0.extraVersion(), '-replace');
     },
   },
   {
@@ -275,7 +275,7 @@ export const OLD_CODE_SCENARIOS: readonly Scenario[] = [
       const { bytes, lengths } = recorded(setting, 'hello', dom0.family.bytes('hello'), true);
       assert.ok(lengths.length > 0 && lengths.every((length) => length > 0));
       dom0.expect(await load(dom0, bytes, 'hello'), [0, 0]);
-      assert.equal(dom0.extraVersion(), '-hello');
+      assert.equal(await dom0.extraVersion(), '-hello');
       await takeOut(dom0, 'hello');
       await dom0.load('replace');
       const refused = await load(dom0, bytes, 'hello', true);

@@ -66,19 +66,19 @@ export const REFUSAL_SCENARIOS: readonly Scenario[] = [
     notFor: needs('expect-right'),
     run: async (dom0) => {
       await dom0.load('expect-right');
-      assert.match(dom0.extraVersion(), /^-expect/);
+      assert.match(await dom0.extraVersion(), /^-expect/);
     },
   },
   {
     name: 'refusals: expectations, wrong',
     notFor: needs('expect-wrong'),
     run: async (dom0) => {
-      const original = dom0.extraVersion();
+      const original = await dom0.extraVersion();
       dom0.expect(await dom0.upload('expect-wrong'), [0, 0]);
       const refused = await dom0.act('expect-wrong', 'APPLY');
       dom0.expect(refused, REFUSED);
       dom0.expectLog(refused, /expectations of .* failed/);
-      assert.equal(dom0.extraVersion(), original);
+      assert.equal(await dom0.extraVersion(), original);
     },
   },
 ];

@@ -89,6 +89,8 @@ export class Dom0 {
   readonly family: Family;
   readonly extent: Extent;
   readonly notes: string[] = [];
+  /** A second manager beside this one. */
+  readonly another: () => Promise<XenPort>;
   readonly #watch: XenHandle;
 
   constructor(
@@ -97,7 +99,9 @@ export class Dom0 {
     release: RigRelease,
     family: Family,
     extent: Extent,
+    another: () => Promise<XenPort> = openXen,
   ) {
+    this.another = another;
     this.port = port;
     this.extent = extent;
     this.#watch = watch;
@@ -106,8 +110,8 @@ export class Dom0 {
   }
 
   /** What a visible payload changes: the hypervisor's extra version. */
-  extraVersion(): string {
-    return readFileSync('/sys/hypervisor/version/extra', 'latin1').replace(/\n$/, '');
+  async extraVersion(): Promise<string> {
+    return (await this.#watch.readIdentity()).extra;
   }
 
   /** Where a symbol of Xen lies, by its own table. */
@@ -204,11 +208,6 @@ export class Dom0 {
       if (!/Error 16\b/.test(output) || retry === MAX_BUSY_RETRIES) return { status, output };
       this.notes.push(`xen-livepatch ${args.join(' ')}: the CPUs did not meet, again`);
     }
-  }
-
-  /** A second manager beside this one. */
-  another(): Promise<XenPort> {
-    return openXen();
   }
 
   /** Takes everything out of the hypervisor, whatever the order it was put in. */

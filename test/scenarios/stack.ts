@@ -20,9 +20,9 @@ export const STACK_SCENARIOS: readonly Scenario[] = [
       await dom0.load('hello');
       await dom0.load('bye');
       assert.deepEqual(await dom0.stack(), ['hello', 'bye']);
-      assert.equal(dom0.extraVersion(), '-bye');
+      assert.equal(await dom0.extraVersion(), '-bye');
       dom0.expect(await dom0.act('bye', 'REVERT'), [0, 0]);
-      assert.equal(dom0.extraVersion(), '-hello');
+      assert.equal(await dom0.extraVersion(), '-hello');
       assert.deepEqual(await dom0.stack(), ['hello']);
     },
   },
@@ -58,7 +58,7 @@ export const STACK_SCENARIOS: readonly Scenario[] = [
       dom0.expect(await dom0.upload('replace'), [0, 0]);
       dom0.expect(await dom0.act('replace', 'REPLACE'), [0, 0]);
       assert.deepEqual(await dom0.stack(), ['replace']);
-      assert.equal(dom0.extraVersion(), '-replace');
+      assert.equal(await dom0.extraVersion(), '-replace');
       assert.equal(await stateOf(dom0, 'hello'), 'CHECKED');
       assert.equal(await stateOf(dom0, 'bye'), 'CHECKED');
     },
@@ -95,7 +95,7 @@ export const STACK_SCENARIOS: readonly Scenario[] = [
   {
     name: `stack: a chain of ${CHAIN_LENGTH}`,
     run: async (dom0) => {
-      const original = dom0.extraVersion();
+      const original = await dom0.extraVersion();
       const load = await msPerPayload(async () => {
         for (const name of CHAIN) await dom0.load(name);
       });
@@ -105,7 +105,7 @@ export const STACK_SCENARIOS: readonly Scenario[] = [
           dom0.expect(await dom0.act(name, 'REVERT'), [0, 0]);
         }
       });
-      assert.equal(dom0.extraVersion(), original);
+      assert.equal(await dom0.extraVersion(), original);
       dom0.notes.push(`load ${load} ms, revert ${revert} ms for each of ${CHAIN.length} payloads`);
     },
   },

@@ -36,7 +36,7 @@ async function stateOf(dom0: Dom0): Promise<unknown> {
   return {
     stockList: dom0.stock('list').output,
     payloads,
-    extraVersion: dom0.extraVersion(),
+    extraVersion: await dom0.extraVersion(),
   };
 }
 
@@ -70,7 +70,7 @@ export const STOCK_SCENARIOS: readonly Scenario[] = [
     notFor: withStockTool,
     run: async (dom0) => {
       const { family } = dom0;
-      const original = dom0.extraVersion();
+      const original = await dom0.extraVersion();
       const loaded = dom0.stock('load', family.path('hello'));
       assert.equal(loaded.status, 0, loaded.output);
       const [hello] = await listedStack();
@@ -84,7 +84,7 @@ export const STOCK_SCENARIOS: readonly Scenario[] = [
       await runTo(0, 'revert', '--to', 'base', ...PATIENT);
       await runTo(0, 'unload', 'bye', 'hello', '--yes');
       assert.deepEqual((await dom0.port.observe()).payloads, []);
-      assert.equal(dom0.extraVersion(), original);
+      assert.equal(await dom0.extraVersion(), original);
     },
   },
   {

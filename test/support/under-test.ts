@@ -10,7 +10,10 @@ import { repositoryRoot } from './repository.js';
 export const APP_FOLDER = 'app';
 
 /** What the rig runs in dom0: a file of the built project. */
-export type RigProgram = 'test/scenarios/agent.js' | 'test/differential/real/agent.js';
+export type RigProgram =
+  | 'test/scenarios/agent.js'
+  | 'test/differential/real/agent.js'
+  | 'test/remote/local-bench.js';
 
 /** Parts of packages that nothing needs at run time. */
 const NOT_NEEDED =

@@ -2,12 +2,16 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { SHF, SHT } from '../../core/elf/constants.js';
 import {
+  type Answer,
   apply,
   type Fault,
   findingsOfFaults,
   type Model,
   REASONS,
   type Reason,
+  replace,
+  revert,
+  unload,
   upload,
 } from '../../core/verify/index.js';
 import { hexBytes } from '../support/elf-builder.js';
@@ -18,6 +22,8 @@ import {
   note,
   plainFunction,
   sectionOf,
+  TEXT,
+  tinyChain,
   tinyModel,
   tinyPayload,
   withContents,
@@ -34,6 +40,12 @@ interface Example {
   readonly model?: Model;
   /** Asked for an apply too. */
   readonly applies?: boolean;
+  readonly says: RegExp;
+}
+
+/** A question that is more than an upload, and what is said then. */
+interface ActionExample {
+  readonly asks: () => Answer;
   readonly says: RegExp;
 }
 
@@ -100,11 +112,113 @@ function altCall(code: string, site = 'call_site', pointer = 'some_data'): Uint8
 
 /** A hypervisor on which `good` is loaded. */
 const loaded = upload(tinyModel('4.17.7'), 'first', good).model;
+/** A preapply hook whose pointer leads to where nothing is. */
+function hookNowhere(): Uint8Array {
+  return tinyPayload({
+    hooks: { preapply: ['gone'] },
+    extraSymbols: [{ name: 'gone', section: 0xfff1, value: NOWHERE }],
+  });
+}
 const ofText = (bytes: Uint8Array) => withSection(bytes, '.text', { flags: SHF.ALLOC });
 const hooksOnly: PayloadSpec = { hooks: { load: ['on_load'] } };
 
+const onXen = (bytes: Uint8Array, release = '4.17.7') =>
+  upload(tinyModel(release), 'p', bytes).model;
+const applied = (model: Model, name = 'p') => apply(model, name, { nodeps: false }).model;
+const expecting = (expect: Uint8Array, more: Parameters<typeof plainFunction>[0] = {}) =>
+  of({ expect, ...more });
+const expectation = (length: number, ...bytes: readonly number[]) =>
+  Uint8Array.of(1 | (length << 1), ...bytes);
+/** p1 and p2, applied. */
+const stack = () =>
+  tinyChain(2, (i) => ({ stringsSymbol: `names_${i}` })).reduce(
+    (model, { name, bytes }) => applied(upload(model, name, bytes).model, name),
+    tinyModel('4.17.7'),
+  );
+
 /** Every reason has its example here: the compiler asks for it. */
-const EXAMPLES: Readonly<Record<Reason, Example>> = {
+const EXAMPLES: Readonly<Record<Reason, Example | ActionExample>> = {
+  'name-not-accepted': {
+    asks: () => upload(tinyModel('4.17.7'), 'a'.repeat(128), good),
+    says: /at most 127 bytes/,
+  },
+  'file-empty': { bytes: new Uint8Array(), says: /file is empty/ },
+  'file-too-large': { bytes: new Uint8Array(0x200001), says: /at most 2 MiB.*--strip-debug/ },
+  'name-taken': { asks: () => upload(onXen(good), 'p', good), says: /rename the file, or unload/ },
+  'not-loaded': { asks: () => revert(tinyModel('4.17.7'), 'p'), says: /Look at list/ },
+  'still-applied': { asks: () => unload(applied(onXen(good)), 'p'), says: /revert it first/ },
+  'not-on-top': { asks: () => revert(stack(), 'p1'), says: /and that is p2: revert --to/ },
+  'data-not-fresh': {
+    asks: () => {
+      const data = { name: '.data', flags: SHF.ALLOC | SHF.WRITE, data: new Uint8Array(8) };
+      const reverted = revert(applied(onXen(tinyPayload({ extraSections: [data] }))), 'p').model;
+      return apply(reverted, 'p', { nodeps: false });
+    },
+    says: /unload it and upload it anew/,
+  },
+  'other-parent': {
+    bytes: tinyPayload({ depends: note(idBytes(0x55)) }),
+    applies: true,
+    says: /built on 5555.*would be applied on is 3333/,
+  },
+  'expectation-without-code': {
+    // Xen looks the address up at upload: only a hole in its memory would leave it 0.
+    asks: () => {
+      const model = onXen(expecting(expectation(1, 0x55)));
+      const [payload] = model.payloads;
+      assert.ok(payload);
+      const memory = model.memory.fork();
+      memory.write(payload.funcs.address + 16n, new Uint8Array(8), () => true);
+      return apply({ ...model, memory }, 'p', { nodeps: false });
+    },
+    says: /no address: its old_addr and its name are missing/,
+  },
+  'expectation-reserved': {
+    bytes: expecting(Uint8Array.of(0xc3, 0x55)),
+    applies: true,
+    says: /Reserved bits/,
+  },
+  'expectation-too-long': {
+    bytes: expecting(expectation(31), { oldSize: 30 }),
+    applies: true,
+    says: /more bytes of plain_fn than old_size/,
+  },
+  'expectation-differs': {
+    bytes: expecting(expectation(1, 0x56)),
+    applies: true,
+    says: /^plain_fn begins with other bytes/,
+  },
+  'vetoing-hooks': {
+    asks: () => replace(onXen(tinyPayload({ hooks: { preapply: ['veto'] } })), 'p'),
+    says: /may say no.*then apply this one/,
+  },
+  'hook-nowhere': {
+    bytes: hookNowhere(),
+    applies: true,
+    says: /^Do not apply it\. \.livepatch\.hooks\.preapply leads nowhere/,
+  },
+  'texts-nowhere': {
+    bytes: withSection(tinyPayload({ modinfo: Buffer.from('a=b\0') }), '.modinfo', { flags: 0n }),
+    release: '4.20.4',
+    applies: true,
+    says: /\.modinfo is not loaded, and Xen prints it/,
+  },
+  'old-code-nowhere': {
+    asks: () => {
+      const model = onXen(good);
+      const memory = model.memory.fork();
+      memory.unmap(TEXT, 0x2000n);
+      return apply({ ...model, memory }, 'p', { nodeps: false });
+    },
+    says: /not there any more/,
+  },
+  'nop-shorter-than-endbr': {
+    bytes: tinyPayload({
+      functions: [{ name: 'endbr_fn', newAddress: null, newSize: 3, oldSize: 36 }],
+    }),
+    applies: true,
+    says: /^Do not apply it\. endbr_fn begins with ENDBR64/,
+  },
   'file-too-short': { bytes: good.slice(0, 63), says: /was cut short/ },
   'not-elf': { bytes: Buffer.alloc(100, 1), says: /no ELF file/ },
   'elf-version': { bytes: withHeader(good, 'version', 2n), says: DAMAGED },
@@ -373,12 +487,9 @@ const EXAMPLES: Readonly<Record<Reason, Example>> = {
   },
 };
 
-function faultsOf({
-  bytes,
-  release = '4.17.7',
-  model,
-  applies = false,
-}: Example): readonly Fault[] {
+function faultsOf(example: Example | ActionExample): readonly Fault[] {
+  if ('asks' in example) return example.asks().verdict.faults;
+  const { bytes, release = '4.17.7', model, applies = false } = example;
   const answer = upload(model ?? tinyModel(release), 'p', bytes);
   if (!applies) return answer.verdict.faults;
   return apply(answer.model, 'p', { nodeps: false }).verdict.faults;
@@ -394,7 +505,8 @@ describe('advice follows from the reason', () => {
         fault,
         `has ${faults.map((found) => found.reason ?? found.outcome.stage).join(', ')}`,
       );
-      const [finding] = findingsOfFaults({ name: 'p', file: 'p.livepatch' }, 'upload', [fault]);
+      const operation = 'applies' in example ? 'apply' : 'upload';
+      const [finding] = findingsOfFaults({ name: 'p', file: 'p.livepatch' }, operation, [fault]);
       assert.match(finding?.hint ?? '', example.says);
       assert.doesNotMatch(finding?.hint ?? '', /[Bb]uild it again/);
     });

@@ -5,7 +5,7 @@ import { SHF } from '../../core/elf/constants.js';
 import { inputFile } from '../../core/payload/index.js';
 import { type Model, upload } from '../../core/verify/index.js';
 import { hexBytes } from '../support/elf-builder.js';
-import { TEXT, tinyModel, tinyPayload, verdictLine } from '../support/tiny-model.js';
+import { TEXT, tinyModel, tinyPayload, verdictLine, withContents } from '../support/tiny-model.js';
 
 /** Releases that keep no alternative inside the text, and the first that do. */
 const UNCHECKED = ['4.12', '4.13', '4.14.6', '4.16.7', '4.17.3'];
@@ -108,6 +108,22 @@ describe('an alternative whose place is outside the payload', () => {
       assert.equal(verdict.strayWrites?.[0]?.when, 'the CPU has feature 5');
       assert.deepEqual(await codes(tinyModel(release), bytes), ['alternative-outside'], release);
     }
+  });
+
+  it('may lead nowhere with its replacement, which is read with the feature', async () => {
+    const bytes = payload([{ feature: SOME }]);
+    const nowhere = withContents(bytes, '.rela.altinstructions', 24 + 16, 8, 1n << 30n);
+    const model = tinyModel('4.16.7');
+    const { verdict } = upload(model, 'p', nowhere);
+    assert.equal(verdict.outcome.outcome, 'accepted');
+    assert.deepEqual(
+      verdict.strayWrites?.map(({ access, when }) => [access, when]),
+      [['read', 'the CPU has feature 5']],
+    );
+    assert.deepEqual(await codes(model, nowhere), ['alternative-outside']);
+    const always = payload([{ feature: ALWAYS }]);
+    const dies = withContents(always, '.rela.altinstructions', 24 + 16, 8, 1n << 30n);
+    assert.match(verdictLine(upload(model, 'p', dies)), /^fatal alternatives/);
   });
 
   it('depends on the NOPs too, where more than one is padding', () => {

@@ -62,14 +62,8 @@ options:
   timeout:
     description: Milliseconds for all CPUs to meet in one action.
     type: float
-  host:
-    description: What C(--host) is given. By default it is made of the connection variables of the host.
-    type: str
-  executable:
-    description: The program on the controller, with arguments if need be.
-    type: list
-    elements: str
-    default: [xsplice-ts]
+extends_documentation_fragment:
+  - xsplice.xen.host
 attributes:
   check_mode:
     description: Verifies the plan, and says what would change.

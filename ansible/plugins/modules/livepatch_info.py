@@ -14,15 +14,8 @@ version_added: 0.1.0
 description:
   - Asks the hypervisor what is loaded and in which order it is applied.
   - Runs C(xsplice-ts) on the controller; nothing is installed in dom0.
-options:
-  host:
-    description: What C(--host) is given. By default it is made of the connection variables of the host.
-    type: str
-  executable:
-    description: The program on the controller, with arguments if need be.
-    type: list
-    elements: str
-    default: [xsplice-ts]
+extends_documentation_fragment:
+  - xsplice.xen.host
 attributes:
   check_mode:
     description: It changes nothing.

@@ -7,6 +7,7 @@ import type { CatalogueEntry } from './entry.js';
 import { HAZARDS } from './hazards.js';
 import { HOST } from './host.js';
 import { IMAGE } from './image.js';
+import { JOURNAL } from './journal.js';
 import { LOCKSTEP } from './lockstep.js';
 import { OLD_CODE } from './old-code.js';
 import { PAYLOAD } from './payload.js';
@@ -31,6 +32,7 @@ export const CATALOGUE = {
   ...HOST,
   ...STATE,
   ...STORE,
+  ...JOURNAL,
   ...CHANGE,
   ...UNKNOWN,
   ...SIGNATURE,
@@ -52,7 +54,7 @@ export const AREAS: readonly (readonly [string, Readonly<Record<string, Catalogu
   ['Old code and its record', OLD_CODE],
   ['Hosts and the running Xen', HOST],
   ['Embedded hypervisors', STATE],
-  ['What a host remembers', STORE],
+  ['What a host remembers', { ...STORE, ...JOURNAL }],
   ['Plans and changes', CHANGE],
   ['Signatures and policy', SIGNATURE],
   ['Other hosts and their modules', LOCKSTEP],
@@ -68,10 +70,11 @@ export type DangerCode =
   | HazardCode
   | keyof typeof UNUSED
   | keyof typeof CLAIMS
-  | keyof typeof UNKNOWN;
+  | keyof typeof UNKNOWN
+  | keyof typeof JOURNAL;
 
 export function isDanger(code: string): code is DangerCode {
-  return [HAZARDS, UNUSED, CLAIMS, UNKNOWN].some((area) => Object.hasOwn(area, code));
+  return [HAZARDS, UNUSED, CLAIMS, UNKNOWN, JOURNAL].some((area) => Object.hasOwn(area, code));
 }
 
 export type { CatalogueEntry, Explanation, Severity, StageEntry } from './entry.js';

@@ -240,10 +240,12 @@ function indirectCall(
 /** Notes what Xen writes, or may write, outside the payload's text for an entry. */
 function checkStray(
   loading: Loading,
-  { original, originalBytes, paddingBytes }: Alternative,
+  entry: Alternative,
   offset: bigint,
   known: { readonly feature: number; readonly inverted: boolean; readonly isTouched: boolean },
 ): void {
+  checkReplacement(loading, entry, offset, known);
+  const { original, originalBytes, paddingBytes } = entry;
   const { address, sizeBytes } = loading.draft.text;
   const bytes = originalBytes + paddingBytes;
   if (bytes === 0 || !isOutside(original, bytes, address, sizeBytes)) return;
@@ -257,6 +259,7 @@ function checkStray(
   loading.strayWrites.push({
     section: SECTION.altInstructions,
     offset,
+    access: 'write',
     address: original,
     bytes,
     when,
@@ -265,5 +268,23 @@ function checkStray(
   const nops = isOnNops && !inverted ? ', and the NOPs of the compiler suit it' : '';
   loading.assumptions.push(
     `the CPU has no feature ${feature}${nops}: its alternative is outside the payload's text`,
+  );
+}
+
+/** Notes a replacement that lies nowhere, which Xen reads where the feature asks for it. */
+function checkReplacement(
+  { memory, strayWrites, assumptions }: Loading,
+  { replacement, replacementBytes: bytes }: Alternative,
+  offset: bigint,
+  { feature, inverted }: { readonly feature: number; readonly inverted: boolean },
+): void {
+  // Where it is sure to be read Xen dies here, and that is the verdict.
+  if (feature === FEATURE_ALWAYS || bytes === 0 || memory.readOrNull(replacement, bytes) !== null)
+    return;
+  const when = `the CPU has ${inverted ? 'no ' : ''}feature ${feature}`;
+  const section = SECTION.altInstructions;
+  strayWrites.push({ section, offset, access: 'read', address: replacement, bytes, when });
+  assumptions.push(
+    `the CPU has ${inverted ? '' : 'no '}feature ${feature}: the replacement is nowhere`,
   );
 }

@@ -11,7 +11,7 @@ import {
   type StageResult,
 } from '../loading.js';
 import { wrap32, wrap64 } from '../memory.js';
-import type { IdSpan } from '../model.js';
+import { type IdSpan, idAt, type ModelPayload, payloadsById } from '../model.js';
 
 const NOTE_HEADER_BYTES = 12n;
 const NT_GNU_BUILD_ID = 3;
@@ -65,20 +65,25 @@ export const ownBuildId: Stage = (loading) => {
   const id = parseBuildId(loading, SECTION.buildId, section, contentsAddress(loading, section));
   if (typeof id === 'number') return malformed(loading, id, SECTION.buildId);
   loading.draft.buildId = id;
-  for (const { name, buildId } of loading.model.payloads) {
-    const same =
-      buildId.length === id.length && loading.memory.equal(buildId.address, id.address, id.length);
-    if (same) {
-      const actual = `the build-id of ${JSON.stringify(name)}, which is loaded`;
-      return refuse(loading, XEN_ERRNO.EEXIST, null, {
-        reason: 'build-id-loaded',
-        section: SECTION.buildId,
-        actual,
-      });
-    }
-  }
-  return 0;
+  const same = payloadWithId(loading, id);
+  if (same === null) return 0;
+  const actual = `the build-id of ${JSON.stringify(same.name)}, which is loaded`;
+  return refuse(loading, XEN_ERRNO.EEXIST, null, {
+    reason: 'build-id-loaded',
+    section: SECTION.buildId,
+    actual,
+  });
 };
+
+/** The first loaded payload with an id. Xen compares one after the other: what is not mapped kills it. */
+function payloadWithId({ model, memory }: Loading, id: IdSpan): ModelPayload | null {
+  const { first, unread } = payloadsById(model);
+  const own = memory.isKnown(id.address) ? idAt(memory, id) : null;
+  if (own !== null && unread === 0) return first.get(own) ?? null;
+  const isSame = ({ buildId }: ModelPayload) =>
+    buildId.length === id.length && memory.equal(buildId.address, id.address, id.length);
+  return model.payloads.find(isSame) ?? null;
+}
 
 /** The parent's id: parsed here, compared only by APPLY and REPLACE. All releases. */
 export const depends: Stage = (loading) => {

@@ -1,6 +1,7 @@
 import { PAGE_SIZE } from '../../abi/address.js';
 import { XEN_ERRNO } from '../../abi/errno.js';
 import { SECTION } from '../../abi/livepatch.js';
+import { gatheredOf } from '../gathered.js';
 import {
   doing,
   isIgnored,
@@ -13,7 +14,8 @@ import {
   type Stage,
 } from '../loading.js';
 import { wrap32, wrap64 } from '../memory.js';
-import { pageAlign, pagesFor, placeInVmap } from '../vmap.js';
+import type { Model, ModelPayload } from '../model.js';
+import { type Allocation, pageAlign, pagesFor, placeBehind, placeInVmap } from '../vmap.js';
 
 /** The range of vmalloc_xen is below 1 GiB: that Xen cannot give more is certain. */
 const MAX_PAGES_OF_XEN = (1n << 30n) / PAGE_SIZE;
@@ -54,14 +56,7 @@ export const placement: Stage = (loading) => {
   if (pages > MAX_PAGES_MODELLED && pages <= MAX_PAGES_OF_XEN) {
     loading.assumptions.push(`Xen has no ${pages} pages for one payload`);
   }
-  const base =
-    pages > MAX_PAGES_MODELLED
-      ? null
-      : placeInVmap(
-          loading.model.vmapStart,
-          loading.model.payloads.map((payload) => payload.allocation),
-          pages,
-        );
+  const base = pages > MAX_PAGES_MODELLED ? null : placeOf(loading.model, pages);
   if (base === null) {
     return refuse(loading, XEN_ERRNO.ENOMEM, ': Could not allocate memory for payload', {
       reason: 'no-room',
@@ -108,6 +103,28 @@ export const placement: Stage = (loading) => {
     (only !== undefined && memory.isString(only.nameAddress, SECTION.funcs));
   return 0;
 };
+
+/** Where vmalloc_xen puts the next payload; null where there is no room. */
+function placeOf(model: Model, pages: bigint): bigint | null {
+  const { vmapStart, payloads } = model;
+  const { isPacked, last } = roomOf(model, payloads);
+  if (isPacked) return placeBehind(vmapStart, last, pages);
+  const allocations = payloads.map(({ allocation }) => allocation);
+  return placeInVmap(vmapStart, allocations, pages);
+}
+
+/** Whether the payloads lie one behind the other, without a gap, and the last of them. */
+const roomOf = gatheredOf({
+  start: (): { isPacked: boolean; last: Allocation | null } => ({ isPacked: true, last: null }),
+  add: (room, { allocation }: ModelPayload, { vmapStart }: Model) => {
+    const before = { ...room };
+    if (allocation.pages > 0n) {
+      room.isPacked &&= allocation.base === placeBehind(vmapStart, room.last, allocation.pages);
+      room.last = allocation;
+    }
+    return () => void Object.assign(room, before);
+  },
+});
 
 function areaOf({ header }: LoadingSection): Area | null {
   const executable = (header.flags & SHF_EXECINSTR) !== 0n;

@@ -82,13 +82,13 @@ export async function runDifferential(
     return { variant, predicted: predict(model, bases, variant) };
   });
   // Those that should kill it come last: each of them costs a reset.
-  const survivors = all.filter(({ predicted }) => predicted.kind === 'answered');
-  const killers = all.filter(({ predicted }) => predicted.kind === 'died');
+  const survivors = all.filter(({ predicted }) => !mayDie(predicted));
+  const killers = all.filter(({ predicted }) => mayDie(predicted));
   const queue = [...survivors, ...killers];
   let careful = 0;
   while (queue.length > 0 && disagreements.length < options.mostDisagreements) {
-    const single = careful-- > 0 || queue[0]?.predicted.kind === 'died';
-    const killer = queue.findIndex(({ predicted }) => predicted.kind === 'died');
+    const single = careful-- > 0 || queue.slice(0, 1).some(({ predicted }) => mayDie(predicted));
+    const killer = queue.findIndex(({ predicted }) => mayDie(predicted));
     const batch = queue.splice(0, single ? 1 : Math.min(BATCH, killer < 0 ? BATCH : killer));
     const indices = batch.map(({ variant }) => variant.index);
     const answer = await machine.ask(
@@ -115,6 +115,11 @@ export async function runDifferential(
   }
   const elapsedMs = performance.now() - started;
   return { variants: done, ...counts, disagreements, resets, elapsedMs };
+}
+
+/** That it should kill Xen, or that it depends on the CPU. */
+function mayDie(predicted: Said): boolean {
+  return predicted.kind === 'died' || predicted.dependsOnCpu === true;
 }
 
 /** What was said about each variant. The only one of a batch is the killer, if Xen died of it. */

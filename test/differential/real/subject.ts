@@ -89,10 +89,13 @@ export async function prepareSubject(hypervisor: RigHypervisor, dom0: Dom0): Pro
   const { model, version, symbols } = modelFromImage(image, null);
   const baseContents = contentsIn(family, [...BASES].sort());
   const [base, ...others] = [...baseContents].map(([name, bytes]) => baseOf(name, bytes));
-  const tableContents = new Map([
-    ...contentsIn(family, TABLE_BASES),
-    ...TABLE_FUNCTIONS.map((name) => [name, extractPayload(image, { functions: [name] })] as const),
-  ]);
+  const extracted = TABLE_FUNCTIONS.map(
+    (name) => [name, extractPayload(image, { functions: [name] })] as const,
+  );
+  // In the order in which dom0 finds them in their folder.
+  const tableContents = new Map(
+    [...contentsIn(family, TABLE_BASES), ...extracted].sort(([a], [b]) => (a < b ? -1 : 1)),
+  );
   const [table, ...otherTables] = [...tableContents].map(([name, bytes]) => baseOf(name, bytes));
   if (base === undefined || table === undefined) {
     throw new RigUnavailable(`${family} holds none of the payloads needed.`);

@@ -22,8 +22,6 @@
 #   X  path -> i32 errno: removes a file, or an empty folder
 #   K  u32 ms, path -> i32 errno, text: takes the lock of a folder; EBUSY and what its holder says of itself
 #   U  path -> nothing: gives it back
-#   L  u32 ms, requests as frames -> nothing: the last will, done when nothing is heard for so long, or the other side is
-#      gone without a word; 0 ms: there is none
 #   N  -> nothing: somebody is there
 import array, binascii, ctypes, errno, fcntl, mmap, os, re, select, socket, stat, struct, sys, time
 
@@ -263,7 +261,7 @@ def read_all(fd, most):
 class Agent(object):
     def __init__(self, device, root=b""):
         self.device, self.root = device, root
-        self.given, self.locks, self.will, self.patience = 0, {}, [], None
+        self.given, self.locks = 0, {}
 
     # Requests.
 
@@ -413,21 +411,11 @@ class Agent(object):
     def release_all(self):
         for lock in self.locks.values(): lock.release()
 
-    def last_will(self, body):
-        ms, = struct.unpack_from("<I", body, 1)
-        at, will = 5, []
-        while at < len(body):
-            n, = struct.unpack_from("<I", body, at)
-            will.append(body[at + 4:at + 4 + n])
-            at += 4 + n
-        self.will, self.patience = will, ms / 1000.0 if ms else None
-        return b""
-
     def nothing(self, body):
         return b""
 
     REQUESTS = {b"#": source, b"H": hypercall, b"A": allocate, b"F": read, b"D": names, b"O": read_own, b"W": write,
-                b"P": append, b"X": delete, b"K": take_lock, b"U": release_lock, b"L": last_will, b"N": nothing}
+                b"P": append, b"X": delete, b"K": take_lock, b"U": release_lock, b"N": nothing}
     # Those whose answer begins with an errno.
     FILES = b"FDOWPXK"
 
@@ -456,7 +444,7 @@ class Agent(object):
 
     def wait(self):
         """Until something comes; those who ask for the lock are answered meanwhile."""
-        end = clock() + (SILENCE if self.patience is None else self.patience)
+        end = clock() + SILENCE
         while True:
             servers = dict((lock.server, lock) for lock in self.locks.values())
             try: ready = select.select([0] + list(servers), [], [], max(end - clock(), 0))[0]
@@ -481,7 +469,7 @@ class Agent(object):
                   + b"".join(str(text).encode("utf-8", "replace") + b"\0" for text in texts))
 
     def run(self):
-        """Serves until the other side says that it is done; else does its last will. Exit status."""
+        """Serves until the other side says that it is done, or is gone. Exit status."""
         status = 0
         try:
             while True:
@@ -494,9 +482,6 @@ class Agent(object):
         except (Refused, struct.error) as e:
             os.write(2, ("xsplice-agent: %s\n" % e).encode("utf-8", "replace"))
             status = 70
-        for request in self.will:
-            try: self.serve(request)
-            except (OSError, IOError, Refused, struct.error): pass
         return status
 
 

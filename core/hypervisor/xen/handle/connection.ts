@@ -12,8 +12,12 @@ const MOST_PRELUDE_BYTES = 1024 * 1024;
 const MOST_WORDS = 16 * 1024;
 /** The agent takes a connection for dead that says nothing for longer. */
 const PING_MS = 10_000;
+/** Longer than the agent waits for a lock. */
+const SILENCE_MS = 60_000;
 /** An agent that was told to end and does not is left behind. */
 const END_MS = 5_000;
+/** What was written before the end has come by then. */
+const LAST_WORDS_MS = 500;
 
 interface Waiting {
   resolve(body: Buffer): void;
@@ -63,6 +67,10 @@ export class AgentConnection {
     });
     stdout.on('data', (chunk: Buffer) => this.#take(chunk));
     this.#carrier.on('error', (error) => this.#fail(failureOf(transport, null, error.message)));
+    this.#carrier.on('exit', () => {
+      // A process that it left behind, as ssh does with ControlPersist, may keep its output open.
+      setTimeout(() => this.#destroyStreams(), LAST_WORDS_MS).unref();
+    });
     this.#carrier.on('close', (status) => {
       if (this.#isClosing) this.#fail(lost(this.spec, 'it was closed'));
       else this.#fail(failureOf(transport, status, this.#words, this.#hello !== null));
@@ -143,8 +151,16 @@ export class AgentConnection {
     queueMicrotask(() => stdin.uncork());
   }
 
+  /** Says that this side is there, and asks for the same of the other one. */
   #keepAlive(): void {
+    let heard = -1;
+    let silentMs = 0;
     const timer = setInterval(() => {
+      const { receivedBytes } = this.#traffic;
+      silentMs = receivedBytes === heard ? silentMs + PING_MS : 0;
+      heard = receivedBytes;
+      if (silentMs >= SILENCE_MS)
+        this.#fail(lost(this.spec, `it said nothing for ${SILENCE_MS / 1000} s`));
       if (this.#failure === null && !this.#isClosing)
         this.#ask(Buffer.from('N')).catch(() => undefined);
       else clearInterval(timer);
@@ -232,14 +248,18 @@ export class AgentConnection {
     this.#needed = 1;
   }
 
+  #destroyStreams(): void {
+    const { stdin, stdout, stderr } = this.#carrier;
+    for (const stream of [stdin, stdout, stderr]) stream.destroy();
+  }
+
   #fail(error: XspliceError): void {
     if (this.#failure !== null) return;
     this.#failure = error;
     this.#received = [];
-    const { stdin, stdout, stderr } = this.#carrier;
     if (this.#carrier.exitCode === null) this.#carrier.kill('SIGKILL');
     // What it started itself may go on writing.
-    for (const stream of [stdin, stdout, stderr]) stream.destroy();
+    this.#destroyStreams();
     this.#open?.reject(error);
     for (const { reject } of this.#waiting.splice(0)) reject(error);
   }

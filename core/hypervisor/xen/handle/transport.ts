@@ -19,8 +19,10 @@ export type Transport =
 /** A program with pipes for input, output and errors. */
 export type Piped = ChildProcessByStdio<Writable, Readable, Readable>;
 
-/** A host that says nothing for 45 seconds is gone. */
-const ALIVE = ['-o', 'ServerAliveInterval=15', '-o', 'ServerAliveCountMax=3'];
+/** A host that says nothing for 45 seconds is gone; one that does not say who it is for 30 is not there. */
+const ALIVE = ['ServerAliveInterval=15', 'ServerAliveCountMax=3', 'ConnectTimeout=30'].flatMap(
+  (option) => ['-o', option],
+);
 /** Signals from the terminal are for this program, which ends what it began over this very connection. */
 const WITHOUT_SIGNALS = 'trap "" INT QUIT HUP; exec "$@"';
 

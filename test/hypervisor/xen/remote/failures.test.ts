@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { Transport } from '../../../../core/hypervisor/xen/handle/transport.js';
 import { failureOf } from '../../../../core/hypervisor/xen/handle/transport-failure.js';
-import { connect } from '../../../../core/hypervisor/xen/index.js';
+import { connect, openRemoteXen } from '../../../../core/hypervisor/xen/index.js';
+import { repositoryRoot } from '../../../support/repository.js';
 
 const SSH: Transport = {
   ...{ kind: 'ssh', spec: 'ssh://h', user: null, host: 'h', port: null, mayAsk: false },
@@ -47,10 +49,30 @@ describe('why a connection failed', () => {
   });
 });
 
+const exec = (...words: readonly string[]): Transport => ({
+  ...{ kind: 'exec', spec: 'exec:test', words },
+});
+
+describe('the real agent where there is no Xen', () => {
+  const installed = join(repositoryRoot(), 'core/hypervisor/xen/handle/agent.py');
+  const table: readonly (readonly [string, Transport])[] = [
+    ['sent along', exec('sh', '-c')],
+    ['behind what a login prints', exec('sh', '-c', 'echo Welcome; echo; eval "$1"', 'sh')],
+    ['installed for command=', exec('sh', '-c', `exec python3 -SEs ${installed}`, 'sh')],
+  ];
+  const isRoot = process.geteuid?.() === 0;
+  for (const [what, transport] of table) {
+    it(`${what}: says that it is no dom0`, { skip: !isRoot && 'it asks sudo' }, async () => {
+      const connection = await connect(transport);
+      await assert.rejects(openRemoteXen(connection), {
+        code: 'xen-not-dom0',
+        message: 'exec:test is no dom0: there is no /proc/xen/capabilities',
+      });
+    });
+  }
+});
+
 describe('what is started instead of an agent', () => {
-  const exec = (...words: readonly string[]): Transport => ({
-    ...{ kind: 'exec', spec: 'exec:test', words },
-  });
   const table: readonly (readonly [string, Transport, string])[] = [
     ['nothing', exec('/nowhere/at-all'), 'exec-failed'],
     ['a command that ends', exec('false'), 'exec-failed'],
