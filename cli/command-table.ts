@@ -28,6 +28,7 @@ export const LOAD: Readonly<Record<CommandName | typeof LOADED, () => Promise<Co
   undo: () => import('./commands/undo.js'),
   recover: () => import('./commands/recover.js'),
   clean: () => import('./commands/clean.js'),
+  status: () => import('./commands/status.js'),
   save: () => import('./commands/save.js'),
   restore: () => import('./commands/restore.js'),
   which: () => import('./commands/which.js'),

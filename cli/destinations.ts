@@ -11,6 +11,7 @@ export const COMMON_FORMATS: readonly Format[] = ['human', 'json'];
 const FORMATS_OF: Readonly<Partial<Record<Typed, readonly Format[]>>> = {
   check: ['human', 'json', 'sarif', 'junit', 'gitlab', 'github', 'markdown'],
   graph: ['svg', 'dot'],
+  status: ['human', 'json', 'prometheus'],
 };
 /** Commands that make a file of their own: --output without FORMAT says where. */
 const MAKERS: readonly Typed[] = ['plan', 'record', 'report'];

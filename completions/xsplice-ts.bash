@@ -67,7 +67,7 @@ _xsplice_ts() {
       --root) kinds='file' ;;
       --as) list='auto qemu nbdkit linked xen' ;;
       --output | -o) kinds='file' ;;
-      --format) list='human json sarif junit gitlab github markdown svg dot' ;;
+      --format) list='human json sarif junit gitlab github markdown svg dot prometheus' ;;
     esac
   elif [[ -z $ended && $cur == -* ]]; then
     case $command in
@@ -101,6 +101,7 @@ _xsplice_ts() {
       undo) options='--host --store --image --xen --accept --policy --trusted-key --dry-run -n --yes -y --timeout --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
       recover) options='--host --store --image --xen --accept --policy --trusted-key --dry-run -n --yes -y --timeout --back --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
       clean) options='--host --store --image --xen --accept --policy --trusted-key --dry-run -n --yes -y --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+      status) options='--host --store --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
       save) options='--host --store --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
       restore) options='--host --store --image --xen --accept --policy --trusted-key --dry-run -n --timeout --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
       which) options='--host --image --on --xen --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
@@ -113,7 +114,7 @@ _xsplice_ts() {
     esac
     list=$options
   elif [[ -z $command ]]; then
-    list='inspect check report graph diff init list plan apply revert replace upload unload load store history undo recover clean save restore which record sign verify-signature lockstep agent explain help'
+    list='inspect check report graph diff init list plan apply revert replace upload unload load store history undo recover clean status save restore which record sign verify-signature lockstep agent explain help'
   else
     [[ $command != plan || -z $verb ]] || command="plan $verb"
     case $command in
@@ -143,7 +144,7 @@ _xsplice_ts() {
       'plan unload') kinds='loaded' ;;
       'plan load') kinds='file' ;;
       'plan '*) kinds='file' ;;
-      help) list='inspect check report graph diff init list plan apply revert replace upload unload load store history undo recover clean save restore which record sign verify-signature lockstep agent explain' ;;
+      help) list='inspect check report graph diff init list plan apply revert replace upload unload load store history undo recover clean status save restore which record sign verify-signature lockstep agent explain' ;;
     esac
   fi
 

@@ -29,3 +29,4 @@ export const REPORT_FORMATS: readonly ReportFormat[] = [
 
 export type { FormatContext } from './context.js';
 export { placesBelow } from './place.js';
+export { prometheusText } from './prometheus.js';

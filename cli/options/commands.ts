@@ -280,6 +280,16 @@ export const COMMANDS = {
     ],
     exits: CHANGING,
   },
+  status: {
+    synopses: [],
+    words: null,
+    about: 'Is the host as it was saved, and what is left over? One screen, and one exit code',
+    examples: [
+      ['status', 'What runs, what is missing, what a boot would lose'],
+      ['status --format prometheus', "The same for node_exporter's textfile collector"],
+    ],
+    exits: ['0', '1', '2', '4', '64'],
+  },
   save: {
     synopses: [],
     words: null,

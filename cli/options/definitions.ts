@@ -25,10 +25,18 @@ const BY_JOURNAL = ['undo', 'recover', 'clean'] as const;
 const REMEMBERED = [...BY_JOURNAL, 'restore'] as const;
 const HOST = [
   ...[...CHANGE_VERBS, ...REMEMBERED],
-  ...(['diff', 'history', 'save', 'init', 'list', 'plan', 'store', 'which'] as const),
+  ...(['diff', 'history', 'save', 'status', 'init', 'list', 'plan', 'store', 'which'] as const),
 ] as const;
 /** Those that use what a host remembers. */
-const REMEMBERING = [...CHANGE_VERBS, ...REMEMBERED, 'history', 'save', 'plan', 'store'] as const;
+const REMEMBERING = [
+  ...CHANGE_VERBS,
+  ...REMEMBERED,
+  'history',
+  'save',
+  'status',
+  'plan',
+  'store',
+] as const;
 /** Those that check payloads. */
 const CHECKING = ['check', 'report', 'graph'] as const;
 /** Those that carry a payload's actions out on a hypervisor. An upload and an unload stop no CPU. */
@@ -239,8 +247,19 @@ export const OPTIONS = {
   },
   format: {
     value: 'FORMAT',
-    choices: ['human', 'json', 'sarif', 'junit', 'gitlab', 'github', 'markdown', 'svg', 'dot'],
-    help: 'What standard output gets: human or json; check also has sarif, junit, gitlab, github and markdown; graph has svg and dot only',
+    choices: [
+      'human',
+      'json',
+      'sarif',
+      'junit',
+      'gitlab',
+      'github',
+      'markdown',
+      'svg',
+      'dot',
+      'prometheus',
+    ],
+    help: 'What standard output gets: human or json; check also has sarif, junit, gitlab, github and markdown; graph has svg and dot only; status has prometheus',
     commands: COMMAND_NAMES,
   },
   json: { help: 'The same as --format json', commands: COMMAND_NAMES },

@@ -244,6 +244,15 @@ const documents: Readonly<Record<Exclude<CommandName, 'graph'>, Schema>> = {
   ...{ plan: change, apply: change, revert: change, replace: change },
   ...{ upload: change, unload: change, load: change },
   ...{ history, undo: change, recover: changeIfAny, clean: changeIfAny },
+  status: document({
+    ...{ isAsWanted: flag, host: text, hypervisor, applied: listOf(place), saved: orNull(any) },
+    ...{
+      missing: listOf(place),
+      extra: listOf(place),
+      leftovers: listOf(place),
+      last: orNull(any),
+    },
+  }),
   save: document({
     host: text,
     saved: object({

@@ -32,6 +32,13 @@ export function renderHistory(entries: readonly JournalEntry[], style: Style): s
   return renderTable([dim, ...rows], style, { titles: 2 });
 }
 
+/** One change in a line: `3 · apply hello · done · 2026-… by root`. */
+export function entryLine(entry: JournalEntry): string {
+  const { at, who } = entry.begin;
+  const what = `${entry.number} · ${changeText(entry)} · ${outcomeText(entry)}`;
+  return `${what} · ${whenText(at)} by ${whoText(who)}`;
+}
+
 /** All of one change. */
 export function renderEntry(entry: JournalEntry, style: Style): string {
   const { begin, end, closed } = entry;

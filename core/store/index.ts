@@ -10,6 +10,7 @@ export type { JournalStep, LoadedState, Place, Who } from './journal-record.js';
 export { isSamePlace, isSameStack, isSameState, loadedState } from './loaded-state.js';
 export {
   entryToUndo,
+  interruptedFinding,
   isOfThisBoot,
   keptFiles,
   leftovers,

@@ -34,6 +34,24 @@ export const SCENARIOS: readonly Scenario[] = [
     command: ['replace', demo('replace'), '--yes'],
     hasPlan: true,
   },
+  {
+    name: 'restore',
+    setup: [init, apply(3), ['save'], init],
+    command: ['restore'],
+    hasPlan: true,
+  },
+  {
+    name: 'store-add',
+    setup: [init],
+    command: ['store', 'add', ...CHAIN],
+    hasPlan: false,
+  },
+  {
+    name: 'save',
+    setup: [init, apply(3)],
+    command: ['save'],
+    hasPlan: false,
+  },
   { name: 'init', setup: [], command: init, hasPlan: false },
   { name: 're-init', setup: [init, apply(2)], command: init, hasPlan: false },
 ];

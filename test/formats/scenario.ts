@@ -47,6 +47,7 @@ function commands(folder: string): readonly Command[] {
     { name: 'recover-nothing', words: ['recover', '--yes', ...host] },
     { name: 'save', words: ['save', ...host] },
     { name: 'restore-nothing', words: ['restore', ...host] },
+    { name: 'status', words: ['status', ...host] },
     { name: 'clean-nothing', words: ['clean', '--yes', ...host] },
     { name: 'store-list', words: ['store', 'list', ...host] },
     { name: 'check', words: ['check', hello, bye, ...image] },

@@ -200,7 +200,7 @@ export const HOST = {
   },
   'ssh-failed': {
     severity: 'error',
-    title: 'ssh failed',
+    title: 'No connection by ssh',
     what: 'The ssh of this machine could not connect to the host. The message has its last line.',
     where: [],
     mend: 'Try the same by hand: ssh -v and the destination. Its configuration, keys and known hosts count here too.',

@@ -1,0 +1,65 @@
+import { nameText } from '../../core/abi/payload-name.js';
+import { type Snapshot, stackOf } from '../../core/hypervisor/index.js';
+import type { JournalEntry, Place, SavedStack } from '../../core/store/index.js';
+import { escapeText } from '../terminal/escape.js';
+import type { Style } from '../terminal/style.js';
+import { entryFields, entryLine } from './history.js';
+import { renderHost } from './plan.js';
+import { savedFields } from './saved.js';
+
+/** A host beside what is wanted of it. */
+export interface HostStatus {
+  readonly host: string;
+  readonly snapshot: Snapshot;
+  /** Null where nothing is saved for this build: then nothing is wanted. */
+  readonly saved: SavedStack | null;
+  /** Wanted and not applied. */
+  readonly missing: readonly Place[];
+  /** Applied and not wanted: gone after a boot. */
+  readonly extra: readonly Place[];
+  /** Loaded by changes that failed or never ended. */
+  readonly leftovers: readonly Place[];
+  readonly last: JournalEntry | null;
+}
+
+export function renderStatus(status: HostStatus, isAsWanted: boolean, style: Style): string {
+  const { host, snapshot, saved, missing, extra, leftovers, last } = status;
+  const line = (name: string, text: string) => `${style.bold(name.padEnd(8))} ${escapeText(text)}`;
+  const some = (name: string, places: readonly Place[], why: string) =>
+    places.length === 0 ? [] : [line(name, `${namesOf(places)} (${why})`)];
+  return [
+    renderHost(host, snapshot, style, false),
+    line('Saved', saved === null ? 'nothing for this hypervisor' : namesOf(saved.stack)),
+    ...some('Missing', missing, 'restore applies it'),
+    ...some('Unsaved', extra, 'gone after a boot; save keeps it'),
+    ...some('Left', leftovers, 'of a change that failed or never ended; clean unloads it'),
+    line('Last', last === null ? 'no change is remembered' : entryLine(last)),
+    isAsWanted ? style.good('As saved.') : style.warn('Not as saved.'),
+  ].join('\n');
+}
+
+/** The same for programs. */
+export function statusFields(status: HostStatus): Readonly<Record<string, unknown>> {
+  const { host, snapshot, saved, missing, extra, leftovers, last } = status;
+  const { buildId, version } = snapshot.hypervisor;
+  const named = (places: readonly Place[]) =>
+    places.map(({ name, buildId: id, depends }) => ({
+      name: nameText(name),
+      buildId: id,
+      depends,
+    }));
+  return {
+    host,
+    hypervisor: { buildId, version },
+    applied: named(stackOf(snapshot)),
+    saved: saved === null ? null : savedFields(saved),
+    missing: named(missing),
+    extra: named(extra),
+    leftovers: named(leftovers),
+    last: last === null ? null : entryFields(last),
+  };
+}
+
+function namesOf(places: readonly Place[]): string {
+  return places.length === 0 ? 'nothing' : places.map(({ name }) => nameText(name)).join(', ');
+}
