@@ -1,29 +1,50 @@
 import { COMMAND_NAMES, COMMANDS, type CommandEntry } from '../cli/options/commands.js';
 import { DEFINITIONS, type OptionDefinition } from '../cli/options/definitions.js';
-import { EXIT_MEANINGS } from '../cli/options/exit-codes.js';
+import { EXIT_MEANINGS, type ExitName } from '../cli/options/exit-codes.js';
 import { optionTerm } from '../cli/views/help.js';
 
-/** The README's table of exit codes, in Markdown. */
+/** The table of exit codes, in Markdown. */
 export function exitTable(): string {
   return table(['Exit code', 'Meaning'], Object.entries(EXIT_MEANINGS));
 }
 
-/** The README's tables of commands and options, in Markdown. */
-export function commandTables(): string {
+/** Which command can end with which exit code. */
+export function exitsOfCommands(): string {
+  const codes = Object.keys(EXIT_MEANINGS) as ExitName[];
+  const rows = COMMAND_NAMES.map((name) => {
+    const { exits }: CommandEntry = COMMANDS[name];
+    return [code(name), ...codes.map((exit) => (exits.includes(exit) ? exit : ''))];
+  });
+  return table(['Command', ...codes.map(() => '')], rows);
+}
+
+/** The commands, in Markdown. */
+export function commandTable(): string {
   const commands = COMMAND_NAMES.map((name) => {
     const { synopses, about }: CommandEntry = COMMANDS[name];
     const ways = synopses.length === 0 ? [name] : synopses.map((text) => `${name} ${text}`);
     return [ways.map(code).join(' or '), about];
   });
+  return table(['Command', 'What it does'], commands);
+}
+
+/** All options, in Markdown. */
+export function optionTable(): string {
   const options = DEFINITIONS.map(([name, definition]) => [
     code(optionTerm(name, definition)),
     takersOf(definition),
     meaningOf(definition),
   ]);
-  return [
-    table(['Command', 'What it does'], commands),
-    table(['Option', 'Commands', 'What it does'], options),
-  ].join('\n\n');
+  return table(['Option', 'Commands', 'What it does'], options);
+}
+
+/** Each command with its examples. */
+export function examplesOfCommands(): string {
+  return COMMAND_NAMES.map((name) => {
+    const { about, examples }: CommandEntry = COMMANDS[name];
+    const lines = examples.map(([line, purpose]) => `# ${purpose}\nxsplice-ts ${line}`);
+    return `### ${name}\n\n${about}\n\n\`\`\`sh\n${lines.join('\n')}\n\`\`\``;
+  }).join('\n\n');
 }
 
 function takersOf({ commands }: OptionDefinition): string {

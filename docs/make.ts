@@ -9,10 +9,17 @@ import {
   policySchema,
   savedPlanSchema,
 } from '../cli/schemas/documents.js';
-import { commandTables, exitTable } from './make-commands.js';
+import {
+  commandTable,
+  examplesOfCommands,
+  exitsOfCommands,
+  exitTable,
+  optionTable,
+} from './make-commands.js';
 import { bashCompletion, zshCompletion } from './make-completions.js';
 import { findingsDocument } from './make-findings.js';
 import { manualPage } from './make-man.js';
+import { screenPicture } from './make-picture.js';
 
 /** A file by its path in the repository, with the content that it is to have. */
 export interface MadeFile {
@@ -22,15 +29,20 @@ export interface MadeFile {
 
 /** All files that are made, or made in part. `root` is the repository's folder. */
 export function madeFiles(root: string): readonly MadeFile[] {
-  const readme = readFileSync(join(root, 'README.md'), 'utf8');
-  const withTables = between(readme, 'commands', commandTables());
   return [
     { path: 'completions/xsplice-ts.bash', text: bashCompletion(root) },
     { path: 'completions/_xsplice-ts', text: zshCompletion(root) },
     { path: 'docs/man/xsplice-ts.8', text: manualPage() },
     ...schemaFiles(),
     { path: 'docs/findings.md', text: findingsDocument() },
-    { path: 'README.md', text: between(withTables, 'exit codes', exitTable()) },
+    partly(root, 'README.md', { commands: commandTable(), 'exit codes': exitTable() }),
+    partly(root, 'docs/commands.md', {
+      options: optionTable(),
+      'exit codes': exitTable(),
+      'exit codes of commands': exitsOfCommands(),
+      examples: examplesOfCommands(),
+    }),
+    { path: 'docs/screen.svg', text: screenPicture(root) },
   ];
 }
 
@@ -49,12 +61,16 @@ function schemaFiles(): readonly MadeFile[] {
   );
 }
 
-/** The text with this between the two marks of this name. Throws where they are not there. */
-function between(text: string, name: string, made: string): string {
-  const [before, after] = [`<!-- ${name}: made by npm run docs -->`, `<!-- ${name} end -->`];
-  const [start, end] = [text.indexOf(before), text.indexOf(after)];
-  if (start < 0 || end < start) throw new Error(`README.md lacks ${before} or ${after}`);
-  return `${text.slice(0, start)}${before}\n${made}\n${text.slice(end)}`;
+/** A file of which the parts between two marks each are made. Throws where the marks are not there. */
+function partly(root: string, path: string, parts: Readonly<Record<string, string>>): MadeFile {
+  let text = readFileSync(join(root, path), 'utf8');
+  for (const [name, made] of Object.entries(parts)) {
+    const [before, after] = [`<!-- ${name}: made by npm run docs -->`, `<!-- ${name} end -->`];
+    const [start, end] = [text.indexOf(before), text.indexOf(after)];
+    if (start < 0 || end < start) throw new Error(`${path} lacks ${before} or ${after}`);
+    text = `${text.slice(0, start)}${before}\n${made}\n${text.slice(end)}`;
+  }
+  return { path, text };
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -51,9 +51,14 @@ export function file(path: string, source: string, mode = 0o755): ArchiveEntry {
   return { path, kind: 'file', bytes: readFileSync(source), mode };
 }
 
-/** The shared libraries that these programs load, by the names they ask for. */
-export function librariesOf(programs: readonly string[], tree: PackageTree): Map<string, string> {
-  const search = ['usr/lib/x86_64-linux-gnu', LIBRARY_FOLDER].map((path) => join(tree.root, path));
+/** The shared libraries that these programs load, by the names they ask for; of several trees the first has them. */
+export function librariesOf(
+  programs: readonly string[],
+  ...trees: readonly PackageTree[]
+): Map<string, string> {
+  const search = trees.flatMap(({ root }) =>
+    ['usr/lib/x86_64-linux-gnu', LIBRARY_FOLDER].map((path) => join(root, path)),
+  );
   const found = new Map<string, string>();
   for (const program of programs) {
     const { stdout } = spawnSync('ldd', [program], {

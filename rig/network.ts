@@ -61,9 +61,9 @@ export async function networkEntries(
     return { path, kind: 'file', bytes: Buffer.from(content), mode };
   };
   const modules = [...moduleFiles(await dom0Packages(), ['e1000'])];
-  const interpreters = await Promise.all(pythons.map(pythonEntries));
+  const interpreters = await Promise.all(pythons.map((python) => pythonEntries(python, ssh)));
   return unique([
-    ...programEntries(ssh, ['usr/sbin/sshd']),
+    ...programEntries([ssh], ssh, ['usr/sbin/sshd']),
     ...interpreters.flat(),
     ...modules.map(([name, path], index) => file(`rig/net/${index}-${name}`, path, 0o644)),
     text('rig/net/up', UP),
@@ -78,7 +78,11 @@ export async function networkEntries(
   ]);
 }
 
-async function pythonEntries(python: Python): Promise<readonly ArchiveEntry[]> {
+/** An older interpreter takes the newer C library, which every program of the dom0 has to share. */
+async function pythonEntries(
+  python: Python,
+  newest: PackageTree,
+): Promise<readonly ArchiveEntry[]> {
   const source = SOURCES[python];
   const tree = await unpackRoot(source.suite, [source.package]);
   const name = ['3.11', '2.7'].find((version) =>
@@ -90,13 +94,14 @@ async function pythonEntries(python: Python): Promise<readonly ArchiveEntry[]> {
   const files = [...filesBelow(library)].filter((path) => !LEFT_OUT.test(path) && existsSync(path));
   const native = files.filter((path) => path.endsWith('.so'));
   return [
-    ...programEntries(tree, [`usr/bin/python${name}`], native),
+    ...programEntries([newest, tree], tree, [`usr/bin/python${name}`], native),
     { path: `usr/bin/python${python.slice(0, 1)}`, kind: 'link', target: `python${name}` },
     ...files.map((path) => file(`usr/lib/python${name}/${path.slice(library.length + 1)}`, path)),
   ];
 }
 
 function programEntries(
+  libraries: readonly PackageTree[],
   tree: PackageTree,
   programs: readonly string[],
   others: readonly string[] = [],
@@ -104,7 +109,7 @@ function programEntries(
   const paths = programs.map((path) => join(tree.root, path));
   return [
     ...programs.map((path, index) => file(path, paths[index] ?? '')),
-    ...[...librariesOf([...paths, ...others], tree)]
+    ...[...librariesOf([...paths, ...others], ...libraries)]
       .filter(([name]) => !name.startsWith('ld-linux'))
       .map(([name, path]) => file(`lib/x86_64-linux-gnu/${name}`, path)),
   ];

@@ -32,6 +32,7 @@ export async function breakEverywhere(
       inputFile(`${name}.livepatch`, family.bytes(name)),
     ),
   );
+  await clear(transport);
   const told = new Map<string, number>();
   let wrong = 0;
   for (let requests = 1; ; requests += every) {

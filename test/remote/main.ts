@@ -158,15 +158,7 @@ async function testTree(test: TestContext, { host, family }: Far): Promise<void>
     const first = program('load', `${former}.livepatch`, '--yes', '--timeout', '1000');
     assert.equal(first.status, 0, first.stderr);
     shell('ssh xen tar -c -C /usr/lib xen-livepatch | tar -x');
-    const replaced = program(
-      'replace',
-      'xen-livepatch',
-      '--yes',
-      '--timeout',
-      '1000',
-      '--accept',
-      'replace-drops-fixes',
-    );
+    const replaced = program('replace', 'xen-livepatch', '--yes', '--timeout', '1000');
     assert.equal(replaced.status, 0, replaced.stderr);
     const unloaded = program('unload', 'lp_4.17.4-1.xs8-4.17.4-3.xs8', '--yes');
     assert.equal(unloaded.status, 0, unloaded.stderr);

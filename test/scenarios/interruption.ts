@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { constants } from 'node:os';
-import { executePlan, type ProgressEvent } from '../../core/change/index.js';
+import { executePlan } from '../../core/change/index.js';
 import { XspliceError } from '../../core/findings/index.js';
+import type { Action, HypervisorPort } from '../../core/hypervisor/index.js';
 import { contentsOf, inputFile, readPayloadInputs } from '../../core/payload/index.js';
 import { planApply } from '../../core/stack/index.js';
 import { CHAIN } from '../support/chain-length.js';
@@ -13,7 +14,6 @@ import {
   type RunningProgram,
   runTo,
   start,
-  startTo,
   wordsOf,
 } from './program.js';
 import type { Dom0, Scenario } from './scenario.js';
@@ -42,22 +42,34 @@ function chainFolder(dom0: Dom0): string {
   );
 }
 
-/** Sends a signal to the run when so many payloads are applied, and waits for its end. */
+/** Sends a signal to the run once it came so far, and waits for its end; null where it was over before that. */
+async function signalWhen(
+  isTime: () => Promise<boolean>,
+  running: RunningProgram,
+  signal: NodeJS.Signals,
+): Promise<ProgramEnd | null> {
+  let isOver = false;
+  void running.end.then(() => {
+    isOver = true;
+  });
+  while (!isOver && !(await isTime())) {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EACH_MS));
+  }
+  if (isOver) return null;
+  running.process.kill(signal);
+  return running.end;
+}
+
+/** Sends a signal to the run in the middle of the chain, and waits for its end. */
 async function interrupt(
   dom0: Dom0,
   running: RunningProgram,
   signal: NodeJS.Signals,
 ): Promise<ProgramEnd> {
-  let isOver = false;
-  void running.end.then(() => {
-    isOver = true;
-  });
-  while (!isOver && (await dom0.appliedCount()) < MIDDLE) {
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EACH_MS));
-  }
-  assert.ok(!isOver, 'it was over before it could be interrupted');
-  running.process.kill(signal);
-  return running.end;
+  const isTime = async () => (await dom0.appliedCount()) >= MIDDLE;
+  const end = await signalWhen(isTime, running, signal);
+  assert.ok(end !== null, 'it was over before it could be interrupted');
+  return end;
 }
 
 /** A plan to apply these members, with the bytes to upload, from what is there now. */
@@ -66,6 +78,24 @@ async function planFor(dom0: Dom0, members: readonly string[]) {
   const payloads = readPayloadInputs(inputs).map(({ planned }) => planned);
   const plan = planApply(await dom0.port.observe(), payloads, { host: dom0.port.host });
   return { plan, contents: contentsOf(inputs) };
+}
+
+/** The port, with something done before each action. */
+function actingFirst(
+  port: HypervisorPort,
+  before: (name: string, action: Action) => Promise<void>,
+): HypervisorPort {
+  return {
+    host: port.host,
+    observe: () => port.observe(),
+    upload: (name, bytes) => port.upload(name, bytes),
+    act: async (name, action, options) => {
+      await before(name, action);
+      return port.act(name, action, options);
+    },
+    exclusive: (run) => port.exclusive(run),
+    close: () => port.close(),
+  };
 }
 
 /** Work that does not go to its end, and managers that meet. */
@@ -124,24 +154,32 @@ export const INTERRUPTION_SCENARIOS: readonly Scenario[] = [
         dom0,
         names.map((name) => [name, name]),
       );
-      const { elapsedMs } = await startTo(0, 'apply', folder, ...PATIENT);
+      // Each payload is loaded and then applied. Time says nothing of that: one run is slower than another.
+      const steps = 2 * names.length;
       const moments = dom0.extent === 'whole' ? MOST_MOMENTS : FEWEST_MOMENTS;
-      const found: number[] = [];
-      for (let moment = 1; moment <= moments; moment++) {
+      const found: { readonly loaded: number; readonly applied: number }[] = [];
+      for (let moment = 0; moment < moments; moment++) {
         await dom0.clear();
+        const after = Math.round((steps * moment) / moments);
         const running = start('apply', folder, ...PATIENT);
-        // What happens before the first hypercall, node's start, takes half of the time.
-        const afterMs = elapsedMs * (0.5 + (0.5 * moment) / moments);
-        const timer = setTimeout(() => running.process.kill('SIGKILL'), afterMs);
-        const end = await running.end;
-        clearTimeout(timer);
+        const isTime = async () => {
+          const { loaded, applied } = await dom0.counts();
+          return loaded + applied >= after;
+        };
+        const end = (await signalWhen(isTime, running, 'SIGKILL')) ?? (await running.end);
         const left = await dom0.stack();
-        found.push(left.length);
-        assert.deepEqual(left, names.slice(0, left.length), wordsOf(end));
+        const words = wordsOf(end);
+        found.push(await dom0.counts());
+        assert.deepEqual(left, names.slice(0, left.length), words);
         await runTo(0, 'apply', folder, ...PATIENT);
-        assert.deepEqual(await dom0.stack(), names);
+        assert.deepEqual(await dom0.stack(), names, words);
       }
-      dom0.notes.push(`applied when it was killed, of ${names.length}: ${found.join(' ')}`);
+      const each = found.map(({ loaded, applied }) => `${loaded}/${applied}`).join(' ');
+      dom0.notes.push(`loaded/applied when it was killed, of ${names.length}: ${each}`);
+      assert.ok(
+        found.some(({ applied }) => applied > 0 && applied < names.length),
+        `never in the middle: ${each}`,
+      );
     },
   },
   {
@@ -284,13 +322,12 @@ export const INTERRUPTION_SCENARIOS: readonly Scenario[] = [
       const { plan, contents } = await planFor(dom0, ['hello', 'bye']);
       const other = await dom0.another();
       try {
-        const unloading: Promise<unknown>[] = [];
-        const onProgress = ({ kind, step }: ProgressEvent): void => {
-          if (kind !== 'begin' || step.action !== 'apply' || step.name !== 'hello') return;
-          unloading.push(other.act('hello', 'UNLOAD', { timeoutNs: 0, nodeps: false }));
-        };
-        const report = await executePlan(dom0.port, plan, contents, { ...OPTIONS, onProgress });
-        await Promise.all(unloading);
+        // Hypercalls of two ports have no order of their own: the unload ends before the apply begins.
+        const port = actingFirst(dom0.port, async (name, action) => {
+          if (action !== 'APPLY' || name !== 'hello') return;
+          dom0.expect(await other.act(name, 'UNLOAD', { timeoutNs: 0, nodeps: false }), [0, null]);
+        });
+        const report = await executePlan(port, plan, contents, OPTIONS);
         const failed = report.steps.find(({ status }) => status === 'failed');
         assert.deepEqual([failed?.step.action, failed?.step.name], ['apply', 'hello']);
         assert.equal(failed?.result?.hypercallRc, -2, 'ENOENT');

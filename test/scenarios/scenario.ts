@@ -131,11 +131,17 @@ export class Dom0 {
     assert.equal(rc, 0);
   }
 
-  /** How many payloads are applied at this moment: one hypercall, which disturbs nobody. */
-  async appliedCount(): Promise<number> {
+  /** How many payloads are loaded, and how many of them applied, at this moment: this disturbs nobody. */
+  async counts(): Promise<{ readonly loaded: number; readonly applied: number }> {
     const version = this.port.interfaceVersion;
     const { entries } = await readPayloadList({ handle: this.#watch, version });
-    return entries.filter(({ state }) => state === 'APPLIED').length;
+    const applied = entries.filter(({ state }) => state === 'APPLIED').length;
+    return { loaded: entries.length, applied };
+  }
+
+  /** How many payloads are applied at this moment. */
+  async appliedCount(): Promise<number> {
+    return (await this.counts()).applied;
   }
 
   upload(member: string, name = member): Promise<OperationResult> {

@@ -61,6 +61,7 @@ export default async function* report(events: AsyncIterable<TestEvent>): AsyncGe
   for await (const { type, data } of events) {
     const { file = '', message = '', nesting = 0, details } = data;
     if (type === 'test:diagnostic' && file === '') counts.push(`# ${message}\n`);
+    else if (type === 'test:diagnostic') yield `note  ${message}\n`;
     if (type === 'test:stdout' || type === 'test:stderr') {
       printed.set(file, `${printed.get(file) ?? ''}${message}`);
     }
