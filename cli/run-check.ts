@@ -1,15 +1,17 @@
+import type { BuildId } from '../core/abi/ids.js';
 import {
   type CheckRun,
   type CheckTarget,
   check,
   checkLinks,
-  hypervisorsOf,
   targetOfBuildId,
   targetOfImage,
+  wholeBuildId,
+  xenDependsOf,
 } from '../core/check/index.js';
 import type { HypervisorImage } from '../core/image/index.js';
 import { openImage, readPayloadFiles, readPayloadHeads } from '../core/inputs/index.js';
-import { type ChainMember, type InputFile, readInputs } from '../core/payload/index.js';
+import type { InputFile } from '../core/payload/index.js';
 import { releaseOf } from './release.js';
 import type { Settings } from './settings.js';
 import { usage } from './usage.js';
@@ -47,10 +49,11 @@ export async function runCheck(command: string, settings: Settings): Promise<Ans
   const target = settings.image ?? settings.buildId ?? '';
   // The pictures of report and graph show more than the links.
   if (command === 'check' && image === null && isChain) {
-    requireBuildIdOnly(settings);
     const heads = readPayloadHeads(settings.words, { deep: true });
-    const known = () => hypervisorsOf([...heads.members, ...membersIn(heads.inputs)]);
-    const against = targetOfBuildId(settings.buildId ?? '', known);
+    const against = targetOf(image, settings, () => [
+      ...heads.members.map(({ xenDepends }) => xenDepends),
+      ...heads.inputs.map(xenDependsOf),
+    ]);
     const report = checkLinks(heads, against, { failOn });
     return {
       run: { targets: [{ target, image: null, report }], findings: [], skipped: [] },
@@ -58,7 +61,7 @@ export async function runCheck(command: string, settings: Settings): Promise<Ans
     };
   }
   const { inputs, findings } = readPayloadFiles(settings.words, { deep: true });
-  const against = targetOf(image, settings, inputs);
+  const against = targetOf(image, settings, () => inputs.map(xenDependsOf));
   const report = await check(inputs, against, findings, {
     failOn,
     mode: isChain ? 'chain' : mode,
@@ -102,30 +105,19 @@ function requireNoConfig({ given }: Settings): void {
 
 function targetOf(
   image: HypervisorImage | null,
-  settings: Settings,
-  inputs: readonly InputFile[],
+  { buildId, xen, check: guard }: Settings,
+  named: () => readonly (BuildId | null)[],
 ): CheckTarget {
-  const { buildId, xen, check: guard } = settings;
+  const release = releaseOf(xen);
   if (image !== null) {
-    const release = releaseOf(xen);
     return targetOfImage(image, { release, guard: guard === 'build-id' ? null : guard });
   }
-  requireBuildIdOnly(settings);
-  return targetOfBuildId(buildId ?? '', () => hypervisorsOf(membersIn(inputs)));
-}
-
-function membersIn(inputs: readonly InputFile[]): readonly ChainMember[] {
-  return readInputs(inputs).payloads.map(({ planned }) => planned);
-}
-
-/** Fails with `usage` where more is asked than a build-id can answer. */
-function requireBuildIdOnly({ xen, check: guard }: Settings): void {
-  if (releaseOf(xen) !== null) {
+  if (release !== null) {
     throw usage(
       '--xen would have no effect: with --build-id no rules of Xen are asked',
       'Use --image.',
     );
   }
-  if (guard === 'build-id') return;
+  if (guard === 'build-id') return targetOfBuildId(wholeBuildId(buildId ?? '', named));
   throw usage(`--check ${guard} compares code, which needs an image`, 'Name it with --image.');
 }

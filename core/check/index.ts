@@ -16,8 +16,8 @@ export {
 } from './run.js';
 export {
   type CheckTarget,
-  hypervisorsOf,
   type ImageTargetOptions,
   targetOfBuildId,
   targetOfImage,
 } from './target.js';
+export { wholeBuildId, xenDependsOf } from './whole-id.js';

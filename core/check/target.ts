@@ -5,7 +5,6 @@ import { type Finding, finding, XspliceError } from '../findings/index.js';
 import { modelFromImage, vendorRules } from '../host/index.js';
 import type { HypervisorImage, SymbolTable } from '../image/index.js';
 import { type CodeContext, type CodeGuard, codeContext } from '../oldcode/index.js';
-import type { ChainMember } from '../payload/index.js';
 import type { Model } from '../verify/index.js';
 
 /** What payloads are checked against. */
@@ -37,26 +36,12 @@ export interface ImageTargetOptions {
 
 /**
  * A hypervisor of which only the build-id is known, as hex digits: chains are checked, verdicts are not given.
- * Of the beginning of an id, it is the one among those that are `known`. Fails with `bad-build-id`, and with
- * `ambiguous-build-id` where there are several.
+ * Fails with `bad-build-id`.
  */
-export function targetOfBuildId(
-  hex: string,
-  known: () => Iterable<BuildId> = () => [],
-): CheckTarget {
+export function targetOfBuildId(hex: string): CheckTarget {
   const notVerified =
     "only the hypervisor's build-id was given, so only the chain was checked; with --image, what its loader answers would be too";
-  return { buildId: typedBuildId(hex, known), model: null, symbols: null, notVerified };
-}
-
-/** The build-ids of hypervisors that payloads name: what the beginning of one may stand for. */
-export function hypervisorsOf(members: readonly ChainMember[]): ReadonlySet<BuildId> {
-  const own = new Set(members.map(({ buildId }) => buildId));
-  const named = members.flatMap(({ depends, xenDepends }) => [
-    ...(depends === null || own.has(depends) ? [] : [depends]),
-    ...(xenDepends === null ? [] : [xenDepends]),
-  ]);
-  return new Set(named);
+  return { buildId: typedBuildId(hex, () => []), model: null, symbols: null, notVerified };
 }
 
 /**

@@ -228,15 +228,13 @@ function checkMissing(
 ): readonly Finding[] {
   const unreadable = members.filter((m) => m.buildId === null);
   return [...links.children].flatMap(([parentId, children]) => {
-    // No payload is missing where it is the hypervisor that is named.
+    // A payload for another hypervisor stands on that one: it has been reported as such. And no payload is missing
+    // where it is the hypervisor that is named.
     if (there.includes(parentId) || links.byId.has(parentId)) return [];
-    // A payload for another hypervisor stands on that one: it has been reported as such.
-    const own = wrongIds.has(parentId)
-      ? children.filter(({ xenDepends }) => xenDepends !== parentId)
-      : children;
-    if (own.length === 0) return [];
-    const above = reach(links, own).slice(own.length);
-    return [missingParentFinding(parentId, own, above, unreadable)];
+    const left = children.filter((m) => !wrongIds.has(parentId) || m.xenDepends !== parentId);
+    if (left.length === 0) return [];
+    const above = reach(links, left).slice(left.length);
+    return [missingParentFinding(parentId, left, above, unreadable)];
   });
 }
 
