@@ -5,6 +5,8 @@ import {
   checkLinks,
   targetOfBuildId,
   targetOfImage,
+  wholeBuildId,
+  xenDependsOf,
 } from '../core/check/index.js';
 import type { HypervisorImage } from '../core/image/index.js';
 import { openImage, readPayloadFiles, readPayloadHeads } from '../core/inputs/index.js';
@@ -41,13 +43,16 @@ export async function runCheck(command: string, settings: Settings): Promise<Ans
     throw usage('--image and --build-id both name the hypervisor', 'Use one.');
   }
   const image = settings.image === null ? null : openImage(settings.image);
-  const against = targetOf(image, settings);
   const { failOn, mode } = settings;
   const isChain = mode !== 'alternatives';
   const target = settings.image ?? settings.buildId ?? '';
   // The pictures of report and graph show more than the links.
   if (command === 'check' && image === null && isChain) {
     const heads = readPayloadHeads(settings.words, { deep: true });
+    const against = targetOf(image, settings, () => [
+      ...heads.members.map(({ xenDepends }) => xenDepends),
+      ...heads.inputs.map(xenDependsOf),
+    ]);
     const report = checkLinks(heads, against, { failOn });
     return {
       run: { targets: [{ target, image: null, report }], findings: [], skipped: [] },
@@ -55,6 +60,7 @@ export async function runCheck(command: string, settings: Settings): Promise<Ans
     };
   }
   const { inputs, findings } = readPayloadFiles(settings.words, { deep: true });
+  const against = targetOf(image, settings, () => inputs.map(xenDependsOf));
   const report = await check(inputs, against, findings, {
     failOn,
     mode: isChain ? 'chain' : mode,
@@ -99,6 +105,7 @@ function requireNoConfig({ given }: Settings): void {
 function targetOf(
   image: HypervisorImage | null,
   { buildId, xen, check: guard }: Settings,
+  named: () => readonly (string | null)[],
 ): CheckTarget {
   const release = releaseOf(xen);
   if (image !== null) {
@@ -110,6 +117,6 @@ function targetOf(
       'Use --image.',
     );
   }
-  if (guard === 'build-id') return targetOfBuildId(buildId ?? '');
+  if (guard === 'build-id') return targetOfBuildId(wholeBuildId(buildId ?? '', named));
   throw usage(`--check ${guard} compares code, which needs an image`, 'Name it with --image.');
 }

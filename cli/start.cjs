@@ -16,6 +16,13 @@ if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
   process.exit(1);
 }
 
+try {
+  process.cwd();
+} catch {
+  process.stderr.write('xsplice-ts: the current folder is gone. Change to one that is there.\n');
+  process.exit(1);
+}
+
 const fs = require('node:fs');
 const { createRequire, enableCompileCache } = require('node:module');
 const { isAbsolute, join } = require('node:path');

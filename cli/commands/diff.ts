@@ -1,7 +1,7 @@
 import { nameText } from '../../core/abi/payload-name.js';
 import { type Difference, differencesOf, stackDifferences } from '../../core/difference/index.js';
 import { EXIT, XspliceError } from '../../core/findings/index.js';
-import { openHost } from '../../core/host/index.js';
+import { type HostSpec, hostText, openHost } from '../../core/host/index.js';
 import { stackOf } from '../../core/hypervisor/index.js';
 import { readEveryPayloadFile } from '../../core/inputs/index.js';
 import { type PayloadInput, readPayloadInputs } from '../../core/payload/index.js';
@@ -23,8 +23,11 @@ export async function run(session: Session): Promise<number> {
     throw usage('diff takes two files or folders, or one and --host; both were given');
   }
   const left = readAll(first);
+  const spec = second === undefined ? await hostOf(settings, session.streams) : null;
   const found =
-    second === undefined ? await withHost(session, left) : differencesOf(left, readAll(second));
+    spec === null
+      ? differencesOf(left, readAll(second ?? ''))
+      : await withHost(session, spec, left);
   const rows = found.map(({ kind, payload, name, left: a, right: b }) => [
     payload === null ? '' : nameText(payload),
     kind,
@@ -38,7 +41,13 @@ export async function run(session: Session): Promise<number> {
       ? output.style.good('There is no difference.')
       : renderTable(rows, output.style),
   );
-  output.document({ ok: true, isEqual: found.length === 0, differences: found.map(fieldsOf) });
+  const host = spec === null ? {} : { host: hostText(spec) };
+  output.document({
+    ok: true,
+    ...host,
+    isEqual: found.length === 0,
+    differences: found.map(fieldsOf),
+  });
   return found.length === 0 ? EXIT.done : EXIT.differs;
 }
 
@@ -47,10 +56,10 @@ function readAll(path: string): readonly PayloadInput[] {
 }
 
 async function withHost(
-  { settings, streams, output }: Session,
+  { settings, output }: Session,
+  spec: HostSpec,
   payloads: readonly PayloadInput[],
 ): Promise<readonly Difference[]> {
-  const spec = await hostOf(settings, streams);
   const host = await openHost(spec, hostKnowledge(settings, spec));
   try {
     const snapshot = await host.port.observe();
@@ -73,7 +82,7 @@ async function withHost(
     }
     const byFile = new Map(payloads.map((one) => [one.planned.file, one]));
     const ordered = chain.flatMap(({ file }) => byFile.get(file) ?? []);
-    output.info(`Left: the files. Right: ${escapeText(String(spec.kind))}, base first.`);
+    output.info(`Left: the files. Right: ${escapeText(hostText(spec))}, base first.`);
     return stackDifferences(ordered, stackOf(snapshot));
   } finally {
     await host.port.close();

@@ -32,6 +32,7 @@ export async function run(session: Session): Promise<number> {
         confirm(
           session,
           `${escapeText(directory)} holds a hypervisor. Replace it, with all it has loaded?`,
+          'the embedded hypervisor that is there',
         ),
     },
   );

@@ -6,6 +6,8 @@ import {
   type TargetReport,
   targetOfBuildId,
   targetOfImage,
+  wholeBuildId,
+  xenDependsOf,
 } from '../../core/check/index.js';
 import { type Finding, finding, type Severity, XspliceError } from '../../core/findings/index.js';
 import type { HypervisorImage } from '../../core/image/index.js';
@@ -18,7 +20,7 @@ import {
   readPayloadFiles,
   statOrNull,
 } from '../../core/inputs/index.js';
-import { type InputFile, idOrNull, readPayload } from '../../core/payload/index.js';
+import type { InputFile } from '../../core/payload/index.js';
 import { releaseOf } from '../release.js';
 import type { AnsweredRun, CheckSubject } from '../run-check.js';
 import { usage } from '../usage.js';
@@ -54,11 +56,14 @@ export async function checkConfig(config: Config, request: ConfigRequest): Promi
   const claims = claimsOf(config, wanted);
   const read = wanted ?? readPayloadFiles([...new Set(claims.flatMap(({ files }) => files))]);
   const inputs = new Map(read.inputs.map((input) => [input.file, input]));
-  const images = new ImageShelf(config, request);
+  const images = new ImageShelf(config, request, read.inputs);
   // Whose a payload is, is asked of all targets, whichever are answered.
   const owned = assignPayloads(
     claims.map((claim) => ({ ...claim, buildId: () => images.idOf(claim.target) })),
-    (file) => xenDependsOf(inputs.get(file), file),
+    (file) => {
+      const input = inputs.get(file);
+      return input === undefined ? null : xenDependsOf(input);
+    },
   );
   const findings: Finding[] = [...owned.findings, ...unclaimed(read, claims)];
   const reports: TargetReport[] = [];
@@ -183,26 +188,21 @@ function unclaimed(
   ];
 }
 
-/** The hypervisor that a payload says it was built for; null where it does not say, or cannot be read. */
-function xenDependsOf(input: InputFile | undefined, file: string): string | null {
-  if (input === undefined) return null;
-  try {
-    return idOrNull(readPayload(input.bytes, file).xenDepends);
-  } catch (error) {
-    if (error instanceof XspliceError) return null;
-    throw error;
-  }
-}
-
 /** The images of a configuration, each read once. */
 class ImageShelf {
   readonly #config: Config;
   readonly #typed: Pick<ConfigRequest, 'check' | 'xen'>;
+  readonly #payloads: readonly InputFile[];
   readonly #images = new Map<string, HypervisorImage | XspliceError>();
 
-  constructor(config: Config, typed: Pick<ConfigRequest, 'check' | 'xen'>) {
+  constructor(
+    config: Config,
+    typed: Pick<ConfigRequest, 'check' | 'xen'>,
+    payloads: readonly InputFile[],
+  ) {
     this.#config = config;
     this.#typed = typed;
+    this.#payloads = payloads;
   }
 
   /** As a path from where this was started; null where only an id is known. */
@@ -219,14 +219,14 @@ class ImageShelf {
   /** Null where it is not known. */
   idOf(target: TargetConfig): string | null {
     const image = this.#imageOf(target);
-    if (image === null) return target.buildId?.toLowerCase() ?? null;
+    if (image === null) return this.#wholeId(target);
     return image instanceof XspliceError ? null : (image.buildIds[0]?.id ?? null);
   }
 
   /** What is checked against; or, where its image cannot be used, the finding that there is no verdict. */
   targetOf(target: TargetConfig): CheckTarget | Finding {
     const image = this.#imageOf(target);
-    if (image === null) return targetOfBuildId(target.buildId ?? '');
+    if (image === null) return targetOfBuildId(this.#wholeId(target));
     const file = this.pathOf(target) ?? '';
     try {
       if (image instanceof XspliceError) throw image;
@@ -240,6 +240,11 @@ class ImageShelf {
       const { message, hint } = error;
       return finding('not-verified', { file, hint, message: `${target.name}: ${message}` });
     }
+  }
+
+  /** Of a target without an image; a configuration may have its first digits. */
+  #wholeId({ buildId = '' }: TargetConfig): string {
+    return wholeBuildId(buildId, () => this.#payloads.map(xenDependsOf)).toLowerCase();
   }
 
   #imageOf(target: TargetConfig): HypervisorImage | XspliceError | null {

@@ -49,12 +49,25 @@ export function pageOf(run: CheckRun, targets: readonly PageTarget[], tool: Tool
 <header><h1>Live patches: <span class="${tone}">${word}</span></h1>
 <p>${counts.join(', ')}.</p>
 ${run.skipped.length > 0 && markup`<p>Not asked about: ${run.skipped.join(', ')}.</p>`}
-${targets.length > 1 && markup`<nav aria-label="Hypervisors"><ul>${targets.map(({ target, report }, index) => markup`<li><a href="#t${index}">${target}</a> ${standingWord(report)}</li>`)}</ul></nav>`}
+${targets.length > 1 && overview(targets)}
 </header><main>
 ${run.findings.length > 0 && markup`<section aria-labelledby="own"><h2 id="own">Of no hypervisor</h2>${findingsList(run.findings)}</section>`}
 ${targets.map(targetSection)}
 </main><footer class="soft"><p>Made by ${tool.name} ${tool.version}.</p></footer></body></html>
 `.text;
+}
+
+/** A row a hypervisor: what came of it, in numbers. */
+function overview(targets: readonly PageTarget[]): Markup {
+  const heads = ['Payloads', 'Accepted', 'Refused', 'Fatal', 'Errors', 'Warnings'];
+  return markup`<nav aria-label="Hypervisors"><div class="scroll" tabindex="0" role="group" aria-label="Verdicts by hypervisor"><table>
+<thead><tr><th scope="col">Hypervisor</th><th scope="col">Result</th>${heads.map((head) => markup`<th scope="col" class="number">${head}</th>`)}</tr></thead><tbody>
+${targets.map((one, index) => {
+  const of = countsOf({ targets: [one], findings: [], skipped: [] });
+  const { payloads, accepted, refused, fatal, errors, warnings } = of;
+  return markup`<tr><td><a href="#t${index}">${one.target}</a></td><td>${standingWord(one.report)}</td>${[payloads, accepted, refused, fatal, errors, warnings].map((count) => markup`<td class="number">${String(count)}</td>`)}</tr>`;
+})}
+</tbody></table></div></nav>`;
 }
 
 function standingWord({ findings, failOn }: TargetReport['report']): Markup {
@@ -150,7 +163,7 @@ function payloadSection(portrait: PayloadPortrait, id: string): Markup {
     ['Hooks', hooks.length === 0 ? null : hooks.map(({ kind }) => kind).join(', ')],
     ...metadata.map(({ key, value }) => [nameText(key), nameText(value ?? '')] as const),
   ])}</dl>
-${findings.length > 0 && findingsList(findings)}
+${findings.length > 0 && findingsList(findings, file)}
 ${codeSection(portrait)}
 </article>`;
 }
@@ -164,11 +177,12 @@ function facts(rows: readonly (readonly [string, string | Markup | null])[]): re
 const TONES = { error: 'bad', warning: 'warn', note: 'soft' } as const;
 const WEIGHT = { error: 0, warning: 1, note: 2 } as const;
 
-function findingsList(findings: readonly Finding[]): Markup {
+/** Findings, the worst first; not with the name of the file that they stand at. */
+function findingsList(findings: readonly Finding[], at: string | null = null): Markup {
   const sorted = [...findings].sort((a, b) => WEIGHT[a.severity] - WEIGHT[b.severity]);
   return markup`<ul class="findings">${sorted.map(
     ({ severity, code, message, hint, waiver, file }) => {
-      const where = file === undefined || message.includes(file) ? '' : `${file}: `;
+      const where = file === undefined || file === at || message.includes(file) ? '' : `${file}: `;
       const tone = waiver === undefined ? TONES[severity] : 'soft';
       const word = waiver === undefined ? severity : `waived ${severity}`;
       return markup`<li><span class="word ${tone}">${word}</span> ${where}${message} <code class="soft">${code}</code>${waiver !== undefined && markup`<br><span class="soft">Waived until ${waiver.expires}: ${waiver.reason}</span>`}${hint !== undefined && markup`<br><span class="soft">${hint}</span>`}</li>`;

@@ -24,10 +24,10 @@ h1 { font-size: 1.6rem; } h2 { margin-top: 3rem; border-top: 1px solid var(--lin
 h3 { margin: 2rem 0 .5rem; font-size: 1.1rem; } h4 { margin: 1rem 0 .25rem; font-size: 1rem; }
 a { color: var(--link); } code, .code { font: 13px/1.45 ui-monospace, monospace; }
 .soft { color: var(--soft); } .good { color: var(--good); } .bad { color: var(--bad); } .warn { color: var(--warn); }
-.word { font-weight: 600; }
+.word { font-weight: 600; overflow-wrap: normal; }
 .scroll { overflow-x: auto; max-width: 100%; }
 table { border-collapse: collapse; } th, td { text-align: left; vertical-align: top; padding: .25rem .75rem .25rem 0; }
-th { font-weight: 600; } tbody tr { border-top: 1px solid var(--line); } .number { text-align: right; }
+th { font-weight: 600; overflow-wrap: normal; } td.code, td.number { overflow-wrap: normal; white-space: nowrap; } tbody tr { border-top: 1px solid var(--line); } .number { text-align: right; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; } dt { color: var(--soft); } dd { margin: 0; min-width: 0; }
 ul.findings { padding-left: 1.2rem; } ul.findings li { margin: .4rem 0; }
 article.payload { border: 1px solid var(--line); border-radius: 6px; padding: 0 1rem 1rem; margin: 1rem 0; background: var(--raised); }
@@ -36,6 +36,6 @@ summary:focus-visible, a:focus-visible, .scroll:focus-visible { outline: 3px sol
 table.code { background: var(--ground); border: 1px solid var(--line); } table.code td, table.code th { padding: 0 .75rem; white-space: pre; }
 table.code tbody tr { border: 0; } td.old { background: var(--old); } td.new { background: var(--new); }
 @media (max-width: 36rem) { dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .4rem; } }
-@media print { body { max-width: none; padding: 0; font-size: 11pt; } nav { display: none; } .scroll { overflow: visible; }
-  article.payload { break-inside: avoid-page; background: none; } h2 { break-before: page; } a { color: inherit; text-decoration: none; } }
+@media print { body { max-width: none; padding: 0; font-size: 11pt; } nav { break-inside: avoid; } .scroll { overflow: visible; } .scroll svg { max-width: 100%; max-height: 215mm; width: auto; height: auto; }
+  article.payload { break-inside: avoid-page; background: none; } section + section h2 { break-before: page; } h3, h4 { break-after: avoid; } a { color: inherit; text-decoration: none; } }
 `;

@@ -217,15 +217,18 @@ const documents: Readonly<Record<Exclude<CommandName, 'graph'>, Schema>> = {
   }),
   check,
   report: document({ output: text, sizeBytes: count, counts }),
-  diff: document({
-    isEqual: flag,
-    differences: listOf(
-      object({
-        ...{ kind: text, payload: orNull(text), name: text },
-        ...{ left: orNull(text), right: orNull(text) },
-      }),
-    ),
-  }),
+  diff: document(
+    {
+      isEqual: flag,
+      differences: listOf(
+        object({
+          ...{ kind: text, payload: orNull(text), name: text },
+          ...{ left: orNull(text), right: orNull(text) },
+        }),
+      ),
+    },
+    { host: text },
+  ),
   init: document({ host: text, hypervisor, image: object({ file: text, kind: text }), findings }),
   list: document({
     host: text,

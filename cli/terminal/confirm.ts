@@ -10,7 +10,7 @@ import { safeText } from './screen.js';
  * left out what the question is about; `what` would change. After Ctrl-Z and `fg` it asks again.
  */
 export async function confirm(
-  { settings, output, streams }: Session,
+  { command, settings, output, streams }: Session,
   question: string,
   what = 'the hypervisor',
 ): Promise<void> {
@@ -25,7 +25,9 @@ export async function confirm(
   if (!stdin.isTTY || !stderr.isTTY || !output.isForPeople) {
     throw usage(
       `This would change ${what}, and there is no terminal to ask at`,
-      'Add --yes to do it, or --dry-run to only see the plan.',
+      command === 'init' || command === 'store'
+        ? 'Add --yes to do it.'
+        : 'Add --yes to do it, or --dry-run to only see the plan.',
     );
   }
   // A dumb terminal has lines of its own, and is told nothing but text.

@@ -230,10 +230,12 @@ function summary(
       : `one valid chain of ${payloads}`;
   const apart = mode === 'alternatives' ? 'each valid when used alone' : 'each valid by itself';
   const good = chain.length > 0 ? whole : apart;
+  const isAssumed = (verdicts ?? []).some((one) => (one.inChain ?? one).assumptions.length > 0);
+  const condition = isAssumed ? ', if what is assumed holds (--verbose says it)' : '';
   const accepted =
     verdicts === null
       ? ''
-      : `; Xen ${release ?? ''} will accept ${verdicts.length === 1 ? 'it' : 'each'}`;
+      : `; Xen ${release ?? ''} will accept ${verdicts.length === 1 ? 'it' : 'each'}${condition}`;
   return `${style.good('OK')}: ${good}${accepted}.${note}`;
 }
 

@@ -1,7 +1,7 @@
 import type { Finding, XspliceError } from '../../core/findings/index.js';
 import { escapeText } from '../terminal/escape.js';
 import type { Style } from '../terminal/style.js';
-import { renderFindings } from './findings.js';
+import { explanationText, renderFindings } from './findings.js';
 
 /** An error for people: what, with both values, and on which host; other findings; what to do. */
 export function renderFailure(
@@ -16,8 +16,13 @@ export function renderFailure(
     (finding) => finding.explanation !== undefined || !message.includes(finding.message),
   );
   const where = host === null ? '' : ` (host ${host})`;
+  // What the error says already is not said again, but what is known of it is.
+  const [own, ...more] = others;
+  const isSaid = own !== undefined && message.includes(own.message);
   const lines = [`${style.bad('xsplice-ts:')} ${escapeText(`${message}${where}`)}`];
-  if (others.length > 0) lines.push(renderFindings(others, style, hint));
+  if (isSaid) lines.push(...explanationText(own, hint));
+  const rest = isSaid ? more : others;
+  if (rest.length > 0) lines.push(renderFindings(rest, style, hint));
   lines.push(escapeText(hint));
   return lines.join('\n');
 }

@@ -30,6 +30,11 @@ function renderFinding(finding: Finding, style: Style, advice: string): string {
   return [line, ...more.map((text) => `      ${escapeText(text)}`)].join('\n');
 }
 
+/** What is known of a finding, a line each; none where it is not explained. */
+export function explanationText(finding: Finding, said: string): readonly string[] {
+  return explanationLines(finding, said).map((line) => `      ${escapeText(line)}`);
+}
+
 function explanationLines({ explanation }: Finding, said: string): readonly string[] {
   if (explanation === undefined) return [];
   const { what, where, since, mend } = explanation;

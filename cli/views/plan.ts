@@ -134,7 +134,10 @@ function verdictText(verification: Verification, style: Style): string {
   const { ok, version, predictions } = verification;
   if (ok) {
     const condition = assumptionsOf(predictions).size === 0 ? '' : ', if what is assumed holds';
-    return style.good(escapeText(`Xen ${version} will accept each${condition}`));
+    const isOne = new Set(predictions.map(({ step }) => step.name)).size === 1;
+    return style.good(
+      escapeText(`Xen ${version} will accept ${isOne ? 'it' : 'each'}${condition}`),
+    );
   }
   const bad = predictions.find(({ outcome }) => outcome === 'refused' || outcome === 'fatal');
   const what = bad === undefined ? 'it' : `the ${bad.step.action} of ${escapeName(bad.step.name)}`;

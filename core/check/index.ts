@@ -20,3 +20,4 @@ export {
   targetOfBuildId,
   targetOfImage,
 } from './target.js';
+export { wholeBuildId, xenDependsOf } from './whole-id.js';

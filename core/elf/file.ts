@@ -108,6 +108,18 @@ export function readElf(bytes: Uint8Array): ElfFile {
   return { class: elfClass, bytes, header, sections, segments };
 }
 
+/** What the first bytes tell of a file that is no ELF file. */
+function beginningOf(bytes: Uint8Array): string {
+  if (bytes.length === 0) return 'an empty file';
+  const start = Buffer.from(bytes.subarray(0, 40)).toString('latin1');
+  if (start.startsWith('version https://git-lfs')) {
+    return 'a pointer of Git LFS, which stands for the file (git lfs pull fetches it)';
+  }
+  const hex = [...bytes.subarray(0, 4)].map((b) => b.toString(16).padStart(2, '0')).join(' ');
+  if (start.startsWith('\u001f\u008b')) return `${hex}, as a gzipped file has`;
+  return /^[\t\n\r\x20-\x7e]+$/.test(start) ? `${hex}, as a text has` : hex;
+}
+
 /** The class, once all of e_ident is known to be in order. */
 export function checkIdent(file: ByteReader): 32 | 64 {
   if (file.sizeBytes < 4 || file.u32(0, 'e_ident') !== MAGIC) {
@@ -115,10 +127,7 @@ export function checkIdent(file: ByteReader): 32 | 64 {
       field: 'e_ident',
       offset: 0n,
       expected: 'the bytes 7f 45 4c 46',
-      actual:
-        file.sizeBytes === 0
-          ? 'an empty file'
-          : [...file.bytes.subarray(0, 4)].map((b) => b.toString(16).padStart(2, '0')).join(' '),
+      actual: beginningOf(file.bytes),
     });
   }
   file.slice(0, IDENT_SIZE, 'e_ident');

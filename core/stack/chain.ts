@@ -230,9 +230,11 @@ function checkMissing(
   return [...links.children].flatMap(([parentId, children]) => {
     // A payload for another hypervisor stands on that one: it has been reported as such. And no payload is missing
     // where it is the hypervisor that is named.
-    if (there.includes(parentId) || links.byId.has(parentId) || wrongIds.has(parentId)) return [];
-    const above = reach(links, children).slice(children.length);
-    return [missingParentFinding(parentId, children, above, unreadable)];
+    if (there.includes(parentId) || links.byId.has(parentId)) return [];
+    const left = children.filter((m) => !wrongIds.has(parentId) || m.xenDepends !== parentId);
+    if (left.length === 0) return [];
+    const above = reach(links, left).slice(left.length);
+    return [missingParentFinding(parentId, left, above, unreadable)];
   });
 }
 

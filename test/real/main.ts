@@ -1,6 +1,7 @@
 /**
  * The main job on real input: Debian's Xen 4.17 and the payload family built against its xen-syms; the
- * readers and the closures of all functions on 4.20 too, and on 4.14 pairs of fixes. Fetches and builds them, then runs the tests of
+ * readers and the closures of all functions on 4.20 too, and on 4.14 pairs of fixes; a repository of sixty payloads for all
+ * three. Fetches and builds them, then runs the tests of
  * this folder, the readers against readelf on the same files, and the fuzzer. Needs gcc, binutils and apt-get.
  */
 import { spawnSync } from 'node:child_process';
@@ -10,11 +11,13 @@ import { cacheFolder } from '../../rig/cache.js';
 import { prepareHypervisor, type RigHypervisor } from '../../rig/hypervisor.js';
 import { RIG_RELEASES, type RigRelease } from '../../rig/releases.js';
 import { run } from '../../rig/run.js';
+import { prepareFamily } from '../support/family.js';
 import { repositoryRoot } from '../support/repository.js';
 
 const FUZZ_RUNS = 100_000;
 
-const { key, symbols, image } = await hypervisorOf('4.17');
+const usual = await hypervisorOf('4.17');
+const { key, symbols, image } = usual;
 const efi = image.replace(/\.gz$/, '.efi');
 const newer = await hypervisorOf('4.20');
 const older = await hypervisorOf('4.14');
@@ -28,12 +31,18 @@ if (!existsSync(join(family, 'manifest.json'))) {
 }
 console.log(`real input: ${key}, ${readdirSync(family).length} files of the payload family`);
 
+const sample = [];
+for (const hypervisor of [older, usual, newer]) {
+  sample.push(hypervisor.symbols, await prepareFamily(hypervisor));
+}
+
 const env = {
   ...process.env,
   XSPLICE_REAL_IMAGE: symbols,
   XSPLICE_REAL_FAMILY: family,
   XSPLICE_REAL_XEN_SYMS: [older, { symbols }, newer].map((xen) => xen.symbols).join(':'),
   XSPLICE_REAL_INPUTS: [symbols, image, efi, newer.symbols, newer.image].join(':'),
+  XSPLICE_REAL_SAMPLE: sample.join(':'),
 };
 const node = (...words: string[]) =>
   spawnSync(process.execPath, ['--enable-source-maps', ...words], { stdio: 'inherit', env }).status;
@@ -45,6 +54,7 @@ const tests = ['real', 'elf', 'image'].flatMap((folder) =>
 );
 const statuses = [
   node('--test', ...tests),
+  node(join(dist, 'test', 'bench', 'repository.js'), ...sample),
   node(join(dist, 'test', 'fuzz', 'main.js'), '--runs', String(FUZZ_RUNS)),
 ];
 process.exitCode = statuses.every((status) => status === 0) ? 0 : 1;

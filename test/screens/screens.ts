@@ -17,8 +17,6 @@ interface Scene {
 
 /** In this order, on one embedded hypervisor. */
 const SCENES: readonly Scene[] = [
-  { name: 'help', line: 'x' },
-  { name: 'help-apply', line: 'x help apply' },
   { name: 'list-empty', line: 'x list' },
   { name: 'plan', line: 'x plan patches/' },
   { name: 'plan-old-code', line: 'x plan patches/ --check old-code --verbose' },
