@@ -16,6 +16,10 @@ const ICED_READS = `const path = require('path').join(__dirname, 'iced_x86_bg.wa
 const bytes = require('fs').readFileSync(path);`;
 const ICED_IS_GIVEN = `const bytes = require('xsplice:late-packages').carried(thisFile, 'iced_x86_bg.wasm');`;
 
+/** How the agent for other hosts is found: beside the file that sends it. */
+const AGENT_READS = `readFileSync(new URL('./agent.py', import.meta.url))`;
+const AGENT_IS_GIVEN = `require('xsplice:late-packages').carried(thisFile, 'agent.py')`;
+
 /**
  * Bundles the compiled command line of this repository with all its packages.
  *
@@ -33,11 +37,14 @@ export async function bundleStandalone(root: string): Promise<Standalone> {
       onResolve({ filter: /^string-width$/ }, ({ importer }) =>
         importer === shim ? null : { path: join(root, 'dist', 'cli', 'terminal', 'width.js') },
       );
-      onLoad({ filter: /iced_x86\.js$/ }, ({ path }) => {
-        const text = readFileSync(path, 'utf8');
-        if (!text.includes(ICED_READS)) throw new Error(`${path} reads its WebAssembly otherwise`);
-        return { contents: text.replace(ICED_READS, ICED_IS_GIVEN), loader: 'js' };
-      });
+      const giving = (filter: RegExp, reads: string, given: string) =>
+        onLoad({ filter }, ({ path }) => {
+          const text = readFileSync(path, 'utf8');
+          if (!text.includes(reads)) throw new Error(`${path} reads its file otherwise`);
+          return { contents: text.replace(reads, given), loader: 'js' };
+        });
+      giving(/iced_x86\.js$/, ICED_READS, ICED_IS_GIVEN);
+      giving(/xen\/handle\/remote\.js$/, AGENT_READS, AGENT_IS_GIVEN);
     },
   };
   const { outputFiles, metafile } = await build({
@@ -61,6 +68,7 @@ export async function bundleStandalone(root: string): Promise<Standalone> {
   return {
     program: file.contents,
     carried: new Map([
+      ['agent.py', join(root, 'core/hypervisor/xen/handle/agent.py')],
       ['iced_x86_bg.wasm', join(root, 'node_modules/iced-x86/iced_x86_bg.wasm')],
       ['koffi.node', join(root, 'node_modules/@koromix/koffi-linux-x64/linux_x64/koffi.node')],
     ]),

@@ -58,6 +58,7 @@ test('--licenses has the text of each package that is part of the program', (t) 
 test('the package ships no compiled code, and names no folder of the machine that made it', () => {
   assert.deepEqual(readdirSync(BUILT).sort(), [
     'THIRD-PARTY-LICENSES',
+    'agent.py',
     'package.json',
     'program.js',
     'xsplice-ts.js',

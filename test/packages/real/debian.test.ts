@@ -46,6 +46,7 @@ test('in an empty Debian 13 it is installed, used, upgraded and purged', async (
     'xsplice-ts check demo/nop.livepatch --image demo/xen-syms-demo',
     'xsplice-ts init --image demo/xen-syms-demo --host embedded:try',
     'xsplice-ts apply demo/hello.livepatch --host embedded:try --yes',
+    'xsplice-ts agent --print | grep -q privcmd',
     'xsplice-ts --licenses',
   ];
   assert.match(ok(run(lines.join('\n'))), /will accept it[\s\S]*Applied now: hello[\s\S]*^elfy 1/m);

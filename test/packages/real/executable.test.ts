@@ -25,6 +25,7 @@ test('the executable works in an empty Debian 12, which has no Node', (t) => {
     'xsplice-ts check demo/nop.livepatch --image demo/xen-syms-demo',
     'xsplice-ts init --image demo/xen-syms-demo --host embedded:try',
     'xsplice-ts apply demo/bye.livepatch demo/hello.livepatch --host embedded:try --yes',
+    'xsplice-ts agent --print | grep -q privcmd',
     'xsplice-ts --licenses',
   ];
   const said = ok(run(lines.join('\n')));
