@@ -75,6 +75,9 @@ function partly(root: string, path: string, parts: Readonly<Record<string, strin
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const root = fileURLToPath(new URL('../..', import.meta.url));
-  mkdirSync(join(root, 'schema'), { recursive: true });
-  for (const { path, text } of madeFiles(root)) writeFileSync(join(root, path), text);
+  for (const folder of ['schema', 'docs/api']) mkdirSync(join(root, folder), { recursive: true });
+  const { apiReports } = await import('./make-api.js');
+  for (const { path, text } of [...madeFiles(root), ...apiReports(root)]) {
+    writeFileSync(join(root, path), text);
+  }
 }

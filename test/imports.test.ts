@@ -70,6 +70,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'elf',
     'image',
     'payload',
+    'signature',
     'inputs',
     'hypervisor',
     'stack',

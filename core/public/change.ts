@@ -24,7 +24,10 @@ export {
   type ChangeRequest,
   change,
   type ExecutionReport,
+  type PolicyTerms,
   type ProgressEvent,
   parseAcceptance,
 } from '../change/index.js';
+export { signaturesBeside } from '../inputs/index.js';
+export { type Policy, policyOfKeys, readTrustedKey, type TrustedKey } from '../signature/index.js';
 export type { Plan, Step } from '../stack/index.js';

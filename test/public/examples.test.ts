@@ -124,6 +124,7 @@ describe('the public surface', () => {
       'openImage',
       'parseAcceptance',
       'parseHostSpec',
+      'policyOfKeys',
       'readElf',
       'readImage',
       'readImageFile',
@@ -132,8 +133,10 @@ describe('the public surface', () => {
       'readPayloadFiles',
       'readPayloadInputs',
       'readSymbols',
+      'readTrustedKey',
       'sectionByName',
       'sectionBytes',
+      'signaturesBeside',
       'targetOfBuildId',
       'targetOfImage',
     ]);
