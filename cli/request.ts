@@ -40,8 +40,7 @@ export async function requestOf(
       }
       if (check === 'build-id' || to !== null) {
         throw usage(
-          `revert takes no ${JSON.stringify(name)}: it reverts the top`,
-          'Say what is to be on top with --to NAME, --to BUILD-ID or --to base; with --check old-code one payload below it can be taken out.',
+          `revert takes ${JSON.stringify(name)} alone, as the name of the top, or with --check old-code and the files of what is applied`,
         );
       }
       return { verb: 'revert-one', name, payloads: await readAll(files), check };

@@ -27,7 +27,12 @@ async function done(line: string): Promise<void> {
 /** What has to be true of the hypervisor before the examples of a command work, one line for each example. */
 const FIRST: Readonly<Partial<Record<CommandName, readonly string[]>>> = {
   apply: ['', '', 'upload patches/ --yes', 'plan patches/ --output patches.plan'],
-  revert: ['apply patches/ --yes', 'apply patches/ --yes', 'apply hello.livepatch --yes'],
+  revert: [
+    'apply patches/ --yes',
+    'apply hello.livepatch --yes',
+    'apply patches/ --yes',
+    'apply hello.livepatch --yes',
+  ],
   replace: ['apply patches/ --yes', 'apply patches/ --yes'],
   history: ['', 'apply patches/ --yes'],
   undo: ['apply patches/ --yes', 'apply patches/ --yes'],

@@ -116,7 +116,6 @@ describe('the copy of a running hypervisor without an image', () => {
     const copy = modelWithoutImage(snapshot, xensyms, []);
     assert.ok(copy.model !== null);
     assert.deepEqual(copy.unknown, [
-      "4.17.7-demo is neither a build of upstream's nor of Debian's, and is taken to have their rules",
       UNKNOWN_BYTES,
       'symbols, hooks and code of hello, loaded before',
     ]);

@@ -24,7 +24,7 @@ export const CHANGE = {
   'not-on-top': {
     severity: 'error',
     title: 'Not the top',
-    what: 'revert takes the name of what is on top of the stack; another payload was named.',
+    what: 'What revert takes off is named to be sure, and another payload is on top of the stack.',
     where: [],
     mend: 'Say what is to be on top with --to NAME, --to BUILD-ID or --to base; with --check old-code one payload below it can be taken out.',
     exitCode: EXIT.usage,
