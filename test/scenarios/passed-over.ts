@@ -64,12 +64,12 @@ export const PASSED_OVER_SCENARIOS: readonly Scenario[] = [
     run: async (dom0) => {
       const whole = payload(dom0, 0n);
       assert.deepEqual(await uploadAndApply(dom0, whole), [0, 0]);
-      assert.equal(dom0.extraVersion(), TEXT);
+      assert.equal(await dom0.extraVersion(), TEXT);
       dom0.expect(await dom0.act('case', 'REVERT'), [0, 0]);
       await dom0.act('case', 'UNLOAD');
       const compact = withSection(whole, '.rela.text.shows', { type: BigInt(SHT.CREL) });
       assert.deepEqual(await uploadAndApply(dom0, compact), [0, 0]);
-      assert.notEqual(dom0.extraVersion(), TEXT);
+      assert.notEqual(await dom0.extraVersion(), TEXT);
     },
   },
   {
@@ -80,16 +80,16 @@ export const PASSED_OVER_SCENARIOS: readonly Scenario[] = [
       await dom0.act('case', 'UNLOAD');
       const misspelt = await uploadAndApply(dom0, withVeto(dom0, '.livepatch.hooks.pre_apply'));
       assert.deepEqual(misspelt, [0, 0]);
-      assert.equal(dom0.extraVersion(), TEXT);
+      assert.equal(await dom0.extraVersion(), TEXT);
     },
   },
   {
     name: 'passed over: old_addr is believed, whatever function the name says',
     run: async (dom0) => {
-      const original = dom0.extraVersion();
+      const original = await dom0.extraVersion();
       const bytes = payload(dom0, await dom0.addressOf('xen_changeset'));
       assert.deepEqual(await uploadAndApply(dom0, bytes), [0, 0]);
-      assert.equal(dom0.extraVersion(), original);
+      assert.equal(await dom0.extraVersion(), original);
       const changeset = readFileSync('/sys/hypervisor/properties/changeset', 'latin1').trim();
       assert.equal(changeset, TEXT);
     },
