@@ -1,10 +1,10 @@
-import type { CatalogueEntry } from './entry.js';
+import { entries } from './entry.js';
 
 const DEPENDENCY = 'build_id_dep (common/livepatch.c)';
 const ALL = 'All releases.';
 
 /** How payloads link to each other, to the hypervisor and to what is applied. */
-export const CHAIN = {
+export const CHAIN = entries({
   'missing-parent': {
     severity: 'error',
     title: 'Parent missing',
@@ -109,4 +109,4 @@ export const CHAIN = {
     since: 'All releases. NODEPS skips it since 4.14.',
     mend: 'Apply its parent first, or revert to it.',
   },
-} as const satisfies Readonly<Record<string, CatalogueEntry>>;
+});

@@ -1,12 +1,12 @@
 import { EXIT } from '../exit-code.js';
-import type { CatalogueEntry } from './entry.js';
+import { entries } from './entry.js';
 
 const ACTION = 'livepatch_action (common/livepatch.c)';
 const ALL = 'All releases.';
 const PLAN_AGAIN = 'Run the command again: it plans from what is there now.';
 
 /** Plans for a hypervisor, and what became of them. */
-export const CHANGE = {
+export const CHANGE = entries({
   'no-such-payload': {
     severity: 'error',
     title: 'No such payload loaded',
@@ -263,4 +263,4 @@ export const CHANGE = {
     where: [],
     mend: "Please report it with the payload and the hypervisor's package version.",
   },
-} as const satisfies Readonly<Record<string, CatalogueEntry>>;
+});

@@ -1,9 +1,9 @@
-import type { CatalogueEntry } from './entry.js';
+import { entries } from './entry.js';
 
 const ALL = 'All releases.';
 
 /** What a payload claims of its hypervisor, where the image says otherwise. */
-export const CLAIMS = {
+export const CLAIMS = entries({
   'old-address-of-another': {
     severity: 'warning',
     title: 'Old address of another function',
@@ -36,4 +36,4 @@ export const CLAIMS = {
     since: '4.16.',
     mend: 'Compile with -fno-jump-tables, as this Xen is.',
   },
-} as const satisfies Readonly<Record<string, CatalogueEntry>>;
+});

@@ -1,8 +1,8 @@
 import { EXIT } from '../exit-code.js';
-import type { CatalogueEntry } from './entry.js';
+import { entries } from './entry.js';
 
 /** What was typed, and the files that were named. */
-export const COMMAND = {
+export const COMMAND = entries({
   usage: {
     severity: 'error',
     title: 'Wrong usage',
@@ -125,4 +125,4 @@ export const COMMAND = {
     where: [],
     mend: 'Run it again with --verbose, which adds the place in the code, and report that.',
   },
-} as const satisfies Readonly<Record<string, CatalogueEntry>>;
+});

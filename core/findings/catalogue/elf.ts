@@ -1,7 +1,7 @@
-import type { CatalogueEntry } from './entry.js';
+import { entries } from './entry.js';
 
 /** What any ELF file can be wrong in: a payload, an image. */
-export const ELF = {
+export const ELF = entries({
   'elf-not-elf': {
     severity: 'error',
     title: 'No ELF file',
@@ -37,4 +37,4 @@ export const ELF = {
     where: [],
     mend: 'The file is damaged, or made to exhaust its readers: do not use it.',
   },
-} as const satisfies Readonly<Record<string, CatalogueEntry>>;
+});

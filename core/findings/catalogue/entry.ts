@@ -28,3 +28,10 @@ export interface CatalogueEntry extends StageEntry {
   /** Of the process, where the code ends a command. Absent: 1. */
   readonly exitCode?: ExitCode;
 }
+
+/** Entries by their codes: the codes are known to the compiler, their words are not repeated in its declarations. */
+export function entries<Code extends string>(
+  part: Readonly<Record<Code, CatalogueEntry>>,
+): Readonly<Record<Code, CatalogueEntry>> {
+  return part;
+}

@@ -1,4 +1,4 @@
-import type { CatalogueEntry } from './entry.js';
+import { entries } from './entry.js';
 
 const APPLY = 'arch_livepatch_apply (arch/x86/livepatch.c)';
 const ACTION = 'livepatch_action, livepatch_do_action (common/livepatch.c)';
@@ -12,7 +12,7 @@ const ALL = 'All releases.';
  * a return, code of init sections (where Xen reads it, the verdict is fatal anyway), memory that is freed, code
  * that patching needs, and an unload that leaves links behind.
  */
-export const HAZARDS = {
+export const HAZARDS = entries({
   'nop-splits-instruction': {
     severity: 'error',
     title: 'NOPs end inside an instruction',
@@ -191,4 +191,4 @@ export const HAZARDS = {
     since: ALL,
     mend: 'Give the cumulative payload the hooks of all that it replaces.',
   },
-} as const satisfies Readonly<Record<string, CatalogueEntry>>;
+});

@@ -1,12 +1,12 @@
 import { EXIT } from '../exit-code.js';
-import type { CatalogueEntry } from './entry.js';
+import { entries } from './entry.js';
 
 const CONSOLE = 'See its console: xl dmesg';
 const WAIT_FOR_OTHER = 'Another tool is loading payloads. Try again when it is done.';
 const LIST = 'livepatch_list (common/livepatch.c)';
 
 /** Which hypervisor is meant, what is known of it, and the talk with a running Xen. */
-export const HOST = {
+export const HOST = entries({
   'bad-host': {
     severity: 'error',
     title: 'Not a host',
@@ -283,4 +283,4 @@ export const HOST = {
     since: 'All releases.',
     mend: 'Use --check old-code to compare the code it replaces instead, or --nodeps to compare nothing.',
   },
-} as const satisfies Readonly<Record<string, CatalogueEntry>>;
+});

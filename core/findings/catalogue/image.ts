@@ -1,7 +1,7 @@
-import type { CatalogueEntry } from './entry.js';
+import { entries } from './entry.js';
 
 /** Hypervisor images: xen-syms, xen.gz, xen.efi. */
-export const IMAGE = {
+export const IMAGE = entries({
   'not-an-image': {
     severity: 'error',
     title: 'No hypervisor image',
@@ -103,4 +103,4 @@ export const IMAGE = {
     where: [],
     mend: 'Use the image that the hypervisor was booted from, or leave --image out.',
   },
-} as const satisfies Readonly<Record<string, CatalogueEntry>>;
+});

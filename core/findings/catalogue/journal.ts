@@ -1,7 +1,7 @@
-import type { CatalogueEntry } from './entry.js';
+import { entries } from './entry.js';
 
 /** What keeps a change from being remembered. Who needs the change all the same lets it pass. */
-export const JOURNAL = {
+export const JOURNAL = entries({
   'journal-not-writable': {
     severity: 'error',
     title: 'Journal not writable',
@@ -9,4 +9,4 @@ export const JOURNAL = {
     where: [],
     mend: 'Make room on its disk, or name another place with --store. To change the hypervisor all the same: --accept journal-not-writable',
   },
-} as const satisfies Readonly<Record<string, CatalogueEntry>>;
+});

@@ -1,4 +1,4 @@
-import type { CatalogueEntry } from './entry.js';
+import { entries } from './entry.js';
 
 const RETRY = 'Ask again as root, or name the file of the program instead of the process.';
 const REINSTALL = 'Compare its size and checksum with the package, and install it again.';
@@ -9,7 +9,7 @@ const SAME_BUILD =
   'Install the modules of the very package that the program is from. A QEMU that was started before an upgrade has to be started anew, or its guest moved to a new one.';
 
 /** What other programs of a host do with the modules and libraries that are there for them. */
-export const LOCKSTEP = {
+export const LOCKSTEP = entries({
   'link-library-missing': {
     severity: 'error',
     title: 'Library missing',
@@ -240,4 +240,4 @@ export const LOCKSTEP = {
     where: [],
     mend: 'Start it anew when its work allows, or move its guest to a new one.',
   },
-} as const satisfies Readonly<Record<string, CatalogueEntry>>;
+});

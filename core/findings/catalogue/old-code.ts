@@ -1,4 +1,4 @@
-import type { CatalogueEntry } from './entry.js';
+import { entries } from './entry.js';
 
 const EXPECTATIONS = 'livepatch_check_expectations (common/livepatch.c)';
 const RECORD_IT =
@@ -6,7 +6,7 @@ const RECORD_IT =
 const RECORD_AGAIN = 'Make it again: xsplice-ts record PAYLOAD --image FILE';
 
 /** The code that a payload replaces: what was recorded of it, what runs, what Xen compares itself. */
-export const OLD_CODE = {
+export const OLD_CODE = entries({
   'old-code-differs': {
     severity: 'error',
     title: 'Old code differs',
@@ -166,4 +166,4 @@ export const OLD_CODE = {
     where: [],
     mend: 'Check the sizes of functions in the payload or the image: one of them is wrong.',
   },
-} as const satisfies Readonly<Record<string, CatalogueEntry>>;
+});

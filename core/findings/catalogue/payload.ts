@@ -1,4 +1,4 @@
-import type { CatalogueEntry } from './entry.js';
+import { entries } from './entry.js';
 
 const SPECIAL = 'check_special_sections (common/livepatch.c)';
 const PREPARE = 'prepare_payload (common/livepatch.c)';
@@ -7,7 +7,7 @@ const DEPENDS_SINCE = 'All releases for .livepatch.depends, since 4.14 for .live
 const ALL = 'All releases.';
 
 /** What a payload file can be wrong in by itself. */
-export const PAYLOAD = {
+export const PAYLOAD = entries({
   'not-a-payload': {
     severity: 'error',
     title: 'No payload',
@@ -214,4 +214,4 @@ export const PAYLOAD = {
     since: '4.14. Before, .livepatch.funcs has to be there.',
     mend: 'Xen refuses it: it needs .livepatch.funcs or a hook section.',
   },
-} as const satisfies Readonly<Record<string, CatalogueEntry>>;
+});

@@ -1,11 +1,11 @@
-import type { CatalogueEntry } from './entry.js';
+import { entries } from './entry.js';
 
 const SIGN_OR_TRUST =
   'Get the payload from those who make it; or have them sign this very file, and trust their key with --trusted-key or in the policy.';
 const ASK = 'Ask who keeps the policy of this host.';
 
 /** Who made a payload, and what a host's policy says. Xen itself looks at neither. */
-export const SIGNATURE = {
+export const SIGNATURE = entries({
   'not-signed': {
     severity: 'error',
     title: 'Not signed',
@@ -90,4 +90,4 @@ export const SIGNATURE = {
     where: [],
     mend: 'Give the file with the password with --password-file.',
   },
-} as const satisfies Readonly<Record<string, CatalogueEntry>>;
+});

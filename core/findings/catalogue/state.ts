@@ -1,8 +1,8 @@
 import { EXIT } from '../exit-code.js';
-import type { CatalogueEntry } from './entry.js';
+import { entries } from './entry.js';
 
 /** The directories that the program keeps files and its lock in. */
-export const STATE = {
+export const STATE = entries({
   'state-absent': {
     severity: 'error',
     title: 'No embedded hypervisor there',
@@ -67,4 +67,4 @@ export const STATE = {
     where: [],
     mend: 'Update xsplice-ts, or use another directory.',
   },
-} as const satisfies Readonly<Record<string, CatalogueEntry>>;
+});

@@ -1,7 +1,7 @@
-import type { CatalogueEntry } from './entry.js';
+import { entries } from './entry.js';
 
 /** What a host remembers: its payloads, its journal, its saved stack. */
-export const STORE = {
+export const STORE = entries({
   'store-no-such-payload': {
     severity: 'error',
     title: 'Not in the store',
@@ -135,4 +135,4 @@ export const STORE = {
     where: [],
     mend: 'Look for payloads that are built for the running hypervisor.',
   },
-} as const satisfies Readonly<Record<string, CatalogueEntry>>;
+});

@@ -1,11 +1,11 @@
-import type { CatalogueEntry } from './entry.js';
+import { entries } from './entry.js';
 
 const WRITE = 'arch_livepatch_apply (arch/x86/livepatch.c)';
 const ALL = 'All releases.';
 const GIVE_IMAGE = 'Give the image of this hypervisor with --image: its code is compared then.';
 
 /** What is not known of a host and would kill it, or lose a fix, where it is not as hoped. */
-export const UNKNOWN = {
+export const UNKNOWN = entries({
   'nop-over-unknown-code': {
     severity: 'error',
     title: 'NOPs over code that is not known',
@@ -46,4 +46,4 @@ export const UNKNOWN = {
     since: 'Before 4.18 (4.17.4) nothing keeps an alternative inside the text.',
     mend: 'Its relocations in .rela.altinstructions are wrong: link the payload again from objects that were not edited.',
   },
-} as const satisfies Readonly<Record<string, CatalogueEntry>>;
+});

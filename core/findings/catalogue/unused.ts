@@ -1,10 +1,10 @@
-import type { CatalogueEntry } from './entry.js';
+import { entries } from './entry.js';
 
 const LOOKED_UP = 'livepatch_elf_sec_by_name (common/livepatch_elf.c)';
 const ALL = 'All releases.';
 
 /** What is in a payload and what Xen passes over. */
-export const UNUSED = {
+export const UNUSED = entries({
   'relocations-not-performed': {
     severity: 'error',
     title: 'Relocations that Xen does not perform',
@@ -45,4 +45,4 @@ export const UNUSED = {
     since: ALL,
     mend: 'Look the name up: docs/misc/livepatch.pandoc and xen/livepatch_payload.h of that release have those that are used.',
   },
-} as const satisfies Readonly<Record<string, CatalogueEntry>>;
+});

@@ -1,11 +1,11 @@
-import type { CatalogueEntry } from './entry.js';
+import { entries } from './entry.js';
 
 const SEE_STAGE = 'See the stage.';
 const MEND_STAGE = 'Explain the stage: that tells how to mend it.';
 const NEVER = 'This payload must never reach a hypervisor. Build it again.';
 
 /** What Xen's rules, replayed on a model, say about an operation. */
-export const VERDICT = {
+export const VERDICT = entries({
   'would-be-refused': {
     severity: 'error',
     title: 'Xen would refuse it',
@@ -73,4 +73,4 @@ export const VERDICT = {
     where: [],
     mend: 'Name the release whose rules are to be used with --xen 4.N.',
   },
-} as const satisfies Readonly<Record<string, CatalogueEntry>>;
+});

@@ -1,4 +1,3 @@
-#!/usr/bin/env python
 # The far end of --host ssh:// and exec: of xsplice-ts. It runs in dom0 as root, under Python 2.7 or 3.4 and later, is sent
 # along with each connection, and installs nothing. It makes hypercalls and reads and keeps files, and knows nothing of live
 # patching: what is asked for and why is decided on the other side. What it may do is in ALLOWED below.
