@@ -49,8 +49,15 @@ export class Namespaces {
 
   /** Ends the sshd of a host: who asks is refused. */
   stop(index: number): void {
-    const pid = join(this.#folder, `sshd${index}.pid`);
-    if (existsSync(pid)) process.kill(Number(readFileSync(pid, 'utf8')));
+    const file = this.#pidFile(index);
+    const pid = Number(readFileSync(file, 'utf8'));
+    process.kill(pid);
+    until(`sshd ${pid} ends`, () => !existsSync(`/proc/${pid}`));
+  }
+
+  /** There once it listens. */
+  #pidFile(index: number): string {
+    return join(this.#folder, `sshd${index}.pid`);
   }
 
   close(): void {
@@ -81,14 +88,26 @@ export class Namespaces {
       'StrictModes no',
       'UsePAM no',
       'PasswordAuthentication no',
-      `PidFile ${join(this.#folder, `sshd${index}.pid`)}`,
+      `PidFile ${this.#pidFile(index)}`,
     ];
     writeFileSync(config, `${lines.join('\n')}\n`);
     run(`ip netns exec ${host} /usr/sbin/sshd -f ${config}`);
+    const listens = () =>
+      existsSync(this.#pidFile(index)) && readFileSync(this.#pidFile(index), 'utf8').endsWith('\n');
+    until(`sshd ${index} listens`, listens);
   }
 }
 
 function run(command: string): void {
   const { status, stderr } = spawnSync('sh', ['-c', command], { encoding: 'utf8' });
   if (status !== 0) throw new Error(`${command}: ${stderr}`);
+}
+
+/** Waits, at most ten seconds. */
+function until(what: string, isSo: () => boolean): void {
+  const clock = new Int32Array(new SharedArrayBuffer(4));
+  for (let waited = 0; !isSo(); waited += 20) {
+    if (waited > 10_000) throw new Error(`It is not so yet that ${what}`);
+    Atomics.wait(clock, 0, 0, 20);
+  }
 }
