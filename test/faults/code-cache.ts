@@ -5,9 +5,6 @@ import { createPrng, type Prng } from '../support/prng.js';
 import { PROGRAM, runProgram } from './program.js';
 import type { Fault, Part, Trial } from './trial.js';
 
-/** Files beside the program that are no cache of it. */
-const NO_CACHE = ['program.js', 'xsplice-ts.js', 'package.json', 'THIRD-PARTY-LICENSES'];
-
 /** How often each kind of damage is tried. */
 const SHARE = 3;
 const ALL = 20;
@@ -27,7 +24,7 @@ const SPOILS: Readonly<Record<string, Spoil>> = {
   'a page of zeros': (bytes, random) => {
     const copy = Buffer.from(bytes);
     const page = random.below(Math.ceil(copy.length / PAGE_BYTES)) * PAGE_BYTES;
-    return copy.fill(0, page, page + PAGE_BYTES);
+    return copy.fill(0, page, Math.min(page + PAGE_BYTES, copy.length));
   },
   'a tail of zeros': (bytes, random) => Buffer.from(bytes).fill(0, random.below(bytes.length)),
   truncated: (bytes, random) => bytes.subarray(0, random.below(bytes.length)),
@@ -48,11 +45,11 @@ export const codeCache: Part = async (setting) => {
       { HOME: home, XDG_CACHE_HOME: join(home, '.cache') },
       { program },
     );
+  const shipped = filesBelow(dirname(program));
   const good = await run();
   if (good.code !== 0) throw new Error(good.stderr);
-  const caches = [...filesBelow(dirname(program)), ...filesBelow(home)].filter(
-    (file) => !NO_CACHE.some((name) => file === join(dirname(program), name)),
-  );
+  const kept = [...filesBelow(dirname(program)), ...filesBelow(home)];
+  const caches = kept.filter((file) => !shipped.includes(file));
   if (caches.length === 0) throw new Error('nothing is kept of what V8 compiled');
   const contents = caches.map((file) => readFileSync(file));
   const random = createPrng(setting.seed);
