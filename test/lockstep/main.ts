@@ -48,8 +48,8 @@ function preloadIn(suites: readonly Suite[]): string {
   const place = `${STAGE}/ask-qemu.so`;
   for (const { root } of suites) {
     mkdirSync(join(root, STAGE), { recursive: true });
-    // No package has it; some plugins work in it as soon as they are loaded.
-    mkdirSync(join(root, 'tmp'), { recursive: true });
+    // No package that is unpacked has these; some plugins and filters work in them as soon as they are loaded.
+    for (const folder of ['tmp', 'var/tmp']) mkdirSync(join(root, folder), { recursive: true });
     compile('ask-qemu.c', join(root, place), ['-shared', '-fPIC']);
   }
   return place;
