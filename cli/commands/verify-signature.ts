@@ -1,7 +1,7 @@
 import { counted, EXIT, type Finding } from '../../core/findings/index.js';
 import { readPayloadFiles, signaturesBeside } from '../../core/inputs/index.js';
 import type { InputFile } from '../../core/payload/index.js';
-import { answersOf, signatureFindings } from '../../core/signature/index.js';
+import { answersOf, keyName, signatureFindings } from '../../core/signature/index.js';
 import { withExplanations } from '../explanations.js';
 import { trustedKeys } from '../policy.js';
 import type { Session } from '../session.js';
@@ -61,7 +61,7 @@ export async function run({ settings, output }: Session): Promise<number> {
     const signatures = answers.map(({ key, text: _, ...answer }) => {
       return { ...answer, key: key === null ? null : { file: key.file, id: key.id } };
     });
-    const by = verified?.key == null ? '' : `by ${verified.key.id} (${verified.key.file})`;
+    const by = verified?.key == null ? '' : `by ${keyName(verified.key)}`;
     return { file, sha256, findings, signatures, by, isVerified: verified !== undefined };
   }
 }

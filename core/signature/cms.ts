@@ -11,7 +11,7 @@ import {
   Sequence,
   Set as SetOf,
 } from 'asn1js';
-import type { TrustedKey } from './trusted-key.js';
+import { keyName, type TrustedKey } from './trusted-key.js';
 
 /** What an appended signature comes to: by which of the certificates, or why by none. */
 export type CmsAnswer =
@@ -70,7 +70,7 @@ export function answerCms(
       const what = `was made by a key that is not trusted: ${signer.name}`;
       return { state: 'untrusted', key, text: what };
     }
-    const name = `${key.id} (${key.file})`;
+    const name = keyName(key);
     const isRight = isSigned(signed, signer, key);
     return isRight
       ? { state: 'verified', key, text: `is by ${name}` }

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import type { SignatureAnswer, SignatureFile } from './answer.js';
 import { type CommentFile, fromBase64, readCommentFile } from './comment-file.js';
 import { ED25519_SIGNATURE_SIZE, isSignatureOf } from './ed25519.js';
-import { keyNumberText, type TrustedKey } from './trusted-key.js';
+import { KEY_NUMBER_SIZE, keyName, keyNumberText, type TrustedKey } from './trusted-key.js';
 
-const NUMBER_SIZE = 8;
-const HEAD_SIZE = 2 + NUMBER_SIZE;
+/** The algorithm, and the number of the key. */
+const HEAD_SIZE = 2 + KEY_NUMBER_SIZE;
 const TRUSTED_COMMENT = 'trusted comment: ';
 
 /**
@@ -32,7 +32,7 @@ export function answerDetached(
   const text2 =
     own.length === 0
       ? 'is one of Ed25519, and no key in PEM is trusted'
-      : `is of none of these keys, or of other bytes: ${own.map(nameOf).join(', ')}`;
+      : `is of none of these keys, or of other bytes: ${own.map(keyName).join(', ')}`;
   return { file, format, state: own.length === 0 ? 'untrusted' : 'wrong', key: null, text: text2 };
 }
 
@@ -62,7 +62,7 @@ function answerNumbered(
   const signature = bytes.subarray(HEAD_SIZE);
   const signed = isPrehashed ? createHash('blake2b512').update(payload).digest() : payload;
   if (!isSignatureOf(signed, signature, key.publicKey)) {
-    const what = `names ${nameOf(key)}, which did not sign these bytes`;
+    const what = `names ${keyName(key)}, which did not sign these bytes`;
     return { file, format, state: 'wrong', key, text: what };
   }
   if (format === 'minisign') {
@@ -73,7 +73,7 @@ function answerNumbered(
     }
     const both = Buffer.concat([signature, Buffer.from(line.slice(TRUSTED_COMMENT.length))]);
     if (!isSignatureOf(both, second, key.publicKey)) {
-      const what = `has a trusted comment that ${nameOf(key)} did not sign`;
+      const what = `has a trusted comment that ${keyName(key)} did not sign`;
       return { file, format, state: 'wrong', key, text: what };
     }
   }
@@ -81,10 +81,5 @@ function answerNumbered(
 }
 
 function madeBy(key: TrustedKey): string {
-  return `is by ${nameOf(key)}`;
-}
-
-/** A key for people. */
-export function nameOf({ id, file }: TrustedKey): string {
-  return `${id} (${file})`;
+  return `is by ${keyName(key)}`;
 }

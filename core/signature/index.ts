@@ -3,5 +3,5 @@ export { judgeByPolicy, type SentPayload, type Subject, signatureFindings } from
 export { NO_PAYLOADS, type PayloadList, type Policy, policyOfKeys } from './policy.js';
 export { readSecretKey, type SecretKey } from './secret-key.js';
 export { type Signed, signPayload } from './sign.js';
-export { readTrustedKey, type TrustedKey } from './trusted-key.js';
+export { keyName, readTrustedKey, type TrustedKey } from './trusted-key.js';
 export { answersOf } from './verify.js';

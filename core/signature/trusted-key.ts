@@ -22,7 +22,8 @@ interface KeyCommon {
 
 /** `Ed`: what keys and signatures begin with, before the eight bytes of the key's number. */
 const ALGORITHM = 'Ed';
-const NUMBER_SIZE = 8;
+/** Of a key of minisign or signify, in bytes. */
+export const KEY_NUMBER_SIZE = 8;
 
 /**
  * Reads a key: of minisign, of signify, Ed25519 in PEM (SubjectPublicKeyInfo), or an X.509 certificate in PEM or
@@ -40,11 +41,11 @@ export function readTrustedKey(bytes: Uint8Array, file: string): TrustedKey {
     const body = comment.bytes.subarray(ALGORITHM.length);
     const isKey =
       comment.bytes.toString('latin1', 0, ALGORITHM.length) === ALGORITHM &&
-      body.length === NUMBER_SIZE + ED25519_KEY_SIZE &&
+      body.length === KEY_NUMBER_SIZE + ED25519_KEY_SIZE &&
       comment.rest.length === 0;
     if (!isKey) throw invalid('it has the form of minisign, and holds no key of it');
-    const keyNumber = body.subarray(0, NUMBER_SIZE);
-    const publicKey = publicKeyOf(body.subarray(NUMBER_SIZE));
+    const keyNumber = body.subarray(0, KEY_NUMBER_SIZE);
+    const publicKey = publicKeyOf(body.subarray(KEY_NUMBER_SIZE));
     return { kind: 'minisign', file, id: keyNumberText(keyNumber), keyNumber, publicKey };
   }
   try {
@@ -73,4 +74,9 @@ export function keyNumberText(keyNumber: Uint8Array): string {
 export function keyDigest(publicKey: KeyObject): string {
   const spki = publicKey.export({ format: 'der', type: 'spki' });
   return createHash('sha256').update(spki).digest('hex').slice(0, 16);
+}
+
+/** A key for people. */
+export function keyName({ id, file }: Pick<TrustedKey, 'id' | 'file'>): string {
+  return `${id} (${file})`;
 }

@@ -23,7 +23,6 @@ export {
   type Added,
   type NewPayload,
   PayloadStore,
-  type SignatureBeside,
   type StoredState,
 } from './payload-store.js';
 export {

@@ -3,6 +3,7 @@ import { pathBytes } from '../abi/raw-path.js';
 import { typedDigits } from '../abi/typed-id.js';
 import { isDraft, type KeptFolder } from '../files/index.js';
 import { alike, didYouMean, XspliceError } from '../findings/index.js';
+import type { SignatureFile } from '../inputs/index.js';
 import { type InputFile, type PayloadInput, sha256Of } from '../payload/index.js';
 import { markFormat, reading, requireKnownFormat, writing } from './store-format.js';
 import { formatAbout, parseAbout, type StoredPayload } from './stored-payload.js';
@@ -12,17 +13,10 @@ const PAYLOADS = 'payloads';
 const ABOUT = 'about.json';
 const DIGEST = /^[0-9a-f]{64}$/;
 
-/** A file that lies beside a payload and signs it. */
-export interface SignatureBeside {
-  /** What its name has behind the payload's, e.g. `.minisig`. */
-  readonly suffix: string;
-  readonly bytes: Uint8Array;
-}
-
 /** A payload that is to be kept. */
 export interface NewPayload {
   readonly payload: PayloadInput;
-  readonly signatures: readonly SignatureBeside[];
+  readonly signatures: readonly Pick<SignatureFile, 'suffix' | 'bytes'>[];
 }
 
 /** What was found of a stored payload when all of it was read. */
