@@ -34,6 +34,8 @@ export interface WantedChange {
   readonly request: (host: MeantHost) => Promise<ChangeRequest>;
   /** Plan and verify only. */
   readonly dryRun: boolean;
+  /** The host, where the caller has it open: it closes it then. */
+  readonly meant?: MeantHost;
   /** The saved plan that it comes from: the host, the plan and the dangers have to be those. */
   readonly saved?: SavedPlan;
   /** The entry of the journal that it takes back. */
@@ -51,7 +53,7 @@ export async function runChange(session: Session, wanted: WantedChange): Promise
   const { dryRun, saved } = wanted;
   const waitNs = timeoutNs(settings);
   const policy = await policyTerms(settings);
-  const meant = new MeantHost(session);
+  const meant = wanted.meant ?? new MeantHost(session);
   // Signals arrive between two steps, and what was done is then taken back.
   const stop = new AbortController();
   let endSignals = () => {};
@@ -97,7 +99,7 @@ export async function runChange(session: Session, wanted: WantedChange): Promise
   } finally {
     endProgress(progress);
     endSignals();
-    await meant.close();
+    if (wanted.meant === undefined) await meant.close();
   }
 }
 

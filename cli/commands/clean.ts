@@ -14,6 +14,7 @@ export async function run(session: Session): Promise<number> {
     if (left.length > 0) {
       const names = left.map(({ buildId, name }) => buildId ?? name);
       return await runChange(session, {
+        meant: host,
         request: async () => ({ verb: 'unload', names }),
         dryRun: settings.dryRun,
       });

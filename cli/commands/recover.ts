@@ -45,6 +45,7 @@ export async function run(session: Session): Promise<number> {
     const inputs = await keptFiles(await host.store(), [...target.applied, ...target.others]);
     const payloads = readPayloadInputs(inputs);
     return await runChange(session, {
+      meant: host,
       request: async () => ({ verb: 'return', command: 'recover', target, payloads }),
       dryRun: settings.dryRun,
     });

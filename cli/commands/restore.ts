@@ -50,7 +50,7 @@ export async function run(session: Session): Promise<number> {
     const asked = { ...settings, yes: true, accept: [...settings.accept, ...acceptedOf(saved)] };
     const code = await runChange(
       { ...session, settings: asked },
-      { request: async () => request, dryRun: settings.dryRun, foretold: left },
+      { meant: host, request: async () => request, dryRun: settings.dryRun, foretold: left },
     );
     return code === EXIT.done && left.length > 0 ? EXIT.differs : code;
   } finally {
