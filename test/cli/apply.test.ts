@@ -16,6 +16,7 @@ import {
   embeddedHost,
   runCli,
   startCli,
+  succeed,
   TIMEOUT_MS,
   temporaryFolder,
 } from '../support/cli.js';
@@ -41,12 +42,6 @@ async function stack(host: Host): Promise<readonly string[]> {
     .filter(({ state }) => state === 'APPLIED')
     .sort((a, b) => (a.position ?? 0) - (b.position ?? 0))
     .map(({ name }) => name);
-}
-
-async function succeed(...words: readonly string[]) {
-  const result = await runCli(words);
-  assert.equal(result.code, 0, result.stderr + result.stdout);
-  return result;
 }
 
 const NAMES = ['chain-01', 'chain-02', 'chain-03', 'chain-04', 'chain-05'];

@@ -8,7 +8,9 @@ import {
   demo,
   documentOf,
   embeddedHost,
+  refused,
   runCli,
+  succeed,
   temporaryFolder,
 } from '../support/cli.js';
 
@@ -26,18 +28,6 @@ interface Entry {
     readonly status: string | null;
     readonly sha256?: string;
   }[];
-}
-
-async function succeed(...words: readonly string[]) {
-  const result = await runCli(words);
-  assert.equal(result.code, 0, result.stderr + result.stdout);
-  return result;
-}
-
-async function refused(...words: readonly string[]) {
-  const result = await runCli([...words, '--json']);
-  assert.equal(result.code, 1, result.stdout);
-  return documentOf(result)['error'] as { readonly code: string; readonly message: string };
 }
 
 async function entries(host: Host): Promise<readonly Entry[]> {

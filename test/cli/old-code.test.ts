@@ -14,18 +14,13 @@ import {
   documentOf,
   embeddedHost,
   runCli,
+  succeed,
   temporaryFolder,
 } from '../support/cli.js';
 import { editStateFile } from '../support/formats.js';
 
 const IMAGE = ['--image', DEMO_IMAGE] as const;
 const OLD_CODE = ['--check', 'old-code', '--yes'] as const;
-
-async function succeed(...words: readonly string[]) {
-  const result = await runCli(words);
-  assert.equal(result.code, 0, result.stderr + result.stdout);
-  return result;
-}
 
 async function refused(...words: readonly string[]) {
   const result = await runCli(words);

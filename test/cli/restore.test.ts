@@ -2,22 +2,19 @@ import assert from 'node:assert/strict';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
-import { CHAIN, DEMO_IMAGE, demo, documentOf, embeddedHost, runCli } from '../support/cli.js';
+import {
+  CHAIN,
+  DEMO_IMAGE,
+  demo,
+  documentOf,
+  embeddedHost,
+  refused,
+  runCli,
+  succeed,
+} from '../support/cli.js';
 import { repositoryRoot } from '../support/repository.js';
 
 type Host = readonly [string, string];
-
-async function succeed(...words: readonly string[]) {
-  const result = await runCli(words);
-  assert.equal(result.code, 0, result.stderr + result.stdout);
-  return result;
-}
-
-async function refused(...words: readonly string[]) {
-  const result = await runCli([...words, '--json']);
-  assert.equal(result.code, 1, result.stdout);
-  return documentOf(result)['error'] as { readonly code: string; readonly message: string };
-}
 
 async function stack(host: Host): Promise<readonly string[]> {
   const { payloads } = documentOf(await succeed('list', '--json', ...host)) as unknown as {

@@ -1,15 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import test from 'node:test';
-import { DEMO_IMAGE, demo, documentOf, embeddedHost, runCli } from '../support/cli.js';
+import { DEMO_IMAGE, demo, documentOf, embeddedHost, runCli, succeed } from '../support/cli.js';
 
 type Host = readonly [string, string];
-
-async function succeed(...words: readonly string[]) {
-  const result = await runCli(words);
-  assert.equal(result.code, 0, result.stderr + result.stdout);
-  return result;
-}
 
 /** Exit code and the names that are missing, too much and left over. */
 async function status(host: Host): Promise<readonly [number | null, string, string, string]> {

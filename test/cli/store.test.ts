@@ -16,6 +16,7 @@ import {
   documentOf,
   embeddedHost,
   runCli,
+  succeed,
   temporaryFolder,
 } from '../support/cli.js';
 
@@ -24,12 +25,6 @@ interface Kept {
   readonly sha256: string;
   readonly buildId: string;
   readonly signatures: readonly string[];
-}
-
-async function succeed(...words: readonly string[]) {
-  const result = await runCli(words);
-  assert.equal(result.code, 0, result.stderr + result.stdout);
-  return result;
 }
 
 async function kept(...where: readonly string[]): Promise<readonly Kept[]> {

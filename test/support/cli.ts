@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -56,6 +57,20 @@ export async function runCli(
   const { streams, stdout, stderr } = capturedStreams(cliEnvironment(env), onSignal);
   const code = await runProgram(words, streams);
   return { code, stdout: stdout(), stderr: stderr() };
+}
+
+/** Runs the CLI in this process: it has to succeed. */
+export async function succeed(...words: readonly string[]): Promise<CliResult> {
+  const result = await runCli(words);
+  assert.equal(result.code, 0, result.stderr + result.stdout);
+  return result;
+}
+
+/** Runs the CLI in this process: it has to end with 1. What its document says why. */
+export async function refused(...words: readonly string[]) {
+  const result = await runCli([...words, '--json']);
+  assert.equal(result.code, 1, result.stdout);
+  return documentOf(result)['error'] as { readonly code: string; readonly message: string };
 }
 
 /** Runs the CLI in a process of its own, where that is the matter. */
