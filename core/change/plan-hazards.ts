@@ -44,7 +44,7 @@ export function hazardsOfPlan(
     if (isUpload && input !== undefined && answer !== null) {
       findings.push(
         ...unusedParts(input.payload, model.rules),
-        ...strayWritesOf(input, answer.verdict),
+        ...strayWritesOf(input.planned.file, answer.verdict),
       );
       const named = { ...input, planned: { ...input.planned, name: step.name } };
       findings.push(...claimsOf(named, next, symbols));

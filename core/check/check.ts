@@ -1,7 +1,7 @@
 import type { BuildId } from '../abi/ids.js';
 import { formatRelease } from '../abi/release.js';
 import { type Finding, finding, type Severity } from '../findings/index.js';
-import { claimsOf, hazardsOf, strayWritesOf, unusedParts } from '../hazards/index.js';
+import { claimsOf, hazardsOf, unusedParts } from '../hazards/index.js';
 import { askGuard, type GuardAnswer, type GuardReport } from '../oldcode/index.js';
 import {
   type ChainMember,
@@ -12,11 +12,11 @@ import {
 import { type ChainReport, checkChain, type SetMode } from '../stack/index.js';
 import type { Model } from '../verify/index.js';
 import { unfitAlone } from './alternatives.js';
-import { answerTo, inOrder, ofEachFile } from './file-findings.js';
+import { inOrder, ofEachFile, tryOther } from './file-findings.js';
 import type { FileVerdict } from './file-verdict.js';
 import { isRejection, isUnknown } from './rejection.js';
 import type { CheckTarget } from './target.js';
-import { type Look, type PayloadTrial, tryAll, tryAlone, tryChains, tryOrder } from './trials.js';
+import { type Look, tryAll, tryAlone, tryChains, tryOrder } from './trials.js';
 
 /** How strict the answer is, and what it is asked of. */
 export interface CheckOptions {
@@ -88,18 +88,18 @@ export async function check(
     ...hazardsOf(payload, loaded, target.symbols, how),
   ];
   const trials = base === null ? null : tryAll(read.payloads, base, asUsed(base), look);
-  const answers =
-    base === null ? [] : read.others.map(({ input }) => [input, answerTo(input, base)] as const);
-  const verdicts = trials === null ? null : inOrder(inputs, trials, answers);
-  const { findings: ofFiles, refusals } = ofEachFile(read, trials ?? [], new Map(answers));
-  const hazards = dangersOf(read.payloads, trials ?? [], base, refusals);
+  const others = base === null ? [] : read.others.map(({ input }) => tryOther(input, base));
+  const verdicts = trials === null ? null : inOrder(inputs, trials, others);
+  const { findings: ofFiles, refusals } = ofEachFile(read, trials ?? [], others);
+  const found = [...(trials ?? []), ...others].flatMap((trial) => trial.found);
+  const hazards = [...lostParts(read.payloads, base, refusals), ...found];
   const guard = guarded?.report ?? null;
   const unfit = isAlone && trials === null ? unfitAlone(members, target.buildId) : [];
-  const others = [
+  const said = [
     ...[...ofTarget(target), ...more, ...ofFiles],
     ...[...(chain?.findings ?? []), ...unfit, ...refusals],
   ];
-  const findings = [...others, ...guardFindings(guard, others), ...hazards];
+  const findings = [...said, ...guardFindings(guard, said), ...hazards];
   return {
     ok: !findings.some((found) => isRejection(found, failOn)),
     ...{ failOn, mode: isFree ? ('independent' as const) : mode },
@@ -115,10 +115,9 @@ export async function check(
   };
 }
 
-/** What Xen accepts, or passes over, and is dangerous all the same. What a refusal says already is left out. */
-function dangersOf(
+/** What Xen passes over in the payloads. What a refusal says already is left out. */
+function lostParts(
   payloads: readonly PayloadInput[],
-  trials: readonly PayloadTrial[],
   base: Model | null,
   refusals: readonly Finding[],
 ): readonly Finding[] {
@@ -127,14 +126,9 @@ function dangersOf(
   const isSaid = (lost: Finding) =>
     fatal.some(({ file, section }) => file === lost.file && section === lost.section);
   // Of all payloads: what is lost can be the very reason why Xen does not accept one.
-  const lost = payloads.flatMap(({ payload }) =>
+  return payloads.flatMap(({ payload }) =>
     unusedParts(payload, base.rules).filter((part) => !isSaid(part)),
   );
-  const accepted = trials.flatMap(({ payload, uploaded, found }) => [
-    ...strayWritesOf(payload, uploaded),
-    ...found,
-  ]);
-  return [...lost, ...accepted];
 }
 
 /** What is to be said of the verdicts as a whole: that there are none though an image was given, or by whose rules. */

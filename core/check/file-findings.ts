@@ -1,27 +1,41 @@
 import { uncheckedNameFor } from '../abi/payload-name.js';
 import type { Finding } from '../findings/index.js';
+import { strayWritesOf } from '../hazards/index.js';
 import type { InputFile, ReadInputs } from '../payload/index.js';
 import { answerOf, findingsOfFaults, type Model, upload } from '../verify/index.js';
 import type { FileVerdict } from './file-verdict.js';
 import { oneCauseEach, withAnswer } from './one-cause.js';
 import type { PayloadTrial } from './trials.js';
 
+/** A file that is no payload to us, with what Xen answers to it. */
+export interface OtherTrial {
+  readonly input: InputFile;
+  readonly verdict: FileVerdict;
+  /** What Xen does outside it while it reads it. */
+  readonly found: readonly Finding[];
+}
+
 /** What Xen answers to a file that is no payload to us. */
-export function answerTo({ file, bytes }: InputFile, base: Model): FileVerdict {
+export function tryOther(input: InputFile, base: Model): OtherTrial {
+  const { file, bytes } = input;
   const name = uncheckedNameFor(file);
   const { verdict } = upload(base, name, bytes);
-  return { file, name, ...answerOf('upload', verdict), inChain: null };
+  return {
+    input,
+    verdict: { file, name, ...answerOf('upload', verdict), inChain: null },
+    found: strayWritesOf(file, verdict),
+  };
 }
 
 /** A verdict for every file, in the order in which they were given. */
 export function inOrder(
   inputs: readonly InputFile[],
   trials: readonly PayloadTrial[],
-  answers: readonly (readonly [InputFile, FileVerdict])[],
+  others: readonly OtherTrial[],
 ): readonly FileVerdict[] {
   const known = new Map<InputFile, FileVerdict>([
     ...trials.map(({ payload, verdict }) => [payload.input, verdict] as const),
-    ...answers,
+    ...others.map(({ input, verdict }) => [input, verdict] as const),
   ]);
   return inputs.flatMap((input) => known.get(input) ?? []);
 }
@@ -42,13 +56,14 @@ function withNamesake(refusal: Finding, files: readonly string[]): Finding {
 export function ofEachFile(
   read: ReadInputs,
   trials: readonly PayloadTrial[],
-  answers: ReadonlyMap<InputFile, FileVerdict>,
+  others: readonly OtherTrial[],
 ): { readonly findings: readonly Finding[]; readonly refusals: readonly Finding[] } {
   const namesakes = new Map<string, string[]>();
   for (const { planned } of read.payloads) {
     namesakes.set(planned.name, [...(namesakes.get(planned.name) ?? []), planned.file]);
   }
   const verdictOf = new Map(trials.map(({ payload, verdict }) => [payload, verdict]));
+  const answerTo = new Map(others.map(({ input, verdict }) => [input, verdict]));
   const refusalsOf = (verdict: FileVerdict | undefined): readonly Finding[] => {
     if (verdict === undefined) return [];
     const { operation, faults } = verdict.inChain ?? verdict;
@@ -69,7 +84,7 @@ export function ofEachFile(
     refusals.push(...merged.ofXen);
   }
   for (const { input, findings: own } of read.others) {
-    findings.push(...withAnswer(own, refusalsOf(answers.get(input))));
+    findings.push(...withAnswer(own, refusalsOf(answerTo.get(input))));
   }
   return { findings, refusals };
 }

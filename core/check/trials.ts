@@ -1,4 +1,5 @@
 import type { Finding } from '../findings/index.js';
+import { strayWritesOf } from '../hazards/index.js';
 import type { GuardAnswer } from '../oldcode/index.js';
 import type { PayloadInput } from '../payload/index.js';
 import {
@@ -18,9 +19,7 @@ import type { FileVerdict } from './file-verdict.js';
 export interface PayloadTrial {
   readonly payload: PayloadInput;
   readonly verdict: FileVerdict;
-  /** What Xen answers to its upload, alone. */
-  readonly uploaded: Verdict;
-  /** What was found where it is accepted; empty where it is not. */
+  /** What Xen does outside it while it loads it, and the hazards where it is accepted. */
   readonly found: readonly Finding[];
 }
 
@@ -54,7 +53,7 @@ export function tryAll(
     };
     const isAccepted = chained === undefined && verdict.outcome === 'accepted';
     const found = chained?.found ?? (isAccepted ? look(payload, alone.model) : []);
-    return { payload, verdict, uploaded: alone.verdict, found };
+    return { payload, verdict, found: [...strayWritesOf(file, alone.verdict), ...found] };
   });
 }
 

@@ -1,14 +1,10 @@
 import { hex } from '../abi/address.js';
 import { type Finding, finding } from '../findings/index.js';
-import type { PayloadInput } from '../payload/index.js';
 import type { Verdict } from '../verify/index.js';
 import { bounded } from './bounded.js';
 
-/** What Xen writes outside a payload, or reads from nowhere, or may, while it loads it. */
-export function strayWritesOf(
-  { planned: { file } }: PayloadInput,
-  { strayWrites = [] }: Verdict,
-): readonly Finding[] {
+/** What Xen writes outside a payload, or reads from nowhere, or may, while it loads it, or until it refuses it. */
+export function strayWritesOf(file: string, { strayWrites = [] }: Verdict): readonly Finding[] {
   return bounded(
     strayWrites.map(({ section, offset, access, address, bytes, when }) => {
       const place = `the alternative at offset ${offset} of ${section}`;

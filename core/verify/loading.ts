@@ -231,9 +231,21 @@ export function recordFatality(loading: Loading, cause: string): Fault {
 }
 
 function recordFault(loading: Loading, found: Omit<Fault, 'assumptions'>): Fault {
-  const fault = { ...found, assumptions: [...loading.assumptions, ...loading.memory.guesses] };
+  const fault = { ...found, ...untilNow(loading) };
   loading.faults.push(fault);
   return fault;
+}
+
+/** What had to be assumed so far, and what Xen did outside the payload. */
+export function untilNow({
+  assumptions,
+  memory,
+  strayWrites,
+}: Loading): Pick<Fault, 'assumptions' | 'strayWrites'> {
+  return {
+    assumptions: [...assumptions, ...memory.guesses],
+    ...(strayWrites.length === 0 ? {} : { strayWrites: [...strayWrites] }),
+  };
 }
 
 /** livepatch_elf_sec_by_name: the first section with this name, from index 1. */

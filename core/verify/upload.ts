@@ -2,7 +2,7 @@ import { PAGE_SIZE } from '../abi/address.js';
 import { XEN_ERRNO } from '../abi/errno.js';
 import { LIVEPATCH_MAX_SIZE, XEN_LIVEPATCH_NAME_SIZE } from '../abi/livepatch.js';
 import type { Reason } from './advice.js';
-import { type Loading, recordFatality, startLoading } from './loading.js';
+import { type Loading, recordFatality, startLoading, untilNow } from './loading.js';
 import { type AddressSpace, MemoryFault } from './memory.js';
 import { findPayload, type Model, type ModelPayload } from './model.js';
 import type { StageId } from './stage-id.js';
@@ -58,9 +58,8 @@ function load(model: Model, name: string, bytes: Uint8Array): Answer {
       hypercallRc: 0,
       payloadRc: 0,
       log: [],
-      assumptions: [...loading.assumptions, ...memory.guesses],
       faults: [],
-      ...(loading.strayWrites.length === 0 ? {} : { strayWrites: loading.strayWrites }),
+      ...untilNow(loading),
     },
   };
 }
@@ -86,9 +85,20 @@ export function isNameAccepted(name: string): boolean {
 
 /** The first fault is what Xen answers. */
 function verdictOf(first: Fault, behind: readonly Fault[]): Verdict {
-  const { outcome, log, assumptions } = first;
-  const hypercallRc = outcome.outcome === 'refused' ? -outcome.errno : null;
-  return { outcome, hypercallRc, payloadRc: null, log, assumptions, faults: [first, ...behind] };
+  const { outcome, log, assumptions, strayWrites } = first;
+  const faults = [first, ...behind];
+  if (outcome.outcome === 'fatal') {
+    return { outcome, hypercallRc: null, payloadRc: null, log, assumptions, faults };
+  }
+  const answer = {
+    outcome,
+    hypercallRc: -outcome.errno,
+    payloadRc: null,
+    log,
+    assumptions,
+    faults,
+  };
+  return strayWrites === undefined ? answer : { ...answer, strayWrites };
 }
 
 /** vmalloc and copy_from_guest: whole pages, of which the last one's rest is undefined (zero here). */

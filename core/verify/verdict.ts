@@ -54,6 +54,8 @@ export interface Fault {
   readonly log: readonly LogLine[];
   /** What had to be assumed until then. */
   readonly assumptions: readonly string[];
+  /** What Xen did by then outside the payload, or may have; absent where that is nothing. */
+  readonly strayWrites?: readonly StrayWrite[];
   readonly where: Whereabouts;
   /** What decides which advice helps. */
   readonly reason: Reason;
@@ -91,7 +93,7 @@ export interface Verdict {
    * come up once it is mended. Empty where it is accepted.
    */
   readonly faults: readonly Fault[];
-  /** Of an accepted upload; absent where there are none. */
+  /** Of an upload that Xen answers, until it does; absent where there are none. */
   readonly strayWrites?: readonly StrayWrite[];
 }
 

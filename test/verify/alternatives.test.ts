@@ -26,7 +26,11 @@ interface Entry {
 const CODE = { flags: SHF.ALLOC | SHF.EXECINSTR };
 
 /** A payload with these alternatives, each of 5 bytes for 5; symbols of the tiny Xen can be named. */
-function payload(entries: readonly Entry[], version: 1 | 2 = 2): Uint8Array {
+function payload(
+  entries: readonly Entry[],
+  version: 1 | 2 = 2,
+  more: readonly { name: string; flags: bigint; data: Uint8Array }[] = [],
+): Uint8Array {
   const data = new Uint8Array(14 * entries.length);
   const view = new DataView(data.buffer);
   entries.forEach(({ feature, originalBytes = 5, padding = 0, priv = 0 }, i) => {
@@ -42,6 +46,7 @@ function payload(entries: readonly Entry[], version: 1 | 2 = 2): Uint8Array {
     extraSections: [
       { name: section, flags: SHF.ALLOC, data },
       { name: '.altinstr_replacement', ...CODE, data: hexBytes('0f 1f 44 00 00') },
+      ...more,
     ],
     extraSymbols: [
       { name: '.Lrepl', section: '.altinstr_replacement', binding: 0 },
@@ -107,6 +112,34 @@ describe('an alternative whose place is outside the payload', () => {
       ]);
       assert.equal(verdict.strayWrites?.[0]?.when, 'the CPU has feature 5');
       assert.deepEqual(await codes(tinyModel(release), bytes), ['alternative-outside'], release);
+    }
+  });
+
+  it('depends on the CPU where Xen refuses the payload later: the refusal stays, and it is an error', async () => {
+    for (const release of UNCHECKED) {
+      const exTable = { name: '.ex_table', flags: SHF.ALLOC, data: new Uint8Array(9) };
+      const entries = [{ feature: SOME, origin: 'plain_fn', padding: 1 }];
+      const bytes = payload(entries, versionFor(release), [exTable]);
+      const { verdict } = upload(tinyModel(release), 'p', bytes);
+      assert.deepEqual(verdict.outcome, {
+        outcome: 'refused',
+        stage: 'exception-table',
+        errno: 22,
+      });
+      assert.equal(verdict.strayWrites?.[0]?.when, 'the CPU has feature 5');
+      const said = await codes(tinyModel(release), bytes);
+      assert.deepEqual(said, ['would-be-refused', 'alternative-outside'], release);
+    }
+  });
+
+  it('does not matter where Xen refuses the payload before', () => {
+    for (const release of UNCHECKED) {
+      const entries = [{ feature: SOME, origin: 'plain_fn', padding: 1 }];
+      const bad = { name: '.bug_frames.0', flags: SHF.ALLOC, data: new Uint8Array(9) };
+      const bytes = payload(entries, versionFor(release), [bad]);
+      const { verdict } = upload(tinyModel(release), 'p', bytes);
+      assert.equal(verdict.outcome.outcome === 'refused' && verdict.outcome.stage, 'bug-frames');
+      assert.equal(verdict.strayWrites, undefined, release);
     }
   });
 
