@@ -12,9 +12,12 @@ export function alike<Name extends string>(word: string, names: readonly Name[])
     typed.length > 1 && name.slice(0, typed.length).toLowerCase() === typed;
   return names
     .filter((name) => Math.abs(name.length - typed.length) <= most || isBegun(name))
-    .map((name) => ({ name, distance: isBegun(name) ? 0 : distance(typed, name.toLowerCase()) }))
-    .filter(({ distance }) => distance <= most)
-    .sort((a, b) => a.distance - b.distance)
+    .map((name) => ({
+      name,
+      changes: isBegun(name) ? 0 : changesBetween(typed, name.toLowerCase()),
+    }))
+    .filter(({ changes }) => changes <= most)
+    .sort((a, b) => a.changes - b.changes)
     .slice(0, MAX_PROPOSED)
     .map(({ name }) => name);
 }
@@ -34,14 +37,12 @@ export function didYouMean(names: readonly string[]): string {
   return names.length === 0 ? '' : `Did you mean ${names.join(' or ')}? `;
 }
 
-function distance(word: string, name: string): number {
+/** Letters to add, drop, change, or swap with their neighbour (optimal string alignment). Takes time by both lengths. */
+export function changesBetween(word: string, name: string): number {
   return distancesTo(word, name, false).at(-1) ?? 0;
 }
 
-/**
- * Letters to add, drop, change, or swap with their neighbour (optimal string alignment), until the word is the
- * start of the name up to each letter; with `isPart`, until it is any part that ends there.
- */
+/** Changes until the word is the start of the name up to each letter; with `isPart`, any part that ends there. */
 function distancesTo(word: string, name: string, isPart: boolean): readonly number[] {
   let above: readonly number[] = [];
   let row: readonly number[] = Array.from({ length: name.length + 1 }, (_, j) => (isPart ? 0 : j));

@@ -12,7 +12,7 @@ export {
   type StageEntry,
 } from './catalogue/index.js';
 export { counted } from './counted.js';
-export { alike, didYouMean, nearest } from './did-you-mean.js';
+export { alike, changesBetween, didYouMean, nearest } from './did-you-mean.js';
 export { errorFrom, type FailureDetail, XspliceError } from './error.js';
 export { EXIT, type ExitCode } from './exit-code.js';
 export { explain, explained, explainedError } from './explain.js';

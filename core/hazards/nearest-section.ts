@@ -1,4 +1,5 @@
 import { HOOK_KINDS, hookSection, SECTION } from '../abi/livepatch.js';
+import { changesBetween } from '../findings/index.js';
 
 const NAMES: readonly string[] = [
   SECTION.funcs,
@@ -35,18 +36,4 @@ function plain(name: string): string {
     .replace(/unpatch/g, 'revert')
     .replace(/patch/g, 'apply')
     .replace(/[^a-z]/g, '');
-}
-
-/** Letters to add, remove or replace (Levenshtein). */
-function changesBetween(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }
