@@ -24,7 +24,10 @@ async function typedWords(): Promise<readonly string[]> {
 // Who ends before it is known how has not succeeded.
 process.exitCode = 1;
 const streams = {
-  stdin: process.stdin,
+  // Made only for who reads it.
+  get stdin() {
+    return process.stdin;
+  },
   stdout: process.stdout,
   stderr: process.stderr,
   env: process.env,

@@ -1,10 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { build, type Plugin } from 'esbuild';
+import type { Plugin } from 'esbuild';
+import { bundleInParts } from './parts.js';
 
-/** A program that needs nothing but node, and the files that it reads from its own folder or assets. */
+/**
+ * A program that needs nothing but node, and the files that it reads from its own folder or assets: a function, as in
+ * `Script`.
+ */
 export interface Standalone {
-  readonly program: Uint8Array;
+  readonly program: string;
   /** By the names that the program knows them by: WebAssembly and native code. */
   readonly carried: ReadonlyMap<string, string>;
   /** Folders of the packages whose code is in it, native code included. */
@@ -14,11 +18,11 @@ export interface Standalone {
 /** How iced-x86 finds its WebAssembly: in the folder of its own script, which a bundle is not in. */
 const ICED_READS = `const path = require('path').join(__dirname, 'iced_x86_bg.wasm');
 const bytes = require('fs').readFileSync(path);`;
-const ICED_IS_GIVEN = `const bytes = require('xsplice:late-packages').carried(thisFile, 'iced_x86_bg.wasm');`;
+const ICED_IS_GIVEN = `const bytes = require('xsplice:late-packages').carried(thisFile.url, 'iced_x86_bg.wasm');`;
 
 /** How the agent for other hosts is found: beside the file that sends it. */
 const AGENT_READS = `readFileSync(new URL('./agent.py', import.meta.url))`;
-const AGENT_IS_GIVEN = `require('xsplice:late-packages').carried(thisFile, 'agent.py')`;
+const AGENT_IS_GIVEN = `require('xsplice:late-packages').carried(thisFile.url, 'agent.py')`;
 
 /**
  * Bundles the compiled command line of this repository with all its packages.
@@ -47,32 +51,15 @@ export async function bundleStandalone(root: string): Promise<Standalone> {
       giving(/xen\/handle\/remote\.js$/, AGENT_READS, AGENT_IS_GIVEN);
     },
   };
-  const { outputFiles, metafile } = await build({
-    absWorkingDir: root,
-    entryPoints: ['dist/cli/main.js'],
-    outfile: 'program.js',
-    bundle: true,
-    write: false,
-    metafile: true,
-    minifyWhitespace: true,
-    format: 'cjs',
-    platform: 'node',
-    target: 'node20',
-    plugins: [latePackages],
-    logLevel: 'warning',
-    banner: { js: "const thisFile = require('node:url').pathToFileURL(__filename).href;" },
-    define: { 'import.meta.url': 'thisFile', BUNDLED_VERSION: JSON.stringify(versionOf(root)) },
-  });
-  const [file] = outputFiles;
-  if (file === undefined) throw new Error('esbuild made nothing');
+  const { text, inputs } = await bundleInParts(root, { plugins: [latePackages], alias: {} });
   return {
-    program: file.contents,
+    program: text,
     carried: new Map([
       ['agent.py', join(root, 'core/hypervisor/xen/handle/agent.py')],
       ['iced_x86_bg.wasm', join(root, 'node_modules/iced-x86/iced_x86_bg.wasm')],
       ['koffi.node', join(root, 'node_modules/@koromix/koffi-linux-x64/linux_x64/koffi.node')],
     ]),
-    packages: packagesOf([...Object.keys(metafile.inputs), 'node_modules/koffi/koffi.node'], root),
+    packages: packagesOf([...inputs, 'node_modules/koffi/koffi.node'], root),
   };
 }
 
@@ -82,12 +69,4 @@ export function packagesOf(files: readonly string[], root: string): readonly str
     (path) => /.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? [],
   );
   return [...new Set(folders)].sort().map((folder) => join(root, folder));
-}
-
-/** The version in package.json. */
-export function versionOf(root: string): string {
-  const { version }: { readonly version: string } = JSON.parse(
-    readFileSync(join(root, 'package.json'), 'utf8'),
-  );
-  return version;
 }

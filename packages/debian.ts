@@ -15,6 +15,7 @@ import { gzipSync } from 'node:zlib';
 import { run } from '../rig/run.js';
 import type { Standalone } from './bundle.js';
 import { type Licence, licencesText } from './licences.js';
+import { startText } from './parts.js';
 
 /** Folders of the package, below its root. */
 const PROGRAM = 'usr/lib/xsplice-ts/bin';
@@ -60,7 +61,7 @@ export function makeDebianPackage(to: string, work: string, parts: DebianParts):
 }
 
 function placeProgram(tree: string, { root, standalone, version }: DebianParts): void {
-  const start = readFileSync(join(root, 'cli', 'start.cjs'), 'utf8');
+  const start = startText(root);
   // Not the first node of whoever calls: the one that the package depends on.
   place(tree, `${PROGRAM}/xsplice-ts.js`, start.replace('/usr/bin/env node', '/usr/bin/node'));
   chmodSync(join(tree, PROGRAM, 'xsplice-ts.js'), 0o755);

@@ -21,7 +21,7 @@ export function makeExecutable(
   node: NodeRelease,
 ): void {
   // Names without a folder: the blob holds that of the program.
-  writeFileSync(join(work, 'program.js'), program);
+  writeFileSync(join(work, 'program.js'), `${program}(require, __filename);`);
   writeFileSync(join(work, 'licences'), licences);
   const config = {
     main: 'program.js',

@@ -9,11 +9,12 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { run } from '../rig/run.js';
-import { bundleStandalone, versionOf } from './bundle.js';
+import { bundleStandalone } from './bundle.js';
 import { makeDebianPackage } from './debian.js';
 import { makeExecutable } from './executable.js';
 import { licenceOf, licencesText } from './licences.js';
 import { nodeRelease } from './node-release.js';
+import { versionOf } from './parts.js';
 
 /** The Node inside of the executable: one that is maintained longest. */
 const EMBEDDED_NODE = '24.21.0';

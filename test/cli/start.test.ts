@@ -12,7 +12,6 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Script } from 'node:vm';
@@ -23,9 +22,9 @@ const BUILT = join(repositoryRoot(), 'dist', 'bin');
 const PROGRAM = join(BUILT, 'xsplice-ts.js');
 const { version } = JSON.parse(readFileSync(join(repositoryRoot(), 'package.json'), 'utf8'));
 
-/** Where the Node that runs this keeps compiled code by itself, our own means are not used. */
-const hasOwnCache = 'enableCompileCache' in createRequire(import.meta.url)('node:module');
-const skip = hasOwnCache ? 'this Node keeps compiled code itself' : false;
+/** In front of what is kept. */
+const HEAD_SIZE = 12;
+const INSPECT = ['inspect', demo('hello')];
 
 function runNode(home: string, ...words: readonly string[]) {
   const env = cliEnvironment({ XDG_CACHE_HOME: home });
@@ -42,9 +41,10 @@ function outputOf(home: string, ...words: readonly string[]): string {
 function startedOnce(t: TestContext): { readonly home: string; readonly kept: string } {
   const home = join(temporaryFolder(t), 'cache');
   mkdirSync(home, { mode: 0o700 });
-  assert.equal(outputOf(home, PROGRAM, '--version'), `${version}\n`);
+  outputOf(home, PROGRAM, ...INSPECT);
   const [name = '', ...others] = readdirSync(join(home, 'xsplice-ts'));
   assert.deepEqual(others, []);
+  assert.match(name, /^inspect-/);
   return { home, kept: join(home, 'xsplice-ts', name) };
 }
 
@@ -69,22 +69,47 @@ test('the package ships no compiled code, and names no folder of the machine tha
   }
 });
 
-test('what V8 compiled at the first start is kept whole, and taken at the next', { skip }, (t) => {
+test('what V8 compiled for a command is kept, and taken when it is run again', (t) => {
   const { home, kept } = startedOnce(t);
   const before = statSync(kept);
   assert.equal(before.mode & 0o777, 0o600);
-  assert.equal(outputOf(home, PROGRAM, '--version'), `${version}\n`);
+  outputOf(home, PROGRAM, ...INSPECT);
   assert.equal(statSync(kept).ino, before.ino, 'it was not made anew');
   const source = readFileSync(join(BUILT, 'program.js'), 'latin1');
-  const wrapped = `(function (require, __filename) { 'use strict'; ${source}\n})`;
-  const cachedData = readFileSync(kept).subarray(64);
-  assert.equal(new Script(wrapped, { cachedData }).cachedDataRejected, false);
+  const cachedData = readFileSync(kept).subarray(HEAD_SIZE);
+  assert.equal(new Script(source, { cachedData }).cachedDataRejected, false);
 });
 
-test('the program says the same whatever lies in the place of its compiled form', { skip }, (t) => {
+test('what is kept grows with what a command needs, and each has its own', (t) => {
+  const home = temporaryFolder(t);
+  const keptFor = (command: string) => {
+    const folder = join(home, 'xsplice-ts');
+    const name = readdirSync(folder).find((one) => one.startsWith(`${command}-`));
+    return name === undefined ? null : statSync(join(folder, name)).size;
+  };
+  outputOf(home, PROGRAM, 'inspect', '--help');
+  const forHelp = keptFor('inspect') ?? 0;
+  outputOf(home, PROGRAM, ...INSPECT);
+  assert.ok((keptFor('inspect') ?? 0) > forHelp, 'what was not run before is kept too');
+  assert.equal(keptFor('list'), null);
+  // What is no command leaves nothing behind.
+  assert.equal(runNode(home, PROGRAM, 'no-such-command').status, 64);
+  assert.equal(keptFor('no-such-command'), null);
+});
+
+test('the version is told without the program, and with it the same', (t) => {
+  const home = temporaryFolder(t);
+  for (const word of ['--version', '-V', '-v']) {
+    assert.equal(outputOf(home, PROGRAM, word), `${version}\n`);
+  }
+  assert.deepEqual(readdirSync(home), []);
+  assert.equal(outputOf(home, PROGRAM, 'list', '--version'), `${version}\n`);
+});
+
+test('the program says the same whatever lies in the place of its compiled form', (t) => {
   const { home, kept } = startedOnce(t);
   const ask = (...options: readonly string[]) => [
-    outputOf(home, ...options, PROGRAM, '--version'),
+    outputOf(home, ...options, PROGRAM, ...INSPECT),
     outputOf(home, ...options, PROGRAM, 'check', demo('hello'), '--image', DEMO_IMAGE, '--json'),
   ];
   const expected = ask();
@@ -98,11 +123,11 @@ test('the program says the same whatever lies in the place of its compiled form'
   const size = whole.length;
   const places: Readonly<Record<string, Uint8Array>> = {
     empty: new Uint8Array(),
-    'digests alone': whole.subarray(0, 64),
+    'the head alone': whole.subarray(0, HEAD_SIZE),
     'half of it': whole.subarray(0, size / 2),
     'a page of zeroes': changed((bytes) => bytes.fill(0, 65_536, 69_632)),
     'a tail of zeroes': changed((bytes) => bytes.fill(0, size - 4096)),
-    'one bit at its start': changed((bytes) => bytes.writeUInt8(bytes.readUInt8(70) ^ 1, 70)),
+    'one bit at its start': changed((bytes) => bytes.writeUInt8(bytes.readUInt8(20) ^ 1, 20)),
     'one bit in its middle': changed((b) => b.writeUInt8(b.readUInt8(size >> 1) ^ 8, size >> 1)),
     'another source': changed((bytes) => bytes.writeUInt8(bytes.readUInt8(0) ^ 1, 0)),
   };
@@ -113,12 +138,10 @@ test('the program says the same whatever lies in the place of its compiled form'
   }
 });
 
-test('nothing is kept where somebody else may write, and nothing of somebody else is taken', {
-  skip,
-}, (t) => {
+test('nothing is kept where somebody else may write, and nothing of somebody else is taken', (t) => {
   const { home, kept } = startedOnce(t);
   const folder = join(home, 'xsplice-ts');
-  const ask = () => assert.equal(outputOf(home, PROGRAM, '--version'), `${version}\n`);
+  const ask = () => outputOf(home, PROGRAM, ...INSPECT);
   const isUntouched = (words: string) => {
     writeFileSync(kept, 'theirs');
     ask();
@@ -139,8 +162,8 @@ test('nothing is kept where somebody else may write, and nothing of somebody els
   }
   const nowhere = join(home, 'file', 'below');
   writeFileSync(join(home, 'file'), '');
-  assert.equal(outputOf(nowhere, PROGRAM, '--version'), `${version}\n`);
-  assert.equal(outputOf('relative', PROGRAM, '--version'), `${version}\n`);
+  outputOf(nowhere, PROGRAM, ...INSPECT);
+  outputOf('relative', PROGRAM, ...INSPECT);
   assert.equal(existsSync('relative'), false);
 });
 
