@@ -56,14 +56,18 @@ export class Output {
 
   /** True where standard output or a file is to have this format. */
   wants(format: Format): boolean {
-    return this.format === format || this.#destinations.some((one) => one.format === format);
+    return this.format === format || this.#isFiled(format);
+  }
+
+  #isFiled(format: Format): boolean {
+    return this.#destinations.some((one) => one.format === format);
   }
 
   /** What the command was run for, for people. */
   data(text: string): void {
     if (text === '') return;
     if (this.isForPeople) this.#data.line(text);
-    if (this.wants('human')) {
+    if (this.#isFiled('human')) {
       this.#texts.set('human', `${this.#texts.get('human') ?? ''}${plainText(text)}\n`);
     }
   }

@@ -5,7 +5,7 @@ import { UNSAFE, visible } from './unsafe.js';
 import stringWidth from './width.js';
 import { wrapLine } from './wrap.js';
 
-const MARK_OR_UNSAFE = new RegExp(`${MARK}|${UNSAFE.source}`, 'gu');
+const MARK_OR_UNSAFE = new RegExp(`${MARK}|(?!\n)${UNSAFE.source}`, 'gu');
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the codes of a style begin with one.
 const CODE = /\u001b\[\d+m/g;
 
@@ -78,10 +78,9 @@ function cut(text: string, columns: number): string {
 
 /** What may be written: see Screen. */
 export function safeText(text: string): string {
-  return text.replace(MARK_OR_UNSAFE, (found: string, code: string | undefined) => {
-    if (code !== undefined) return `\u001b${code}`;
-    return found === '\n' ? found : visible(found);
-  });
+  return text.replace(MARK_OR_UNSAFE, (found: string, code: string | undefined) =>
+    code === undefined ? visible(found) : `\u001b${code}`,
+  );
 }
 
 /** The same without the codes of a style. */

@@ -24,6 +24,8 @@ type Row = readonly (string | Cell)[];
 /** What is shown of a cell. */
 interface Shown {
   readonly text: string;
+  /** Columns that the text takes, measured once. */
+  readonly width: number;
   readonly paint: (text: string) => string;
 }
 
@@ -70,16 +72,20 @@ export function renderTable(
 }
 
 function shownCell(cell: string | Cell, style: Style): Shown {
-  const { text, paint = plain } = typeof cell === 'string' ? { text: cell } : cell;
-  return { text: style.text(text), paint };
+  const { text, paint = plain } = typeof cell === 'string' ? { text: cell, paint: plain } : cell;
+  return shownText(style.text(text), paint);
+}
+
+function shownText(text: string, paint: Shown['paint']): Shown {
+  return { text, width: stringWidth(text), paint };
 }
 
 function plain(text: string): string {
   return text;
 }
 
-function widthOf({ text }: Shown): number {
-  return stringWidth(text);
+function widthOf({ width }: Shown): number {
+  return width;
 }
 
 /** Without columns that have nothing but a heading. */
@@ -96,9 +102,11 @@ function widest(
 ): readonly number[] {
   const widths: number[] = [];
   for (const row of rows) {
-    row.forEach((cell, column) => {
-      widths[column] = Math.max(widths[column] ?? 0, measure(cell));
-    });
+    for (let column = 0; column < row.length; column++) {
+      const cell = row[column];
+      const width = cell === undefined ? 0 : measure(cell);
+      if (width >= (widths[column] ?? 0)) widths[column] = width;
+    }
   }
   return widths;
 }
@@ -139,7 +147,7 @@ function brokenRow(
   }));
   const height = Math.max(1, ...cells.map(({ lines }) => lines.length));
   return Array.from({ length: height }, (_, line) =>
-    cells.map(({ lines, paint }) => ({ text: lines[line] ?? '', paint })),
+    cells.map(({ lines, paint }) => shownText(lines[line] ?? '', paint)),
   );
 }
 
@@ -150,16 +158,14 @@ function laidOut(
   indent: string,
 ): string {
   return rows
-    .map((row) =>
-      row
-        .map(({ text, paint }, column) => {
-          const gap = column === row.length - 1 ? 0 : (widths[column] ?? 0) - stringWidth(text);
-          return `${paint(text)}${' '.repeat(gap)}`;
-        })
-        .join(' '.repeat(GAP))
-        .trimEnd(),
-    )
-    .map((line) => `${indent}${line}`)
+    .map((row) => {
+      let line = '';
+      row.forEach(({ text, width, paint }, column) => {
+        line += paint(text);
+        if (column < row.length - 1) line += ' '.repeat((widths[column] ?? 0) - width + GAP);
+      });
+      return `${indent}${line.trimEnd()}`;
+    })
     .join('\n');
 }
 
