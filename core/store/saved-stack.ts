@@ -3,10 +3,8 @@ import { nameText } from '../abi/payload-name.js';
 import {
   type Codec,
   integer,
-  isRecord,
   type KeptFolder,
   listOf,
-  Malformed,
   objectOf,
   oneOf,
   orNull,
@@ -18,14 +16,7 @@ import type { JournalStep, Place } from './journal-record.js';
 import { isSamePlace, loadedState } from './loaded-state.js';
 import { isOfThisBoot, type Present } from './past.js';
 import type { PayloadStore } from './payload-store.js';
-import {
-  damaged,
-  jsonOf,
-  markFormat,
-  reading,
-  requireKnownFormat,
-  writing,
-} from './store-format.js';
+import { damaged, reading, readVersioned, writeVersioned } from './store-format.js';
 import { buildId, digest } from './stored-payload.js';
 
 const FOLDER = 'saved';
@@ -65,34 +56,20 @@ const savedStack: Codec<SavedStack> = objectOf<SavedStack>({
 
 /** Keeps what is wanted after a boot. Fails with `store-not-writable`, `store-too-new`. */
 export async function writeSaved(folder: KeptFolder, saved: SavedStack): Promise<void> {
-  await writing(folder, async () => {
-    await markFormat(folder);
-    const value = { formatVersion: FORMAT_VERSION, ...(savedStack.encode(saved) as object) };
-    await folder.write(`${FOLDER}/${saved.hypervisor}.json`, `${JSON.stringify(value, null, 1)}\n`);
-  });
+  const name = fileFor(saved.hypervisor);
+  await writeVersioned(folder, name, FORMAT_VERSION, savedStack, saved);
 }
 
 /** Null where nothing is saved for this build. Fails with `store-damaged`, `store-too-new`, `store-not-readable`. */
 export async function readSaved(folder: KeptFolder, of: BuildId): Promise<SavedStack | null> {
-  await requireKnownFormat(folder);
-  const name = `${FOLDER}/${of}.json`;
-  const bytes = await reading(folder, name, () => folder.read(name));
-  if (bytes === null) return null;
-  const value = jsonOf(bytes);
-  const version = isRecord(value) ? value['formatVersion'] : null;
-  if (typeof version === 'number' && version > FORMAT_VERSION) {
-    throw new XspliceError(
-      'store-too-new',
-      `${folder.path}/${name} has format ${version}; this version of xsplice-ts knows format ${FORMAT_VERSION}`,
-    );
-  }
-  try {
-    const saved = savedStack.decode(value, '');
-    if (saved.hypervisor === of) return saved;
-    throw new Malformed(`hypervisor is ${saved.hypervisor}`);
-  } catch (error) {
-    throw error instanceof Malformed ? damaged(folder, `in ${name}, ${error.message}`) : error;
-  }
+  const name = fileFor(of);
+  const saved = await readVersioned(folder, name, FORMAT_VERSION, savedStack);
+  if (saved === null || saved.hypervisor === of) return saved;
+  throw damaged(folder, `in ${name}, hypervisor is ${saved.hypervisor}`);
+}
+
+function fileFor(hypervisor: BuildId): string {
+  return `${FOLDER}/${hypervisor}.json`;
 }
 
 /** Digests of the payloads that are saved, for whatever build. Fails as {@link readSaved} does. */

@@ -1,4 +1,4 @@
-import { isRecord, type KeptFolder, reasonOf } from '../files/index.js';
+import { type Codec, isRecord, type KeptFolder, Malformed, reasonOf } from '../files/index.js';
 import { XspliceError } from '../findings/index.js';
 
 /** Version of the store and of all that lies in it. A newer one is refused, never guessed at. */
@@ -27,6 +27,49 @@ export async function markFormat(folder: KeptFolder): Promise<void> {
   await requireKnownFormat(folder);
   if ((await folder.read(MARK)) !== null) return;
   await folder.write(MARK, `${JSON.stringify({ formatVersion: FORMAT_VERSION })}\n`);
+}
+
+/**
+ * What a file holds that has a version of its own; null where there is none. Fails with `store-damaged`,
+ * `store-too-new`, `store-not-readable`.
+ */
+export async function readVersioned<T>(
+  folder: KeptFolder,
+  name: string,
+  newest: number,
+  codec: Codec<T>,
+): Promise<T | null> {
+  await requireKnownFormat(folder);
+  const bytes = await reading(folder, name, () => folder.read(name));
+  if (bytes === null) return null;
+  const value = jsonOf(bytes);
+  const version = isRecord(value) ? value['formatVersion'] : null;
+  if (typeof version === 'number' && version > newest) {
+    throw new XspliceError(
+      'store-too-new',
+      `${folder.path}/${name} has format ${version}; this version of xsplice-ts knows format ${newest}`,
+    );
+  }
+  try {
+    return codec.decode(value, '');
+  } catch (error) {
+    throw error instanceof Malformed ? damaged(folder, `in ${name}, ${error.message}`) : error;
+  }
+}
+
+/** Keeps what {@link readVersioned} reads. Fails with `store-not-writable`, `store-too-new`. */
+export async function writeVersioned<T>(
+  folder: KeptFolder,
+  name: string,
+  formatVersion: number,
+  codec: Codec<T>,
+  value: T,
+): Promise<void> {
+  await writing(folder, async () => {
+    await markFormat(folder);
+    const json = { formatVersion, ...(codec.encode(value) as object) };
+    await folder.write(name, `${JSON.stringify(json, null, 1)}\n`);
+  });
 }
 
 /** Null where it is none. */
