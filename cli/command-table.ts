@@ -1,4 +1,4 @@
-import type { CommandName, LOADED } from './options/commands.js';
+import type { CommandName, HiddenName } from './options/commands.js';
 import type { Session } from './session.js';
 
 /** A command's code, which is loaded only when it is the one that was typed. */
@@ -8,7 +8,7 @@ export interface CommandModule {
 }
 
 /** Where the code of each command is. What it takes is in options/commands.ts. */
-export const LOAD: Readonly<Record<CommandName | typeof LOADED, () => Promise<CommandModule>>> = {
+export const LOAD: Readonly<Record<CommandName | HiddenName, () => Promise<CommandModule>>> = {
   inspect: () => import('./commands/inspect.js'),
   check: () => import('./commands/check.js'),
   report: () => import('./commands/report.js'),
@@ -26,6 +26,7 @@ export const LOAD: Readonly<Record<CommandName | typeof LOADED, () => Promise<Co
   store: () => import('./commands/store.js'),
   history: () => import('./commands/history.js'),
   undo: () => import('./commands/undo.js'),
+  confirm: () => import('./commands/confirm.js'),
   recover: () => import('./commands/recover.js'),
   clean: () => import('./commands/clean.js'),
   status: () => import('./commands/status.js'),
@@ -39,4 +40,5 @@ export const LOAD: Readonly<Record<CommandName | typeof LOADED, () => Promise<Co
   agent: () => import('./commands/agent.js'),
   explain: () => import('./commands/explain.js'),
   __loaded: () => import('./commands/loaded.js'),
+  '__take-back': () => import('./commands/take-back.js'),
 };

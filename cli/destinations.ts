@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { CommandName, LOADED } from './options/commands.js';
+import type { CommandName, HiddenName } from './options/commands.js';
 import type { OPTIONS } from './options/definitions.js';
 import type { Settings } from './settings.js';
 import { usage } from './usage.js';
@@ -16,8 +16,8 @@ const FORMATS_OF: Readonly<Partial<Record<Typed, readonly Format[]>>> = {
 /** Commands that make a file of their own: --output without FORMAT says where. */
 const MAKERS: readonly Typed[] = ['plan', 'record', 'report'];
 
-/** A command as it was typed, the one for the shells' completion included. */
-type Typed = CommandName | typeof LOADED;
+/** A command as it was typed, those that are not for people included. */
+type Typed = CommandName | HiddenName;
 
 /** A file that something is written to, and in which format. */
 export interface Destination {

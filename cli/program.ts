@@ -1,5 +1,5 @@
 import { LOAD } from './command-table.js';
-import { COMMAND_NAMES, LOADED } from './options/commands.js';
+import { COMMAND_NAMES, HIDDEN } from './options/commands.js';
 import { type Line, parseLine } from './options/parse.js';
 import type { Streams } from './terminal/streams.js';
 import { packageVersion } from './tool.js';
@@ -19,7 +19,7 @@ export async function runProgram(args: readonly string[], streams: Streams): Pro
 }
 
 async function runCommand(line: Line, streams: Streams): Promise<number> {
-  const known = ([...COMMAND_NAMES, LOADED] as const).find((name) => name === line.command);
+  const known = ([...COMMAND_NAMES, ...HIDDEN] as const).find((name) => name === line.command);
   const name = known ?? (await import('./options/refuse.js')).commandOf(line);
   const [{ openSession }, command] = await Promise.all([import('./session.js'), LOAD[name]()]);
   const session = openSession(name, line, streams);

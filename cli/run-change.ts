@@ -9,24 +9,28 @@ import {
 import { EXIT, explainedError, type Finding } from '../core/findings/index.js';
 import type { HostSpec } from '../core/host/index.js';
 import { changesSomething } from '../core/stack/index.js';
-import { HostWitness } from '../core/store/index.js';
+import { HostWitness, type Unconfirmed, UntilConfirmed } from '../core/store/index.js';
 import { withExplanations } from './explanations.js';
 import { writeReport } from './files.js';
 import { MeantHost } from './meant-host.js';
 import { policyTerms } from './policy.js';
 import type { SavedPlan } from './saved-plan.js';
 import type { Session } from './session.js';
-import { timeoutNs } from './settings.js';
+import { confirmSeconds, timeoutNs } from './settings.js';
 import { confirm } from './terminal/confirm.js';
 import { escapeText } from './terminal/escape.js';
 import { Progress } from './terminal/progress.js';
 import { exitCodeOf } from './terminal/signals.js';
 import { packageVersion } from './tool.js';
+import { waitingChange } from './unconfirmed.js';
+import { usage } from './usage.js';
 import { renderExecution } from './views/execution.js';
 import { failureFields, renderFailure } from './views/failure.js';
 import { guardFields, renderGuard } from './views/old-code.js';
 import { renderHost, renderPlan } from './views/plan.js';
 import { acceptedFields, executionFields, planFields } from './views/plan-document.js';
+import { waitingFinding } from './views/unconfirmed.js';
+import { wayBackOf } from './way-back.js';
 import { whoRunsThis } from './who.js';
 
 /** What is to be done. */
@@ -52,6 +56,7 @@ export async function runChange(session: Session, wanted: WantedChange): Promise
   const { settings, output, streams } = session;
   const { dryRun, saved } = wanted;
   const waitNs = timeoutNs(settings);
+  const confirmS = confirmSeconds(settings, saved?.request.verb);
   const policy = await policyTerms(settings);
   const meant = wanted.meant ?? new MeantHost(session);
   // Signals arrive between two steps, and what was done is then taken back.
@@ -71,6 +76,10 @@ export async function runChange(session: Session, wanted: WantedChange): Promise
         ? { accept: settings.accept.map(parseAcceptance) }
         : (await import('./saved-plan.js')).conditionsOf(saved, spec);
     const host = await meant.open();
+    const foretold = [...(wanted.foretold ?? []), ...(await stillWaiting(session, meant, request))];
+    const inner = await witnessOf(session, meant, accept, { ...wanted, foretold });
+    const witness =
+      confirmS === null ? inner : await untilConfirmed(session, meant, inner, confirmS);
     const report = await change(host, request, {
       accept,
       policy,
@@ -85,14 +94,15 @@ export async function runChange(session: Session, wanted: WantedChange): Promise
         progress = new Progress(output.notes, output.quiet || !output.isForPeople);
         return true;
       },
-      witness: await witnessOf(session, meant, accept, wanted),
+      witness,
       onProgress: (event) => progress?.report(event),
       signal: stop.signal,
     });
     endProgress(progress);
     show(report);
     await savePlan(session, request, spec, report);
-    const exitCode = showReport(session, dryRun, report);
+    const waiting = witness instanceof UntilConfirmed ? witness.waiting : null;
+    const exitCode = showReport(session, dryRun, report, waiting);
     const isStoppedInOrder =
       report.failure?.code === 'interrupted' && report.execution?.outcome === 'taken-back';
     return (isStoppedInOrder ? exitCodeOf(stop.signal) : null) ?? exitCode;
@@ -139,6 +149,7 @@ function showReport(
   { settings, output, ownFile }: Session,
   dryRun: boolean,
   report: ChangeReport,
+  waiting: Unconfirmed | null,
 ): number {
   const { style, verbose } = output;
   const { plan, verification, execution, elapsedMs, divergences } = report;
@@ -148,10 +159,16 @@ function showReport(
     ...documentFields(report),
     executed: execution !== null,
     ...(execution === null ? {} : { execution: executionFields(execution, elapsedMs ?? 0) }),
+    ...(waiting === null ? {} : { confirm: { entry: waiting.entry, seconds: waiting.seconds } }),
   };
   if (execution !== null) {
     output.info(renderExecution(execution, elapsedMs ?? 0, style, verbose));
     output.findings(diverged, renderHost(report.host.spec, report.snapshot, style, verbose));
+  }
+  if (waiting !== null) {
+    const { entry, seconds } = waiting;
+    const text = `Change ${entry} is taken back in ${seconds} s: xsplice-ts confirm keeps it.`;
+    output.info(style.warn(text));
   }
   if (report.failure !== null) {
     const failure = settings.explain ? explainedError(report.failure) : report.failure;
@@ -176,8 +193,44 @@ function documentFields({ host, snapshot, plan, verification, guard, accepted }:
   return { ...about, guard: guardFields(guard), accepted: accepted.map(acceptedFields) };
 }
 
+/** What the change would keep from being taken back; empty where it is the way back itself. */
+async function stillWaiting(
+  session: Session,
+  meant: MeantHost,
+  { verb }: ChangeRequest,
+): Promise<readonly Finding[]> {
+  if (verb === 'return') return [];
+  // A store that cannot be read is said by the witness.
+  const waiting = await waitingChange(session, meant, async () => ({
+    entries: (await (await meant.journal()).read()).entries,
+    present: await meant.present(),
+  })).catch(() => null);
+  return waiting === null || waiting.state === 'overtaken' ? [] : [waitingFinding(waiting)];
+}
+
+/** Fails with `usage` where nobody can wait on the machine of the host. */
+async function untilConfirmed(
+  session: Session,
+  meant: MeantHost,
+  inner: HostWitness,
+  seconds: number,
+): Promise<UntilConfirmed> {
+  const host = await meant.open();
+  const { arm } = await wayBackOf(session, meant);
+  if (arm === null) {
+    throw usage(
+      '--confirm needs a process that waits on the machine of the host, which ssh:// and exec: hosts do not have yet',
+      'Run xsplice-ts on that machine, with --host xen.',
+    );
+  }
+  return new UntilConfirmed(inner, {
+    ...{ folder: await meant.folder(), journal: await meant.journal(), arm, seconds },
+    ...{ bootId: await host.bootId(), clock: () => host.clock() },
+  });
+}
+
 /** Keeps what is needed to undo it, and to bring it back after a boot. */
-async function witnessOf(
+export async function witnessOf(
   { command, settings, streams }: Session,
   meant: MeantHost,
   accept: readonly Acceptance[],
@@ -193,7 +246,7 @@ async function witnessOf(
     about: {
       host: host.port.host.spec,
       bootId: await host.bootId(),
-      verb: command,
+      verb: command.replace(/^__/, ''),
       tool: packageVersion(),
       who: whoRunsThis(streams),
       undoes,

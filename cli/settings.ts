@@ -39,3 +39,36 @@ export function timeoutNs({ timeout: text }: Pick<Settings, 'timeout'>): number 
   }
   return Math.round(value * 1_000_000);
 }
+
+/** Longest that a change may wait to be confirmed: a day. */
+const MAX_CONFIRM_S = 86_400;
+/** What brings something into effect. */
+const CONFIRMABLE: readonly string[] = ['apply', 'replace', 'load'];
+
+/**
+ * What --confirm says; null without it. `planned` is what a saved plan does. Fails with `usage`, also where what is to be
+ * taken back is not kept.
+ */
+export function confirmSeconds(
+  { confirm: text, noStore }: Pick<Settings, 'confirm' | 'noStore'>,
+  planned?: string,
+): number | null {
+  if (text === null) return null;
+  const seconds = Number(text);
+  if (!/^\d+$/.test(text) || seconds < 1 || seconds > MAX_CONFIRM_S) {
+    throw usage(
+      `--confirm takes whole seconds from 1 to ${MAX_CONFIRM_S}; it is ${JSON.stringify(text)}`,
+    );
+  }
+  if (noStore) {
+    throw usage(
+      '--confirm needs what --no-store leaves out: the payloads, by which the way back is gone',
+      'Leave out one of them.',
+    );
+  }
+  if (planned === undefined || CONFIRMABLE.includes(planned)) return seconds;
+  throw usage(
+    `--confirm is for what is applied, and this plan is to ${planned}`,
+    'Leave out --confirm.',
+  );
+}

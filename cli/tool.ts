@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
 /** What made a document. */
 export interface Tool {
@@ -26,4 +27,13 @@ export function packageVersion(): string {
     }
   }
   return 'unknown';
+}
+
+/** The words that start this program again, whatever is around it: those of the command line follow. */
+export function programWords(): readonly [string, ...string[]] {
+  const here = fileURLToPath(import.meta.url);
+  // An executable of its own carries the program.
+  if (here === process.execPath) return [process.execPath];
+  const program = typeof BUNDLED_VERSION === 'string' ? import.meta.url : './main.js';
+  return [process.execPath, fileURLToPath(new URL(program, import.meta.url))];
 }

@@ -63,7 +63,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'signature',
   ],
   // What a host remembers: payloads, and what was done.
-  store: ['findings', 'files', 'abi', 'payload', 'inputs', 'hypervisor', 'stack', 'change'],
+  store: ['findings', 'files', 'abi', 'payload', 'inputs', 'hypervisor', 'stack', 'host', 'change'],
   // What other programs import: names of the parts, and nothing of its own.
   public: [
     'findings',

@@ -1,22 +1,55 @@
-import { EXIT } from '../../core/findings/index.js';
-import { openHost } from '../../core/host/index.js';
+import { EXIT, errorFrom, type Finding, finding } from '../../core/findings/index.js';
+import { interruptedFinding, loadedState, type Present } from '../../core/store/index.js';
 import { stalePayloads } from '../../core/verify/index.js';
-import { hostOf } from '../host.js';
+import { MeantHost } from '../meant-host.js';
 import type { Session } from '../session.js';
+import { escapeText } from '../terminal/escape.js';
+import { type WaitingChange, waitingChange } from '../unconfirmed.js';
 import { listFields, renderList } from '../views/list.js';
+import { waitingFields, waitingText } from '../views/unconfirmed.js';
 
-/** Shows the stack of payloads, and what is loaded beside it. */
-export async function run({ settings, output, streams }: Session): Promise<number> {
-  const host = await openHost(await hostOf(settings, streams));
+/** Shows the stack of payloads, what is loaded beside it, and a change that is not over. */
+export async function run(session: Session): Promise<number> {
+  const { output } = session;
+  const meant = new MeantHost(session);
   try {
-    const snapshot = await host.port.observe();
+    const host = await meant.open();
+    const present = await meant.present();
+    const { snapshot } = present;
     const { spec, tellsReverted } = host.port.host;
     const model = tellsReverted ? (await host.preflightModel(snapshot, [])).model : null;
     const stale = model === null ? new Set<string>() : stalePayloads(model);
+    const { waiting, findings } = await unfinished(session, meant, present);
     output.data(renderList(spec, snapshot, stale, output.style, output.verbose));
-    output.document(listFields(spec, snapshot, stale));
+    if (waiting !== null) output.data(output.style.warn(escapeText(waitingText(waiting))));
+    output.findings(findings);
+    output.document({
+      ...listFields(spec, snapshot, stale),
+      ...{ unconfirmed: waitingFields(waiting), findings },
+    });
     return EXIT.done;
   } finally {
-    await host.port.close();
+    await meant.close();
+  }
+}
+
+/** A change that waits to be confirmed, and one that never ended. A journal that cannot be read keeps nothing from being listed. */
+async function unfinished(
+  session: Session,
+  meant: MeantHost,
+  present: Present,
+): Promise<{ readonly waiting: WaitingChange | null; readonly findings: readonly Finding[] }> {
+  try {
+    const journal = await meant.journal();
+    const open = await journal.unended();
+    const { applied } = loadedState(present.snapshot);
+    const read = async () => ({ entries: (await journal.read()).entries, present });
+    return {
+      waiting: await waitingChange(session, meant, read),
+      findings: open === null ? [] : [interruptedFinding(open, present.bootId, applied)],
+    };
+  } catch (error) {
+    const { code, message } = errorFrom(error);
+    return { waiting: null, findings: [{ ...finding(code, { message }), severity: 'warning' }] };
   }
 }

@@ -11,6 +11,7 @@ import { withExplanations } from '../explanations.js';
 import { prometheusText } from '../formats/index.js';
 import { MeantHost } from '../meant-host.js';
 import type { Session } from '../session.js';
+import { waitingChange } from '../unconfirmed.js';
 import { type HostStatus, renderStatus, statusFields } from '../views/status.js';
 
 /**
@@ -37,6 +38,7 @@ export async function run(session: Session): Promise<number> {
       extra: applied.slice(kept),
       leftovers: leftovers(entries, present),
       last: entries.at(-1) ?? null,
+      unconfirmed: await waitingChange(session, host, async () => ({ entries, present })),
     };
     const open = openEntry(entries);
     const findings: readonly Finding[] = [
@@ -47,6 +49,7 @@ export async function run(session: Session): Promise<number> {
     ];
     const isAsWanted =
       open === null &&
+      status.unconfirmed === null &&
       [status.missing, status.extra, status.leftovers].every(({ length }) => length === 0);
     output.data(renderStatus(status, isAsWanted, output.style));
     output.findings(withExplanations(settings, findings));

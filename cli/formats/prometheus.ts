@@ -6,7 +6,7 @@ type Sample = readonly [labels: Labels, value: number];
 
 /** What node_exporter's textfile collector reads, without a time: the file's own is taken. */
 export function prometheusText(status: HostStatus, isInterrupted: boolean): string {
-  const { snapshot, missing, extra, leftovers, last } = status;
+  const { snapshot, missing, extra, leftovers, last, unconfirmed } = status;
   const { version, buildId } = snapshot.hypervisor;
   const payloads = snapshot.payloads.map(
     ({ name, buildId: id, state, position }): Sample => [
@@ -43,6 +43,14 @@ export function prometheusText(status: HostStatus, isInterrupted: boolean): stri
     metric('xen_livepatch_change_interrupted', 'Whether the last change never ended.', [
       [{}, Number(isInterrupted)],
     ]),
+    metric('xen_livepatch_change_unconfirmed', 'Whether a change waits to be confirmed.', [
+      [{}, Number(unconfirmed !== null)],
+    ]),
+    metric(
+      'xen_livepatch_change_unconfirmed_seconds',
+      'Until the unconfirmed change is taken back; absent where nobody takes it back.',
+      unconfirmed?.secondsLeft == null ? [] : [[{}, unconfirmed.secondsLeft]],
+    ),
     metric(
       'xen_livepatch_last_change_timestamp_seconds',
       'When the last change began.',

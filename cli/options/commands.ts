@@ -150,6 +150,7 @@ export const COMMANDS = {
     about: 'Bring payloads onto the stack, in the right order, from any order',
     examples: [
       ['apply patches/ --dry-run', 'What would be done, and what Xen will answer'],
+      ['apply hello.livepatch --confirm 60 --yes', 'Taken back after a minute, unless confirmed'],
       [
         'apply hello.livepatch bye.livepatch --yes',
         'Both, whichever is the first to be applied; nobody is asked',
@@ -260,6 +261,16 @@ export const COMMANDS = {
       ['undo --yes', 'Goes it'],
     ],
     exits: CHANGING,
+  },
+  confirm: {
+    synopses: [],
+    words: null,
+    about: 'Keep what was changed with --confirm: it is not taken back then',
+    examples: [
+      ['confirm', 'Keeps it'],
+      ['confirm --json', 'The same, for a program'],
+    ],
+    exits: LOOKING,
   },
   recover: {
     synopses: ['[--back]'],
@@ -420,6 +431,10 @@ export const COMMAND_NAMES = Object.keys(COMMANDS) as readonly CommandName[];
 
 /** Not for people, and in no help: what shells ask for payloads that are loaded. */
 export const LOADED = '__loaded';
+/** Not for people either: waits for a change to be confirmed, and else takes it back. */
+export const TAKE_BACK = '__take-back';
+export const HIDDEN = [LOADED, TAKE_BACK] as const;
+export type HiddenName = (typeof HIDDEN)[number];
 
 /** The verbs that change a hypervisor, as `plan` names them too. */
 export const CHANGE_VERBS = ['apply', 'revert', 'replace', 'upload', 'unload', 'load'] as const;

@@ -25,17 +25,14 @@ const BY_JOURNAL = ['undo', 'recover', 'clean'] as const;
 const REMEMBERED = [...BY_JOURNAL, 'restore'] as const;
 const HOST = [
   ...[...CHANGE_VERBS, ...REMEMBERED],
-  ...(['diff', 'history', 'save', 'status', 'init', 'list', 'plan', 'store', 'which'] as const),
+  ...(['diff', 'history', 'confirm', 'save', 'status', 'init', 'list'] as const),
+  ...(['plan', 'store', 'which'] as const),
 ] as const;
 /** Those that use what a host remembers. */
 const REMEMBERING = [
   ...CHANGE_VERBS,
   ...REMEMBERED,
-  'history',
-  'save',
-  'status',
-  'plan',
-  'store',
+  ...(['history', 'confirm', 'save', 'status', 'list', 'plan', 'store'] as const),
 ] as const;
 /** Those that check payloads. */
 const CHECKING = ['check', 'report', 'graph'] as const;
@@ -183,6 +180,11 @@ export const OPTIONS = {
       sign: 'Replace signatures that are there',
     },
     commands: ['init', ...CHANGE_VERBS, ...BY_JOURNAL, 'record', 'sign', 'store'],
+  },
+  confirm: {
+    value: 'SECONDS',
+    help: 'Take it back after so many seconds, unless xsplice-ts confirm comes before: for what may cut off the way to the host',
+    commands: ['apply', 'replace', 'load'],
   },
   timeout: {
     value: 'MS',

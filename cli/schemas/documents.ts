@@ -162,7 +162,16 @@ const change = document(
     }),
     error: any,
     savedPlan: text,
+    confirm: object({ entry: count, seconds: count }),
   },
+);
+
+/** A change that waits to be confirmed. */
+const unconfirmed = orNull(
+  object({
+    ...{ entry: count, state: choice('waiting', 'unattended', 'failed', 'overtaken') },
+    ...{ secondsLeft: orNull(count), reason: orNull(text) },
+  }),
 );
 
 const loadedState = object({ applied: listOf(place), others: listOf(place) });
@@ -230,29 +239,32 @@ const documents: Readonly<Record<Exclude<CommandName, 'graph'>, Schema>> = {
     { host: text },
   ),
   init: document({ host: text, hypervisor, image: object({ file: text, kind: text }), findings }),
-  list: document({
-    host: text,
-    hypervisor,
-    payloads: listOf(
-      object({
-        ...{ name: text, state: text, rc: integer, buildId: orNull(id), depends: orNull(id) },
-        ...{ position: orNull(count), functions: orNull(listOf(text)), metadata: orNull(any) },
-        ...{ reverted: orNull(flag), needsUpload: orNull(flag) },
-      }),
-    ),
-  }),
+  list: document(
+    {
+      host: text,
+      hypervisor,
+      payloads: listOf(
+        object({
+          ...{ name: text, state: text, rc: integer, buildId: orNull(id), depends: orNull(id) },
+          ...{ position: orNull(count), functions: orNull(listOf(text)), metadata: orNull(any) },
+          ...{ reverted: orNull(flag), needsUpload: orNull(flag) },
+        }),
+      ),
+    },
+    { unconfirmed },
+  ),
+  confirm: document({ host: text, confirmed: count }),
   ...{ plan: change, apply: change, revert: change, replace: change },
   ...{ upload: change, unload: change, load: change },
   ...{ history, undo: change, recover: changeIfAny, clean: changeIfAny },
-  status: document({
-    ...{ isAsWanted: flag, host: text, hypervisor, applied: listOf(place), saved: orNull(any) },
-    ...{
-      missing: listOf(place),
-      extra: listOf(place),
-      leftovers: listOf(place),
+  status: document(
+    {
+      ...{ isAsWanted: flag, host: text, hypervisor, applied: listOf(place), saved: orNull(any) },
+      ...{ missing: listOf(place), extra: listOf(place), leftovers: listOf(place) },
       last: orNull(any),
     },
-  }),
+    { unconfirmed },
+  ),
   save: document({
     host: text,
     saved: object({

@@ -3,9 +3,11 @@ import { type Snapshot, stackOf } from '../../core/hypervisor/index.js';
 import type { JournalEntry, Place, SavedStack } from '../../core/store/index.js';
 import { escapeText } from '../terminal/escape.js';
 import type { Style } from '../terminal/style.js';
+import type { WaitingChange } from '../unconfirmed.js';
 import { entryFields, entryLine } from './history.js';
 import { renderHost } from './plan.js';
 import { savedFields } from './saved.js';
+import { waitingFields, waitingText } from './unconfirmed.js';
 
 /** A host beside what is wanted of it. */
 export interface HostStatus {
@@ -20,10 +22,12 @@ export interface HostStatus {
   /** Loaded by changes that failed or never ended. */
   readonly leftovers: readonly Place[];
   readonly last: JournalEntry | null;
+  /** A change that waits to be confirmed; null where none does. */
+  readonly unconfirmed: WaitingChange | null;
 }
 
 export function renderStatus(status: HostStatus, isAsWanted: boolean, style: Style): string {
-  const { host, snapshot, saved, missing, extra, leftovers, last } = status;
+  const { host, snapshot, saved, missing, extra, leftovers, last, unconfirmed } = status;
   const line = (name: string, text: string) => `${style.bold(name.padEnd(8))} ${escapeText(text)}`;
   const some = (name: string, places: readonly Place[], why: string) =>
     places.length === 0 ? [] : [line(name, `${namesOf(places)} (${why})`)];
@@ -34,13 +38,14 @@ export function renderStatus(status: HostStatus, isAsWanted: boolean, style: Sty
     ...some('Unsaved', extra, 'gone after a boot; save keeps it'),
     ...some('Left', leftovers, 'of a change that failed or never ended; clean unloads it'),
     line('Last', last === null ? 'no change is remembered' : entryLine(last)),
+    ...(unconfirmed === null ? [] : [line('Confirm', waitingText(unconfirmed))]),
     isAsWanted ? style.good('As saved.') : style.warn('Not as saved.'),
   ].join('\n');
 }
 
 /** The same for programs. */
 export function statusFields(status: HostStatus): Readonly<Record<string, unknown>> {
-  const { host, snapshot, saved, missing, extra, leftovers, last } = status;
+  const { host, snapshot, saved, missing, extra, leftovers, last, unconfirmed } = status;
   const { buildId, version } = snapshot.hypervisor;
   const named = (places: readonly Place[]) =>
     places.map(({ name, buildId: id, depends }) => ({
@@ -57,6 +62,7 @@ export function statusFields(status: HostStatus): Readonly<Record<string, unknow
     extra: named(extra),
     leftovers: named(leftovers),
     last: last === null ? null : entryFields(last),
+    unconfirmed: waitingFields(unconfirmed),
   };
 }
 

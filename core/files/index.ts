@@ -24,7 +24,7 @@ export {
   writeDurably,
 } from './durable-file.js';
 export { folderBelow, type KeptFolder, localFolder } from './kept-folder.js';
-export { isLock, type LockOptions, withLock } from './lock.js';
+export { isLock, isLocked, type LockOptions, withLock } from './lock.js';
 export { codeOf, reasonOf } from './system-error.js';
 export {
   makeTrusted,

@@ -52,6 +52,20 @@ export async function withLock<T>(
   }
 }
 
+/** True while somebody has the lock of a folder, or waits for it. False where there is no such folder. */
+export async function isLocked(folder: string): Promise<boolean> {
+  const names = await readdir(folder).catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return [];
+    throw error;
+  });
+  for (const name of names.filter((one) => NAME.test(one))) {
+    const other = await meet(folder, name);
+    other?.socket.destroy();
+    if (other !== null) return true;
+  }
+  return false;
+}
+
 /** True for the name of a lock or of its draft: what a killed process leaves of one. */
 export function isLock(name: string): boolean {
   return NAME.test(name.replace(/\.[0-9a-f]{12}\.new$/, ''));

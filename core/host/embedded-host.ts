@@ -2,7 +2,7 @@ import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildId } from '../abi/ids.js';
 import type { XenRelease } from '../abi/release.js';
-import { codeOf, localFolder, reasonOf } from '../files/index.js';
+import { codeOf, localFolder, readRegular, reasonOf } from '../files/index.js';
 import { XspliceError } from '../findings/index.js';
 import {
   createDiskStore,
@@ -13,6 +13,7 @@ import {
 import { type HypervisorImage, MAX_IMAGE_SIZE, readImage, readXensyms } from '../image/index.js';
 import type { OpenHost, PreflightModel } from './host.js';
 import { modelFromImage } from './image-model.js';
+import { clockOf } from './machine-clock.js';
 import { requireImage } from './require-image.js';
 
 /** A hypervisor that was created. */
@@ -92,8 +93,14 @@ export async function openEmbedded(
     preflightModel,
     memory: localFolder(join(directory, MEMORY_FOLDER)),
     bootId: async () => store.bootId,
+    clock: () => clockOf(thisMachine),
   };
 }
+
+/** Its files, of which little is read: the code that knows more of them is for a Xen. */
+const thisMachine = {
+  read: (path: string) => readRegular(path, Number.POSITIVE_INFINITY).catch(() => null),
+};
 
 /** The image of an embedded hypervisor: the one given, or else the one kept with its state. */
 async function imageOf(store: DiskStore, given: HypervisorImage | null): Promise<HypervisorImage> {

@@ -28,6 +28,14 @@ export interface HostKnowledge {
   readonly release?: XenRelease | null;
 }
 
+/** The time since a machine booted. */
+export interface MachineClock {
+  /** Of the boot that it counts from. */
+  readonly bootId: string;
+  /** With the time for which it was suspended. */
+  readonly uptimeMs: number;
+}
+
 /** A hypervisor that can be operated, and a copy of it that can be tried on. */
 export interface OpenHost {
   readonly port: HypervisorPort;
@@ -37,4 +45,6 @@ export interface OpenHost {
   readonly memory: KeptFolder;
   /** Equal as long as the hypervisor runs, and never again; null where it cannot be told. */
   bootId(): Promise<string | null>;
+  /** The clock of its machine, which nobody sets; null where it cannot be told. */
+  clock(): Promise<MachineClock | null>;
 }

@@ -20,6 +20,7 @@ import { type JudgedRelease, judgedAs, type Model } from '../verify/index.js';
 import { findImage } from './find-image.js';
 import type { HostKnowledge, OpenHost, PreflightModel } from './host.js';
 import { modelFromImage } from './image-model.js';
+import { bootIdOf, clockOf } from './machine-clock.js';
 import { modelForSnapshot } from './observed-model.js';
 import { requireImage } from './require-image.js';
 import { modelFromSymbols, UNKNOWN_BYTES } from './symbols-model.js';
@@ -27,8 +28,6 @@ import { vendorAssumption } from './vendor.js';
 
 /** Of the machine that the Xen runs on; `--store` names another. */
 const MEMORY_FOLDER = '/var/lib/xsplice-ts';
-/** Linux makes it at each boot; dom0's is the hypervisor's. */
-const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 
 /** Opens the Xen under this machine. */
 export async function openRunningXen(knowledge: HostKnowledge): Promise<OpenHost> {
@@ -58,6 +57,7 @@ function hostOver(port: XenPort, machine: HostMachine, knowledge: HostKnowledge)
     preflightModel: (snapshot, payloads) => runningModel(machine, snapshot, knowledge, payloads),
     memory: machine.kept(MEMORY_FOLDER),
     bootId: () => bootIdOf(machine),
+    clock: () => clockOf(machine),
   };
 }
 
@@ -168,11 +168,4 @@ function byBuildId(payloads: readonly PayloadInput[]): ReadonlyMap<BuildId, Uint
       planned.buildId === null ? [] : [[planned.buildId, input.bytes] as const],
     ),
   );
-}
-
-async function bootIdOf(machine: HostMachine): Promise<string | null> {
-  const text = Buffer.from((await machine.read(BOOT_ID)) ?? [])
-    .toString('latin1')
-    .trim();
-  return /^[0-9a-f-]{36}$/.test(text) ? text : null;
 }

@@ -48,6 +48,11 @@ export class HostWitness implements Witness {
     this.#memory = memory;
   }
 
+  /** The number of its change in the journal; null where that is not begun, or could not be written. */
+  get entry(): number | null {
+    return this.#entry;
+  }
+
   async foresee(plan: Plan): Promise<readonly Finding[]> {
     const { journal, about, foretold } = this.#memory;
     try {

@@ -1,3 +1,11 @@
+export {
+  type ConfirmTerms,
+  type HostPlace,
+  notArmed,
+  pending,
+  TakingBack,
+  UntilConfirmed,
+} from './confirming.js';
 export { type AboutChange, type HostMemory, HostWitness } from './host-witness.js';
 export {
   Journal,
@@ -35,3 +43,13 @@ export {
   writeSaved,
 } from './saved-stack.js';
 export type { StoredPayload } from './stored-payload.js';
+export {
+  CONFIRM_FOLDER,
+  forgetUnconfirmed,
+  readUnconfirmed,
+  type Standing,
+  secondsLeft,
+  standingOf,
+  type Unconfirmed,
+  writeUnconfirmed,
+} from './unconfirmed.js';

@@ -26,7 +26,7 @@ async function done(line: string): Promise<void> {
 
 /** What has to be true of the hypervisor before the examples of a command work, one line for each example. */
 const FIRST: Readonly<Partial<Record<CommandName, readonly string[]>>> = {
-  apply: ['', '', 'upload patches/ --yes', 'plan patches/ --output patches.plan'],
+  apply: ['', '', '', 'upload patches/ --yes', 'plan patches/ --output patches.plan'],
   revert: [
     'apply patches/ --yes',
     'apply hello.livepatch --yes',
@@ -35,6 +35,7 @@ const FIRST: Readonly<Partial<Record<CommandName, readonly string[]>>> = {
   ],
   replace: ['apply patches/ --yes', 'apply patches/ --yes'],
   history: ['', 'apply patches/ --yes'],
+  confirm: ['apply patches/ --confirm 60 --yes', 'apply patches/ --confirm 60 --yes'],
   undo: ['apply patches/ --yes', 'apply patches/ --yes'],
   unload: ['upload patches/ --yes', 'upload patches/ --yes'],
   'verify-signature': ['sign patches/ --key release.key', 'sign hello.livepatch --key release.key'],

@@ -65,6 +65,11 @@ function commands(folder: string): readonly Command[] {
       name: 'record',
       words: ['record', hello, ...image, '--output', join(folder, 'recorded.livepatch')],
     },
+    {
+      name: 'replace-confirm',
+      words: ['replace', demo('replace'), '--confirm', '600', '--yes', ...host],
+    },
+    { name: 'confirm', words: ['confirm', ...host] },
     { name: 'usage', words: ['apply', '--yes', '--timeout', '0', hello, ...host] },
     { name: 'no-host', words: ['list', '--host', `embedded:${join(folder, 'nowhere')}`] },
   ];

@@ -39,6 +39,7 @@ export function demoHost(...applied: readonly string[]): DemoHost {
     copies: () => copies,
     memory: keptInMemory(),
     bootId: async () => 'a boot',
+    clock: async () => null,
     async preflightModel() {
       copies++;
       const { version } = store;
