@@ -6,6 +6,7 @@ import {
   checkLinks,
   targetOfBuildId,
   targetOfImage,
+  targetOfRelease,
   wholeBuildId,
   xenDependsOf,
 } from '../core/check/index.js';
@@ -48,7 +49,7 @@ export async function runCheck(command: string, settings: Settings): Promise<Ans
   const isChain = mode !== 'alternatives';
   const target = settings.image ?? settings.buildId ?? '';
   // The pictures of report and graph show more than the links.
-  if (command === 'check' && image === null && isChain) {
+  if (command === 'check' && image === null && settings.xen === null && isChain) {
     const heads = readPayloadHeads(settings.words, { deep: true });
     const against = targetOf(image, settings, () => [
       ...heads.members.map(({ xenDepends }) => xenDepends),
@@ -112,12 +113,9 @@ function targetOf(
   if (image !== null) {
     return targetOfImage(image, { release, guard: guard === 'build-id' ? null : guard });
   }
-  if (release !== null) {
-    throw usage(
-      '--xen would have no effect: with --build-id no rules of Xen are asked',
-      'Use --image.',
-    );
+  if (guard !== 'build-id') {
+    throw usage(`--check ${guard} compares code, which needs an image`, 'Name it with --image.');
   }
-  if (guard === 'build-id') return targetOfBuildId(wholeBuildId(buildId ?? '', named));
-  throw usage(`--check ${guard} compares code, which needs an image`, 'Name it with --image.');
+  const id = wholeBuildId(buildId ?? '', named);
+  return release === null ? targetOfBuildId(id) : targetOfRelease(release, id, named);
 }

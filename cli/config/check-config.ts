@@ -1,11 +1,14 @@
 import { join, relative, resolve } from 'node:path';
+import type { BuildId } from '../../core/abi/ids.js';
 import {
+  basesOf,
   type CheckTarget,
   check,
   standingOf,
   type TargetReport,
   targetOfBuildId,
   targetOfImage,
+  targetOfRelease,
   wholeBuildId,
   xenDependsOf,
 } from '../../core/check/index.js';
@@ -71,12 +74,12 @@ export async function checkConfig(config: Config, request: ConfigRequest): Promi
   for (const target of touched) {
     const files = new Set(owned.filesOf.get(target.name) ?? []);
     if (files.size === 0 && wanted !== null) continue;
-    const against = images.targetOf(target);
+    const own = [...files].flatMap((file) => inputs.get(file) ?? []);
+    const against = images.targetOf(target, own);
     if ('code' in against) {
       findings.push(against);
       continue;
     }
-    const own = [...files].flatMap((file) => inputs.get(file) ?? []);
     const report = await check(
       own,
       against,
@@ -224,17 +227,20 @@ class ImageShelf {
   }
 
   /** What is checked against; or, where its image cannot be used, the finding that there is no verdict. */
-  targetOf(target: TargetConfig): CheckTarget | Finding {
+  targetOf(target: TargetConfig, own: readonly InputFile[]): CheckTarget | Finding {
     const image = this.#imageOf(target);
-    if (image === null) return targetOfBuildId(this.#wholeId(target));
-    const file = this.pathOf(target) ?? '';
+    const release = releaseOf(this.#typed.xen ?? target.xen ?? null);
+    const file = this.pathOf(target) ?? this.#config.file;
+    const id = image === null ? this.#wholeId(target) : null;
     try {
+      if (image === null) {
+        // The configuration has an image, an id, or a release.
+        if (release === null) return targetOfBuildId(id ?? '');
+        return targetOfRelease(release, id, () => basesOf(own));
+      }
       if (image instanceof XspliceError) throw image;
       const guard = this.#typed.check ?? target.check;
-      return targetOfImage(image, {
-        release: releaseOf(this.#typed.xen ?? target.xen ?? null),
-        guard: guard === 'build-id' ? null : guard,
-      });
+      return targetOfImage(image, { release, guard: guard === 'build-id' ? null : guard });
     } catch (error) {
       if (!(error instanceof XspliceError)) throw error;
       const { message, hint } = error;
@@ -243,7 +249,8 @@ class ImageShelf {
   }
 
   /** Of a target without an image; a configuration may have its first digits. */
-  #wholeId({ buildId = '' }: TargetConfig): string {
+  #wholeId({ buildId }: TargetConfig): BuildId | null {
+    if (buildId === undefined) return null;
     return wholeBuildId(buildId, () => this.#payloads.map(xenDependsOf));
   }
 

@@ -145,16 +145,13 @@ function wrongDates({ waivers = [] }: RawConfig): readonly Mistake[] {
 
 /** What cannot be meant together. */
 function wrongChecks({ targets }: RawConfig): readonly Mistake[] {
-  return targets.flatMap(({ buildId, xen, mode, check = 'build-id' }, index) => {
+  return targets.flatMap(({ image, mode, check = 'build-id' }, index) => {
     const path = `/targets/${index}`;
     const wrong = (message: string) => [{ path, message }];
     if (mode === 'independent' && check === 'both') {
       return wrong('is independent and compares build-ids too: one of these cannot be meant');
     }
-    if (buildId === undefined) return [];
-    if (check !== 'build-id' || mode === 'independent') {
-      return wrong('compares code, which needs an image');
-    }
-    return xen === undefined ? [] : wrong('names a release, whose rules need an image');
+    const isCompared = check !== 'build-id' || mode === 'independent';
+    return image === undefined && isCompared ? wrong('compares code, which needs an image') : [];
   });
 }

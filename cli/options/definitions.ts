@@ -71,7 +71,7 @@ export const OPTIONS = {
   },
   'build-id': {
     value: 'HEX',
-    help: "Only the hypervisor's id: then only the chain is checked",
+    help: "Only the hypervisor's id: then only the chain is checked; with --xen, all that needs no image",
     commands: CHECKING,
   },
   on: {

@@ -27,19 +27,21 @@ export const CONFIG_SCHEMA = {
         type: 'object',
         additionalProperties: false,
         required: ['name', 'payloads'],
-        oneOf: [{ required: ['image'] }, { required: ['buildId'] }],
+        anyOf: [{ required: ['image'] }, { required: ['buildId'] }, { required: ['xen'] }],
+        not: { required: ['image', 'buildId'] },
         properties: {
           name: { type: 'string', minLength: 1 },
           image: { type: 'string', minLength: 1, description: 'xen-syms, xen.gz or xen.efi' },
           buildId: {
             type: 'string',
             pattern: '^(0[xX])?[0-9a-fA-F:]{8,}$',
-            description: 'Where there is no image: only the chain is checked',
+            description: 'Where there is no image; without xen, only the chain is checked',
           },
           xen: {
             type: 'string',
             pattern: '^4\\.[0-9]+(\\.[0-9]+)?$',
-            description: 'The release whose rules count; by default what the image says',
+            description:
+              'The release whose rules count; by default what the image says. Without an image, what needs one is not known',
           },
           payloads: {
             anyOf: [PATTERN, { type: 'array', minItems: 1, items: PATTERN }],

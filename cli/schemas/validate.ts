@@ -3,9 +3,10 @@ export interface InputSchema {
   readonly type?: 'object' | 'array' | 'string' | 'number' | 'boolean' | 'null';
   readonly properties?: Readonly<Record<string, InputSchema>>;
   readonly required?: readonly string[];
-  /** Exactly one of these has to be there: `oneOf` of `required`. */
-  readonly oneOf?: readonly { readonly required: readonly string[] }[];
+  /** Without a type: what it may be. Of an object: of what is required in these, one has to be there. */
   readonly anyOf?: readonly InputSchema[];
+  /** Of an object: what is required here may not all be there. */
+  readonly not?: { readonly required: readonly string[] };
   readonly additionalProperties?: boolean;
   readonly items?: InputSchema;
   readonly minItems?: number;
@@ -26,7 +27,7 @@ export interface Mistake {
 export function mistakesIn(value: unknown, schema: InputSchema, path = ''): readonly Mistake[] {
   const wrong = (message: string): readonly Mistake[] => [{ path, message }];
   const { type, anyOf } = schema;
-  if (anyOf !== undefined) {
+  if (anyOf !== undefined && type === undefined) {
     const fitting = anyOf.find((one) => one.type === typeOf(value));
     if (fitting !== undefined) return mistakesIn(value, fitting, path);
     return wrong(
@@ -70,17 +71,16 @@ function inList(
 
 function inObject(
   value: object,
-  { properties = {}, required = [], oneOf, additionalProperties }: InputSchema,
+  { properties = {}, required = [], anyOf, not, additionalProperties }: InputSchema,
   path: string,
 ): readonly Mistake[] {
   const has = (key: string) => Object.hasOwn(value, key);
   const missing = required.filter((key) => !has(key)).map((key) => `has no ${key}`);
-  const choices = (oneOf ?? []).flatMap((one) => one.required);
-  const chosen = choices.filter(has);
-  const choice =
-    oneOf === undefined || chosen.length === 1
-      ? []
-      : [`has ${chosen.length === 0 ? 'none' : 'more than one'} of ${choices.join(', ')}`];
+  const choices = (anyOf ?? []).flatMap((one) => one.required ?? []);
+  const none =
+    anyOf === undefined || choices.some(has) ? [] : [`has none of ${choices.join(', ')}`];
+  const both =
+    not === undefined || !not.required.every(has) ? [] : [`has both ${not.required.join(' and ')}`];
   const inside = Object.entries(value).flatMap(([key, inner]): readonly Mistake[] => {
     const schema = Object.hasOwn(properties, key) ? properties[key] : undefined;
     const place = `${path}/${key}`;
@@ -93,7 +93,7 @@ function inObject(
       },
     ];
   });
-  return [...[...missing, ...choice].map((message) => ({ path, message })), ...inside];
+  return [...[...missing, ...none, ...both].map((message) => ({ path, message })), ...inside];
 }
 
 function typeOf(value: unknown): string {

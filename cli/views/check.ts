@@ -75,7 +75,7 @@ function renderCheck(report: CheckReport, style: Style, verbose: boolean): strin
   const { buildId, release, chain, verdicts, guard, findings } = report;
   const xen = release === null ? '' : `Xen ${release}, `;
   const lines = [
-    `${style.bold('Hypervisor')} ${xen}build-id ${verbose ? buildId : shortId(buildId)}`,
+    `${style.bold('Hypervisor')} ${xen}build-id ${buildId === null ? 'not known' : verbose ? buildId : shortId(buildId)}`,
   ];
   const verdictOf = new Map((verdicts ?? []).map((verdict) => [verdict.file, verdict]));
   if (chain.length > 0) {

@@ -33,7 +33,8 @@ export interface CheckReport {
   /** The least severe finding that is one. */
   readonly failOn: Severity;
   readonly mode: SetMode | 'independent';
-  readonly buildId: BuildId;
+  /** Null where it is not known, and no payload says which one it was built for. */
+  readonly buildId: BuildId | null;
   /** The release whose rules gave the verdicts; null where there are none. */
   readonly release: string | null;
   readonly chain: readonly ChainMember[];
@@ -90,14 +91,21 @@ export async function check(
   const trials = base === null ? null : tryAll(read.payloads, base, asUsed(base), look);
   const others = base === null ? [] : read.others.map(({ input }) => tryOther(input, base));
   const verdicts = trials === null ? null : inOrder(inputs, trials, others);
-  const { findings: ofFiles, refusals } = ofEachFile(read, trials ?? [], others);
+  const isForeign = ({ code }: Finding) => code === 'wrong-hypervisor';
+  const ofChain = chain?.findings ?? [];
+  const {
+    findings: ofFiles,
+    refusals,
+    foreign,
+  } = ofEachFile(read, trials ?? [], others, ofChain.filter(isForeign));
   const found = [...(trials ?? []), ...others].flatMap((trial) => trial.found);
   const hazards = [...lostParts(read.payloads, base, refusals), ...found];
   const guard = guarded?.report ?? null;
-  const unfit = isAlone && trials === null ? unfitAlone(members, target.buildId) : [];
+  const isUntried = isAlone && trials === null && target.buildId !== null;
+  const unfit = isUntried ? unfitAlone(members, target.buildId) : [];
   const said = [
     ...[...ofTarget(target), ...more, ...ofFiles],
-    ...[...(chain?.findings ?? []), ...unfit, ...refusals],
+    ...[...foreign, ...ofChain.filter((one) => !isForeign(one)), ...unfit, ...refusals],
   ];
   const findings = [...said, ...guardFindings(guard, said), ...hazards];
   return {

@@ -19,5 +19,6 @@ export {
   type ImageTargetOptions,
   targetOfBuildId,
   targetOfImage,
+  targetOfRelease,
 } from './target.js';
-export { wholeBuildId, xenDependsOf } from './whole-id.js';
+export { basesOf, wholeBuildId, xenDependsOf } from './whole-id.js';

@@ -1,15 +1,16 @@
 import type { BuildId } from '../abi/ids.js';
-import type { XenRelease } from '../abi/release.js';
+import { formatRelease, type XenRelease } from '../abi/release.js';
 import { typedBuildId } from '../abi/typed-id.js';
 import { type Finding, finding, XspliceError } from '../findings/index.js';
-import { modelFromImage, vendorRules } from '../host/index.js';
+import { modelFromImage, modelFromRelease, vendorRules } from '../host/index.js';
 import type { HypervisorImage, SymbolTable } from '../image/index.js';
 import { type CodeContext, type CodeGuard, codeContext } from '../oldcode/index.js';
 import type { Model } from '../verify/index.js';
 
 /** What payloads are checked against. */
 export interface CheckTarget {
-  readonly buildId: BuildId;
+  /** Null where it is not known, and no payload says which one it was built for. */
+  readonly buildId: BuildId | null;
   /** The hypervisor just booted; null where what its loader answers cannot be computed. */
   readonly model: Model | null;
   /** Its symbols with types and sizes, as far as they are known; null without an image. */
@@ -42,6 +43,39 @@ export function targetOfBuildId(hex: string): CheckTarget {
   const notVerified =
     "only the hypervisor's build-id was given, so only the chain was checked; with --image, what its loader answers would be too";
   return { buildId: typedBuildId(hex, () => []), model: null, symbols: null, notVerified };
+}
+
+/**
+ * A hypervisor of which only the release is known, and its build-id; null for the one that `named`, its payloads,
+ * say most often. Its loader is asked by the rules of that release, and what needs an image is taken to fit: the
+ * finding `hypervisor-assumed` says so. Fails with `unknown-release`.
+ */
+export function targetOfRelease(
+  release: XenRelease,
+  buildId: BuildId | null,
+  named: () => readonly (BuildId | null)[],
+): CheckTarget {
+  const id = buildId ?? mostOften(named());
+  const assumedId =
+    buildId !== null || id === null
+      ? ''
+      : `; its build-id is taken to be ${id}, which payloads name`;
+  const message = `Of the hypervisor, only that it is Xen ${formatRelease(release)} is known: its symbols and its code are taken to be what the payloads need${assumedId}`;
+  return {
+    buildId: id,
+    model: modelFromRelease(release, id),
+    symbols: null,
+    notVerified: null,
+    imageFindings: [finding('hypervisor-assumed', { message })],
+  };
+}
+
+/** Of several that are named as often, the first. */
+function mostOften(ids: readonly (BuildId | null)[]): BuildId | null {
+  const counts = new Map<BuildId, number>();
+  for (const id of ids) if (id !== null) counts.set(id, (counts.get(id) ?? 0) + 1);
+  const most = Math.max(...counts.values());
+  return [...counts].find(([, count]) => count === most)?.[0] ?? null;
 }
 
 /**

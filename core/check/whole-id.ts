@@ -1,7 +1,7 @@
 import type { BuildId } from '../abi/ids.js';
 import { typedBuildId } from '../abi/typed-id.js';
 import { XspliceError } from '../findings/index.js';
-import { type InputFile, idOrNull, readPayload } from '../payload/index.js';
+import { type InputFile, idOrNull, readInputs, readPayload } from '../payload/index.js';
 
 /**
  * The hypervisor's id that was typed; of its beginning, the one of those that payloads name, which are asked for where
@@ -19,4 +19,16 @@ export function xenDependsOf({ bytes, file }: InputFile): BuildId | null {
     if (error instanceof XspliceError) return null;
     throw error;
   }
+}
+
+/**
+ * The hypervisors that payloads were built for: what they say, or else (up to 4.13 they do not) what they build on
+ * that is none of them.
+ */
+export function basesOf(inputs: readonly InputFile[]): readonly (BuildId | null)[] {
+  const members = readInputs(inputs).payloads.map(({ planned }) => planned);
+  const said = members.map(({ xenDepends }) => xenDepends);
+  if (said.some((id) => id !== null)) return said;
+  const own = new Set(members.map(({ buildId }) => buildId));
+  return members.map(({ depends }) => (own.has(depends) ? null : depends));
 }

@@ -47,7 +47,8 @@ function checkStranger(
   ancestors: () => ReadonlySet<ModelPayload>,
 ): readonly Finding[] {
   const { model, payload } = subject;
-  if (model.symbols.lookup(name) !== null) return [];
+  // What is not known to be Xen's is looked for among payloads: none of these may have a name of Xen's.
+  if (model.symbols.isAssumed !== true && model.symbols.lookup(name) !== null) return [];
   const owner = exporterOf(subject, name);
   if (!owner || owner === payload || ancestors().has(owner)) return [];
   return [

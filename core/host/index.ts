@@ -3,6 +3,7 @@ export { type CreatedHost, type CreateOptions, createEmbedded } from './embedded
 export type { HostKnowledge, MachineClock, OpenHost, PreflightModel } from './host.js';
 export { type BootedImage, modelFromImage } from './image-model.js';
 export { isControlDomain, openHost } from './open-host.js';
+export { modelFromRelease } from './release-model.js';
 export {
   embeddedDirectory,
   type HostSpec,

@@ -80,7 +80,7 @@ export interface HypervisorImage {
 /** Ours: a Xen of 4.22 with everything is 5 MiB unpacked, with debug information 30. */
 export const MAX_IMAGE_SIZE = 64 * 1024 * 1024;
 
-/** Values that XEN_VIRT_START has had on x86: up to 4.14, and since (asm/config.h). */
+/** Values that XEN_VIRT_START has had on x86: up to 4.13, and since (asm/config.h). */
 const X86_VIRT_STARTS = [0xffff82d0_80000000n, 0xffff82d0_40000000n] as const;
 
 /**

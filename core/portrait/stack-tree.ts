@@ -14,9 +14,12 @@ export interface TreeNode {
 }
 
 /** Payloads on what they build on: the hypervisor first, then each parent that is missing, then circles. */
-export function stackTree(members: readonly ChainMember[], base: BuildId): readonly TreeNode[] {
+export function stackTree(
+  members: readonly ChainMember[],
+  base: BuildId | null,
+): readonly TreeNode[] {
   const onParent = new Map<BuildId | null, ChainMember[]>();
-  const ids = new Set<BuildId>([base]);
+  const ids = new Set<BuildId | null>(base === null ? [] : [base]);
   for (const member of members) {
     if (member.buildId !== null) ids.add(member.buildId);
     const others = onParent.get(member.depends);
@@ -29,7 +32,9 @@ export function stackTree(members: readonly ChainMember[], base: BuildId): reado
     children: treesOf(id, onParent, placed),
   });
   const missing = [...onParent.keys()].filter((id) => id === null || !ids.has(id));
-  const trees = [root('base', base), ...missing.map((id) => root('missing', id))];
+  const bottom: TreeNode =
+    base === null ? { kind: 'base', member: null, id: null, children: [] } : root('base', base);
+  const trees = [bottom, ...missing.map((id) => root('missing', id))];
   // What is left hangs on nothing: its parents lead round.
   for (const member of members) {
     if (!placed.has(member)) trees.push(root('loop', member.depends));

@@ -35,7 +35,7 @@ export interface ChainReport {
 
 /**
  * Puts payload files, given in any order, into the order in which they can be applied on `base`:
- * the hypervisor, or the payload on top of a running stack. Takes linear time but for one sort.
+ * the hypervisor (null where none of them says which), or the payload on top of a running stack. Takes linear time but for one sort.
  *
  * Links are compared as Xen's APPLY does it: `.livepatch.depends` is the id of the payload below, or
  * the hypervisor's for the first (build_id_dep, common/livepatch.c); `.livepatch.xen_depends` is the
@@ -51,8 +51,8 @@ export interface ChainReport {
  */
 export function checkChain(
   members: readonly ChainMember[],
-  hypervisorId: BuildId,
-  base: BuildId = hypervisorId,
+  hypervisorId: BuildId | null,
+  base: BuildId | null = hypervisorId,
 ): ChainReport {
   if (members.length === 0) {
     const message = 'No payload was given, so there is nothing to chain';
@@ -60,6 +60,10 @@ export function checkChain(
     return { chain: [], cumulative: [], findings: [nothing] };
   }
   const given = inFileOrder(members);
+  if (hypervisorId === null || base === null) {
+    const unlinked = given.filter(({ buildId, depends }) => buildId === null || depends === null);
+    return { chain: [], cumulative: [], findings: unlinked.map(unlinkedFinding) };
+  }
   const { linked, findings: unlinked } = linkable(given, base);
   const wrongIds = otherHypervisors(linked, hypervisorId);
   const links = linksOf(linked);

@@ -1,9 +1,16 @@
 import { XEN_ERRNO } from '../abi/errno.js';
-import type { HookKind } from '../abi/livepatch.js';
+import { type HookKind, KSYM_NAME_LEN } from '../abi/livepatch.js';
 import type { Reason } from './advice.js';
 import { shownOnConsole } from './console.js';
 import { type AddressSpace, wrap64 } from './memory.js';
-import type { FunctionState, IdSpan, Model, PayloadSymbol, Span } from './model.js';
+import {
+  addressOf,
+  type FunctionState,
+  type IdSpan,
+  type Model,
+  type PayloadSymbol,
+  type Span,
+} from './model.js';
 import type { Rules } from './rules.js';
 import type { StageId } from './stage-id.js';
 import type { Fatality, Fault, Refusal, StrayWrite, Whereabouts } from './verdict.js';
@@ -135,6 +142,8 @@ export interface Loading {
   readonly memory: AddressSpace;
   readonly raw: Span;
   readonly assumptions: string[];
+  /** Names that lead into a hypervisor whose symbols are not known: as many as are shown, and how many there are. */
+  readonly assumedSymbols: { readonly names: string[]; count: number };
   readonly strayWrites: StrayWrite[];
   /** What was found wrong so far, in Xen's order. */
   readonly faults: Fault[];
@@ -161,6 +170,7 @@ export function startLoading(model: Model, name: string, memory: AddressSpace, r
     memory,
     raw,
     assumptions: [],
+    assumedSymbols: { names: [], count: 0 },
     strayWrites: [],
     faults: [],
     doing: null,
@@ -237,15 +247,31 @@ function recordFault(loading: Loading, found: Omit<Fault, 'assumptions'>): Fault
 }
 
 /** What had to be assumed so far, and what Xen did outside the payload. */
-export function untilNow({
-  assumptions,
-  memory,
-  strayWrites,
-}: Loading): Pick<Fault, 'assumptions' | 'strayWrites'> {
+export function untilNow(loading: Loading): Pick<Fault, 'assumptions' | 'strayWrites'> {
+  const { assumptions, memory, strayWrites } = loading;
   return {
-    assumptions: [...assumptions, ...memory.guesses],
+    assumptions: [...assumptions, ...symbolAssumptions(loading), ...memory.guesses],
     ...(strayWrites.length === 0 ? {} : { strayWrites: [...strayWrites] }),
   };
+}
+
+/** Ours: so many names are shown, each as long as Xen's own may be. */
+const MAX_SHOWN_SYMBOLS = 5;
+
+/** Where a name that the payload needs leads; null where nobody has it. */
+export function neededAddress({ model, assumedSymbols }: Loading, name: string): bigint | null {
+  const found = addressOf(model, name);
+  if (found?.isAssumed === true && assumedSymbols.count++ < MAX_SHOWN_SYMBOLS) {
+    assumedSymbols.names.push(name.slice(0, KSYM_NAME_LEN));
+  }
+  return found?.address ?? null;
+}
+
+/** That the hypervisor has what is needed of it, in words; none where nothing is assumed. */
+function symbolAssumptions({ assumedSymbols: { names, count } }: Loading): string[] {
+  if (count === 0) return [];
+  const more = count > names.length ? ` and ${count - names.length} more` : '';
+  return [`the hypervisor has ${names.join(', ')}${more}`];
 }
 
 /** livepatch_elf_sec_by_name: the first section with this name, from index 1. */

@@ -60,6 +60,8 @@ export interface ModelPayload {
 export interface SymbolLookup {
   /** The address, or null where there is no such symbol (or its address is 0). */
   lookup(name: string): bigint | null;
+  /** True where the hypervisor's symbols are not known: each has an address, and whether it exists is not told. */
+  readonly isAssumed?: boolean;
 }
 
 /** A hypervisor with its payloads: what the rules of this folder are functions of. */
@@ -104,9 +106,32 @@ export function withPayload(model: Model, payload: ModelPayload): Model {
  * livepatch_symbols_lookup_by_name: new symbols of **all loaded** payloads, in upload order. Null
  * where there is none (and, as in C, where the first one found has the value 0).
  */
-export function lookupInPayloads(model: Model, name: string): bigint | null {
+function lookupInPayloads(model: Model, name: string): bigint | null {
   const symbol = newSymbolsOf(model, model.payloads).get(name);
   return symbol === undefined || symbol === 0n ? null : symbol;
+}
+
+/**
+ * Where a name that a payload needs leads: symbols_lookup_by_name, then the new symbols of payloads. Of a
+ * hypervisor whose symbols are not known, what a payload has is that payload's, and all else is taken to be there.
+ */
+export function addressOf(
+  model: Model,
+  name: string,
+): { readonly address: bigint; readonly isAssumed: boolean } | null {
+  const { symbols } = model;
+  const isAssumed = symbols.isAssumed === true;
+  const known = isAssumed ? null : symbols.lookup(name);
+  const address = known ?? lookupInPayloads(model, name);
+  if (address !== null) return { address, isAssumed: false };
+  const assumed = isAssumed ? symbols.lookup(name) : null;
+  return assumed === null ? null : { address: assumed, isAssumed };
+}
+
+/** Whether a new symbol may not have that name. What is not known stands in nobody's way. */
+export function isNameTaken(model: Model, name: string): boolean {
+  const inXen = model.symbols.isAssumed === true ? null : model.symbols.lookup(name);
+  return (inXen ?? lookupInPayloads(model, name)) !== null;
 }
 
 /** Whether a payload has a new symbol of that name. */

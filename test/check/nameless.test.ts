@@ -51,7 +51,7 @@ describe('what Xen prints in three lines (case 26)', () => {
       });
       const target = { buildId, model, symbols: null, notVerified: null };
       const { findings } = await check([inputFile('p.livepatch', bytes)], target);
-      const refused = findings.find(({ code }) => code === 'would-be-refused');
+      const refused = findings.find(({ code }) => code === 'wrong-hypervisor');
       assert.ok(refused?.message.includes(line), refused?.message);
     });
   }

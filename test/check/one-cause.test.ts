@@ -4,6 +4,7 @@ import type { BuildId } from '../../core/abi/ids.js';
 import { type CheckReport, check } from '../../core/check/index.js';
 import { SHT } from '../../core/elf/constants.js';
 import { inputFile } from '../../core/payload/index.js';
+import { buildIdNote } from '../support/elf-builder.js';
 import {
   plainFunction,
   tinyModel,
@@ -92,4 +93,47 @@ describe('one cause is one finding', () => {
       assert.deepEqual(errors, [code], report.findings.map(({ message }) => message).join('\n'));
     });
   }
+});
+
+describe('a payload that was built for another hypervisor', () => {
+  const foreign = (last: number) =>
+    tinyPayload({
+      buildId: buildIdNote(new Uint8Array(20).fill(last)),
+      xenDepends: buildIdNote(new Uint8Array(20).fill(0xab)),
+    });
+
+  it('is one finding, which says what Xen would say', async () => {
+    const report = await checkAll({ 'a.livepatch': foreign(1) });
+    assert.deepEqual(errorsOf(report), ['wrong-hypervisor']);
+    const [only] = report.findings;
+    assert.match(
+      only?.message ?? '',
+      /^a\.livepatch was built for .*\. Xen would refuse the upload with EINVAL and prints "a: check against/,
+    );
+    assert.equal(only?.stage, 'xen-build-id');
+  });
+
+  it('is one finding for all of them', async () => {
+    const names = ['a', 'b', 'c'].map((name) => `${name}.livepatch`);
+    const files = Object.fromEntries(names.map((name, index) => [name, foreign(index + 1)]));
+    const report = await checkAll(files);
+    const about = report.findings.filter(({ code }) => code === 'wrong-hypervisor');
+    assert.equal(about.length, 1);
+    assert.deepEqual([about[0]?.file, ...(about[0]?.otherFiles ?? [])], names);
+    assert.match(about[0]?.message ?? '', /Xen would refuse the upload of each$/);
+    assert.ok(!errorsOf(report).includes('would-be-refused'), errorsOf(report).join());
+    assert.deepEqual(
+      report.verdicts?.map(({ outcome }) => outcome),
+      ['refused', 'refused', 'refused'],
+    );
+  });
+
+  it('has findings of its own where something else is wrong with it', async () => {
+    const wrong = tinyPayload({
+      xenDepends: buildIdNote(new Uint8Array(20).fill(0xab)),
+      functions: [plainFunction({ oldSize: 1 })],
+    });
+    const codes = errorsOf(await checkAll({ 'a.livepatch': wrong }));
+    assert.deepEqual(codes.sort(), ['would-be-refused', 'wrong-hypervisor']);
+  });
 });

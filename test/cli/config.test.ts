@@ -56,8 +56,17 @@ interface Document {
   readonly targets: readonly {
     readonly target: string;
     readonly ok: boolean;
-    readonly verdicts: readonly { readonly file: string }[];
-    readonly findings: readonly { readonly code: string; readonly waiver?: { reason: string } }[];
+    readonly hypervisor: { readonly buildId: string | null };
+    readonly verdicts: readonly {
+      readonly file: string;
+      readonly outcome: string;
+      readonly inChain: { readonly outcome: string } | null;
+    }[];
+    readonly findings: readonly {
+      readonly code: string;
+      readonly message: string;
+      readonly waiver?: { reason: string };
+    }[];
   }[];
   readonly findings: readonly {
     readonly code: string;
@@ -116,6 +125,50 @@ test('a waiver that is over is an error at its line, one that finds nothing a wa
   assert.equal(document.targets[2]?.ok, false, 'the hazard counts again');
 });
 
+test('a target is an image, a build-id, a release, or the last two, and says what it does not know', async (t) => {
+  const root = sampleRepository(t);
+  const payloads = 'fixes/deep';
+  writeConfig(root, {
+    targets: [
+      { name: 'image', image: 'images/a', payloads },
+      { name: 'id', buildId: 'b47c8ae8', payloads },
+      { name: 'release', xen: '4.17', payloads },
+      { name: 'both', buildId: 'b47c8ae8', xen: '4.17', payloads },
+      { name: 'old', xen: '4.12', payloads },
+      { name: 'empty', xen: '4.17', payloads: 'nothing/*' },
+      { name: 'unread', xen: '4.17', payloads: 'xsplice.config.json' },
+    ],
+  });
+  const { code, document } = await checkRepository(root);
+  assert.equal(code, 3);
+  const id = /^id=b47c8ae8/;
+  const seen = document.targets.map((one) => ({
+    target: one.target,
+    id: `id=${one.hypervisor.buildId}`,
+    outcomes: [...new Set(one.verdicts?.map((v) => (v.inChain ?? v).outcome))].join(),
+    codes: [...new Set(one.findings.map((found) => found.code))].sort(),
+  }));
+  const expected = [
+    ['image', id, 'accepted', []],
+    ['id', id, '', []],
+    ['release', id, 'accepted', ['hypervisor-assumed']],
+    ['both', id, 'accepted', ['hypervisor-assumed']],
+    ['old', id, 'refused', ['hypervisor-assumed', 'section-not-used', 'would-be-refused']],
+    ['empty', /^id=null$/, '', ['hypervisor-assumed', 'no-payloads']],
+    ['unread', /^id=null$/, 'refused', ['elf-not-elf', 'hypervisor-assumed']],
+  ] as const;
+  for (const [index, [target, ofId, outcomes, codes]] of expected.entries()) {
+    const { id: found, ...rest } = seen[index] ?? { id: '' };
+    assert.match(found, ofId, target);
+    assert.deepEqual(rest, { target, outcomes, codes });
+  }
+  const told = document.targets.flatMap(({ findings }) =>
+    findings.flatMap(({ code: one, message }) => (one === 'hypervisor-assumed' ? [message] : [])),
+  );
+  assert.match(told[0] ?? '', /only that it is Xen 4\.17 is known: .*taken to be b47c8ae82c7e/);
+  assert.doesNotMatch(told[1] ?? '', /taken to be b47c/, 'that id was given');
+});
+
 test('every mistake in a configuration is told with its line', async (t) => {
   const root = temporaryFolder(t);
   const cases: readonly (readonly [string, readonly (readonly [number, RegExp])[]])[] = [
@@ -126,9 +179,9 @@ test('every mistake in a configuration is told with its line', async (t) => {
     [
       '{\n "targets": [\n  { "name": "a", "payloads": 5 },\n  { "name": "b", "image": "x", "buildId": "zz", "payloads": [], "moed": "chain" }\n ],\n "waivers": [\n  { "code": "fork", "file": "x", "reason": " ", "expires": "soon" }\n ]\n}',
       [
-        [3, /targets\.0 has none of image, buildId/],
+        [3, /targets\.0 has none of image, buildId, xen/],
         [3, /payloads is a number, expected a text or a list/],
-        [4, /targets\.1 has more than one of image, buildId/],
+        [4, /targets\.1 has both image and buildId/],
         [4, /buildId is "zz"/],
         [4, /payloads is empty/],
         [4, /moed is not known here; known are name/],

@@ -33,7 +33,6 @@ const EXPECTED: SaidOfSample = [
   ['r1 alone', 'r1/wrong/unknown-import.livepatch', 'would-be-refused', 'error'],
   ['r1 alone', 'r1/wrong/wrong-depends.livepatch', 'would-be-refused', 'error'],
   ['r1 alone', 'r1/wrong/wrong-version.livepatch', 'would-be-refused', 'error'],
-  ['r1 alone', 'r1/wrong/wrong-xen-depends.livepatch', 'would-be-refused', 'error'],
   ['r1 alone', 'r1/wrong/wrong-xen-depends.livepatch', 'wrong-hypervisor', 'error'],
   ['r2 alone', 'r2/alone/data.livepatch', 'data-prevents-reapply', 'warning'],
 ];

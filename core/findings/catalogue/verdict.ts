@@ -66,6 +66,13 @@ export const VERDICT = entries({
     where: [],
     mend: 'Try the payload on a test machine with this very build first.',
   },
+  'hypervisor-assumed': {
+    severity: 'note',
+    title: 'A hypervisor that is not at hand',
+    what: 'No image of the hypervisor was given, only its release. Its loader is asked by the rules of that release; what needs the image is not known: each symbol that a payload needs is taken to be there, the code that it replaces is not looked at, and dangers that only the code shows are not found.',
+    where: [],
+    mend: 'Name the image (xen-syms of the same build), and all of it is asked.',
+  },
   'unknown-release': {
     severity: 'error',
     title: 'Release without known rules',

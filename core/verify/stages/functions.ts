@@ -17,12 +17,13 @@ import {
   type Loading,
   loadingSectionByName,
   named,
+  neededAddress,
   refuse,
   type Stage,
   type StageResult,
 } from '../loading.js';
 import { formatAddress, signed64, wrap32, wrap64 } from '../memory.js';
-import { type FunctionState, lookupInPayloads } from '../model.js';
+import type { FunctionState } from '../model.js';
 
 const RANGE = 1n << 31n;
 /** sizeof(struct livepatch_fstate). */
@@ -149,12 +150,12 @@ function initialState({ memory, rules }: Loading, func: bigint): FunctionState {
 }
 
 function resolveOldAddress(loading: Loading, entry: Entry): StageResult {
-  const { memory, model } = loading;
+  const { memory } = loading;
   const field = entry.address + BigInt(LIVEPATCH_FUNC.old_addr);
   if (memory.u64(field) !== 0n) return 0;
   const nameAddress = memory.u64(entry.address + BigInt(LIVEPATCH_FUNC.name));
   const text = doing(loading, namelessGrounds(loading, entry), () => memory.name(nameAddress));
-  const found = model.symbols.lookup(text) ?? lookupInPayloads(model, text);
+  const found = neededAddress(loading, text);
   if (found === null) {
     return refuseEntry(
       loading,

@@ -14,7 +14,7 @@ import {
   symbolValue,
 } from '../loading.js';
 import { wrap64 } from '../memory.js';
-import { lookupInPayloads, type PayloadSymbol } from '../model.js';
+import { isNameTaken, type PayloadSymbol } from '../model.js';
 
 /**
  * build_symbol_table: every symbol of a loaded section that is not one of the new functions must be
@@ -33,7 +33,7 @@ export const newSymbols: Stage = (loading) => {
     if (name === null) continue;
     const value = symbolValue(loading, symbol);
     const newSymbol = !newAddresses.has(value);
-    if (newSymbol && (model.symbols.lookup(name) ?? lookupInPayloads(model, name)) !== null) {
+    if (newSymbol && isNameTaken(model, name)) {
       fault = refuse(loading, XEN_ERRNO.EEXIST, `: duplicate new symbol: ${name}`, {
         reason: 'symbol-exists',
         symbol: name,

@@ -4,12 +4,12 @@ import {
   hasMaxFaults,
   isIgnored,
   named,
+  neededAddress,
   refuse,
   type Stage,
   type StageResult,
 } from '../loading.js';
 import { wrap64 } from '../memory.js';
-import { lookupInPayloads } from '../model.js';
 
 const SHN_UNDEF = 0;
 const SHN_LORESERVE = 0xff00;
@@ -21,7 +21,7 @@ const SHN_COMMON = 0xfff2;
  * all loaded payloads; the others get their section's address. All releases.
  */
 export const symbolResolution: Stage = (loading) => {
-  const { memory, model } = loading;
+  const { memory } = loading;
   let fault: StageResult = 0;
   for (let i = 1; i < loading.symbols.length && !hasMaxFaults(loading); i++) {
     const symbol = loading.symbols[i];
@@ -41,7 +41,7 @@ export const symbolResolution: Stage = (loading) => {
     }
     if (index === SHN_UNDEF) {
       const name = memory.name(symbol.nameAddress);
-      const found = model.symbols.lookup(name) ?? lookupInPayloads(model, name);
+      const found = neededAddress(loading, name);
       if (found === null) {
         fault = refuse(loading, XEN_ERRNO.ENOENT, `: Unknown symbol: ${name}`, {
           reason: 'unknown-symbol',
