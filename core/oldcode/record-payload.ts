@@ -26,7 +26,8 @@ export interface RecordResult {
 
 /**
  * Records in a payload what it is made against: the hypervisor of the context, with what is applied
- * there. An earlier record is replaced. Warns (`signature-uncovered`) where the file is signed.
+ * there. An earlier record is replaced. Warns (`signature-uncovered`) where the file is signed,
+ * and where it builds on something else than what is applied (`record-other-parent`).
  *
  * Fails with `trial-upload-failed` where Xen would not load the payload there, and as {@link withExpectations},
  * {@link makeRecord} and {@link withRecord} do.
@@ -57,12 +58,22 @@ export function recordPayload(
     );
   }
   const record = makeRecord(subject, trial);
+  findings.push(...otherParent(record, payload.file));
   return {
     bytes: withRecord(subject, encodeRecord(record)),
     record,
     expectationLengths,
     findings,
   };
+}
+
+/** That it was recorded on something else than what its note names. */
+function otherParent({ depends, hypervisor, on }: CodeRecord, file: string): readonly Finding[] {
+  const top = on.at(-1) ?? hypervisor;
+  if (depends === null || depends === top) return [];
+  const there = on.length === 0 ? 'the hypervisor alone' : `the payload ${top}`;
+  const message = `${file} builds on ${depends}, and is recorded on ${there}`;
+  return [finding('record-other-parent', { file, message })];
 }
 
 function loadedTrial({ disassembler, base, model }: CodeContext, payload: Payload): Trial {

@@ -152,3 +152,24 @@ test('a payload of --on that is too large is refused, not left out', async (t) =
   }
   assert.ok(!existsSync(output));
 });
+
+test('record warns where what the payload builds on is not named with --on', async (t) => {
+  const folder = temporaryFolder(t);
+  const made = (name: string) => ['--output', join(folder, name)];
+  const alone = await record(0, demo('bye'), ...made('alone'));
+  assert.match(
+    alone.stderr,
+    /^warning .*bye\.livepatch builds on \w+, and is recorded on the hypervisor/m,
+  );
+  assert.match(alone.stdout, /each with --on/);
+  const other = await record(0, demo('bye'), '--on', demo('chain-01'), ...made('other'));
+  assert.match(other.stdout, /and is recorded on the payload \w+ \[record-other-parent\]/);
+  for (const words of [
+    [demo('bye'), '--on', demo('hello')],
+    [demo('hello')],
+    [demo('chain-03'), '--on', demo('chain-01'), '--on', demo('chain-02')],
+  ]) {
+    const { stdout } = await record(0, ...words, ...made('good'), '--yes');
+    assert.doesNotMatch(stdout, /record-other-parent/, words.join());
+  }
+});

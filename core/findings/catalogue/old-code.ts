@@ -63,6 +63,13 @@ export const OLD_CODE = entries({
     where: [],
     mend: RECORD_AGAIN,
   },
+  'record-other-parent': {
+    severity: 'warning',
+    title: 'Recorded on another than its parent',
+    what: 'By its note the payload builds on one that was not applied when it was recorded. On that payload, functions that both replace have other code than was recorded, and --check old-code refuses it.',
+    where: [],
+    mend: 'Name what it builds on, base first, each with --on. A payload that is meant to be independent is recorded as it is.',
+  },
   'record-too-large': {
     severity: 'error',
     title: 'No room for the record',
