@@ -4,6 +4,7 @@ import {
   type ChangeReport,
   type ChangeRequest,
   change,
+  type ProgressEvent,
   parseAcceptance,
 } from '../core/change/index.js';
 import { EXIT, explainedError, type Finding } from '../core/findings/index.js';
@@ -18,7 +19,7 @@ import type { SavedPlan } from './saved-plan.js';
 import type { Session } from './session.js';
 import { confirmSeconds, timeoutNs } from './settings.js';
 import { confirm } from './terminal/confirm.js';
-import { escapeText } from './terminal/escape.js';
+import { escapeName, escapeText } from './terminal/escape.js';
 import { Progress } from './terminal/progress.js';
 import { exitCodeOf } from './terminal/signals.js';
 import { packageVersion } from './tool.js';
@@ -95,7 +96,9 @@ export async function runChange(session: Session, wanted: WantedChange): Promise
         return true;
       },
       witness,
-      onProgress: (event) => progress?.report(event),
+      onProgress: (event) => {
+        if (event.kind !== 'end') progress?.say(stepText(event));
+      },
       signal: stop.signal,
     });
     endProgress(progress);
@@ -125,6 +128,13 @@ async function savePlan(
   const { savedPlanText } = await import('./saved-plan.js');
   await writeReport(ownFile, `${savedPlanText({ ...report, plan }, request, spec, ownFile)}\n`);
   output.info(escapeText(`Saved ${ownFile}: xsplice-ts apply --plan ${ownFile} carries it out.`));
+}
+
+/** What is being done. */
+function stepText({ kind, step, index, total, attempt }: ProgressEvent): string {
+  const what = kind === 'undo' ? `taking back: ${step.action}` : step.action;
+  const again = kind === 'retry' ? `, busy, try ${(attempt ?? 0) + 1}` : '';
+  return `${index + 1}/${total} ${what} ${escapeName(step.name)}${again}`;
 }
 
 function endProgress(progress: Progress | null): void {

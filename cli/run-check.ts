@@ -11,10 +11,18 @@ import {
   xenDependsOf,
 } from '../core/check/index.js';
 import type { HypervisorImage } from '../core/image/index.js';
-import { openImage, readPayloadFiles, readPayloadHeads } from '../core/inputs/index.js';
+import {
+  openImage,
+  type PathOptions,
+  readPayloadFiles,
+  readPayloadHeads,
+} from '../core/inputs/index.js';
 import type { InputFile } from '../core/payload/index.js';
 import { releaseOf } from './release.js';
+import type { Session } from './session.js';
 import type { Settings } from './settings.js';
+import { escapeText } from './terminal/escape.js';
+import { Progress } from './terminal/progress.js';
 import { usage } from './usage.js';
 
 /** What one target of a run was asked with. */
@@ -35,8 +43,28 @@ export interface AnsweredRun {
  * Checks payloads as check, report and graph do: against the image or id that was typed, else against the
  * targets of the configuration.
  */
-export async function runCheck(command: string, settings: Settings): Promise<AnsweredRun> {
-  if (settings.image === null && settings.buildId === null) return runConfig(command, settings);
+export async function runCheck(
+  command: string,
+  { settings, output }: Pick<Session, 'settings' | 'output'>,
+): Promise<AnsweredRun> {
+  const progress = new Progress(output.notes, output.quiet || !output.isForPeople);
+  try {
+    return await answer(command, settings, progress.share);
+  } finally {
+    progress.end();
+  }
+}
+
+/** Told how much of what is done. */
+type Tell = (what: string, done: number, total: number) => void;
+
+async function answer(command: string, settings: Settings, tell: Tell): Promise<AnsweredRun> {
+  const files: PathOptions = {
+    deep: true,
+    onProgress: (...how) => tell('Reading payloads', ...how),
+  };
+  if (settings.image === null && settings.buildId === null)
+    return runConfig(command, settings, tell);
   requireNoConfig(settings);
   if (settings.words.length === 0) {
     throw usage(`${command} needs payloads: files, folders or patterns`);
@@ -50,7 +78,7 @@ export async function runCheck(command: string, settings: Settings): Promise<Ans
   const target = settings.image ?? settings.buildId ?? '';
   // The pictures of report and graph show more than the links.
   if (command === 'check' && image === null && settings.xen === null && isChain) {
-    const heads = readPayloadHeads(settings.words, { deep: true });
+    const heads = readPayloadHeads(settings.words, files);
     const against = targetOf(image, settings, () => [
       ...heads.members.map(({ xenDepends }) => xenDepends),
       ...heads.inputs.map(xenDependsOf),
@@ -61,11 +89,12 @@ export async function runCheck(command: string, settings: Settings): Promise<Ans
       subjects: [{ inputs: [], against, image: null }],
     };
   }
-  const { inputs, findings } = readPayloadFiles(settings.words, { deep: true });
+  const { inputs, findings } = readPayloadFiles(settings.words, files);
   const against = targetOf(image, settings, () => inputs.map(xenDependsOf));
   const report = await check(inputs, against, findings, {
     failOn,
     mode: isChain ? 'chain' : mode,
+    onProgress: (...how) => tell(`Checking against ${escapeText(target)}`, ...how),
   });
   return {
     run: { targets: [{ target, image: settings.image, report }], findings: [], skipped: [] },
@@ -73,7 +102,7 @@ export async function runCheck(command: string, settings: Settings): Promise<Ans
   };
 }
 
-async function runConfig(command: string, settings: Settings): Promise<AnsweredRun> {
+async function runConfig(command: string, settings: Settings, tell: Tell): Promise<AnsweredRun> {
   const { checkConfig, findConfig, readConfig } = await import('./config/index.js');
   const file = settings.config ?? findConfig('.');
   if (file === null) {
@@ -92,6 +121,7 @@ async function runConfig(command: string, settings: Settings): Promise<AnsweredR
     xen,
     failOn: given.includes('fail-on') ? failOn : null,
     today: new Date().toISOString().slice(0, 10),
+    tell,
   });
 }
 

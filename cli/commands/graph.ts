@@ -5,8 +5,9 @@ import { runCheck } from '../run-check.js';
 import type { Session } from '../session.js';
 
 /** Draws payloads on what they build on, with their verdicts. */
-export async function run({ settings, output }: Session): Promise<number> {
-  const { run: found, subjects } = await runCheck('graph', settings);
+export async function run(session: Session): Promise<number> {
+  const { output } = session;
+  const { run: found, subjects } = await runCheck('graph', session);
   const pictures = found.targets.flatMap((target, index) => {
     const subject = subjects[index];
     if (subject === undefined) return [];

@@ -10,9 +10,10 @@ import { thisTool } from '../tool.js';
 import { usage } from '../usage.js';
 
 /** Checks payloads, and writes all that is to be seen of them into one page. */
-export async function run({ settings, output, ownFile }: Session): Promise<number> {
+export async function run(session: Session): Promise<number> {
+  const { output, ownFile } = session;
   if (ownFile === null) throw usage('report needs to know where to write', 'Add --output FILE.');
-  const { run: found, subjects } = await runCheck('report', settings);
+  const { run: found, subjects } = await runCheck('report', session);
   const targets = found.targets.flatMap((target, index) => {
     const subject = subjects[index];
     if (subject === undefined) return [];

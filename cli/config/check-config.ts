@@ -19,6 +19,7 @@ import {
   isPattern,
   matcher,
   openImage,
+  type PathOptions,
   type PayloadFiles,
   readPayloadFiles,
   statOrNull,
@@ -26,6 +27,7 @@ import {
 import type { InputFile } from '../../core/payload/index.js';
 import { releaseOf } from '../release.js';
 import type { AnsweredRun, CheckSubject } from '../run-check.js';
+import { escapeText } from '../terminal/escape.js';
 import { usage } from '../usage.js';
 import { assignPayloads } from './assign.js';
 import type { Check, Config, Mode, TargetConfig } from './config.js';
@@ -47,6 +49,8 @@ export interface ConfigRequest {
   readonly failOn: Severity | null;
   /** YYYY-MM-DD, UTC. */
   readonly today: string;
+  /** Told how much of what is done. */
+  readonly tell: (what: string, done: number, total: number) => void;
 }
 
 /** Checks the payloads of a configuration against its targets. */
@@ -54,10 +58,13 @@ export async function checkConfig(config: Config, request: ConfigRequest): Promi
   const asked = askedTargets(config, request.only);
   const touched = request.since === null ? asked : touchedBy(config, asked, request.since);
   const skipped = config.targets.filter((target) => !touched.includes(target));
+  const onProgress: PathOptions['onProgress'] = (...how) =>
+    request.tell('Reading payloads', ...how);
   const wanted =
-    request.paths.length === 0 ? null : readPayloadFiles(request.paths, { deep: true });
+    request.paths.length === 0 ? null : readPayloadFiles(request.paths, { deep: true, onProgress });
   const claims = claimsOf(config, wanted);
-  const read = wanted ?? readPayloadFiles([...new Set(claims.flatMap(({ files }) => files))]);
+  const read =
+    wanted ?? readPayloadFiles([...new Set(claims.flatMap(({ files }) => files))], { onProgress });
   const inputs = new Map(read.inputs.map((input) => [input.file, input]));
   const images = new ImageShelf(config, request, read.inputs);
   // Whose a payload is, is asked of all targets, whichever are answered.
@@ -87,6 +94,7 @@ export async function checkConfig(config: Config, request: ConfigRequest): Promi
       {
         failOn: request.failOn ?? target.failOn,
         mode: (request.mode ?? target.mode) === 'alternatives' ? 'alternatives' : 'chain',
+        onProgress: (...how) => request.tell(`Checking against ${escapeText(target.name)}`, ...how),
       },
     );
     subjects.push({ inputs: own, against, image: images.imageOf(target) });

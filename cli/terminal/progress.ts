@@ -1,9 +1,9 @@
-import type { ProgressEvent } from '../../core/change/index.js';
-import { escapeName } from './escape.js';
 import type { Screen } from './screen.js';
 
 /** Nothing is said of work that is over this soon. */
 const PATIENCE_MS = 500;
+/** Often enough for the eye. */
+const BETWEEN_MS = 100;
 
 /**
  * Says on standard error what is being done, once it takes longer than half a second: in one line that is written
@@ -13,18 +13,24 @@ export class Progress {
   readonly #screen: Screen;
   readonly #isSilent: boolean;
   readonly #start = performance.now();
+  #last = 0;
 
   constructor(screen: Screen, isSilent: boolean) {
     this.#screen = screen;
-    this.#isSilent = isSilent;
+    this.#isSilent = isSilent || !screen.style.canOverwrite;
   }
 
-  readonly report = ({ kind, step, index, total, attempt }: ProgressEvent): void => {
-    if (this.#isSilent || kind === 'end') return;
-    if (performance.now() - this.#start < PATIENCE_MS) return;
-    const what = kind === 'undo' ? `taking back: ${step.action}` : step.action;
-    const again = kind === 'retry' ? `, busy, try ${(attempt ?? 0) + 1}` : '';
-    this.#screen.passingLine(`${index + 1}/${total} ${what} ${escapeName(step.name)}${again}`);
+  /** What is done from now on. */
+  say(text: string): void {
+    if (this.#isSilent || performance.now() - this.#start < PATIENCE_MS) return;
+    this.#screen.passingLine(text);
+  }
+
+  /** For work of many small parts: how much of it is done. Of calls that follow soon, some are passed over. */
+  readonly share = (what: string, done: number, total: number): void => {
+    if (this.#isSilent || performance.now() - this.#last < BETWEEN_MS) return;
+    this.#last = performance.now();
+    this.say(`${what}: ${Math.floor((100 * done) / Math.max(total, 1))} %`);
   };
 
   /** Removes what is left of it on a terminal. */

@@ -24,6 +24,8 @@ export interface CheckOptions {
   readonly failOn?: Severity;
   /** What the payloads are to each other; `chain` by default. A guard `old-code` asks about independent ones. */
   readonly mode?: SetMode;
+  /** Called while it goes on: how much of all is done, as numbers that only their ratio has a meaning of. */
+  readonly onProgress?: (done: number, total: number) => void;
 }
 
 /** The answer to: do these payloads form one valid chain on that hypervisor? */
@@ -59,7 +61,7 @@ export async function check(
   inputs: readonly InputFile[],
   target: CheckTarget,
   more: readonly Finding[] = [],
-  { failOn = 'error', mode = 'chain' }: CheckOptions = {},
+  { failOn = 'error', mode = 'chain', onProgress }: CheckOptions = {},
 ): Promise<CheckReport> {
   const read = readInputs(inputs);
   const unread = [...more, ...read.findings];
@@ -68,7 +70,11 @@ export async function check(
   // Where no file is a payload, that is the finding. An empty chain would only repeat it.
   const linked = hasMembers || unread.length === 0 ? checkChain(members, target.buildId) : null;
   const { oldCode } = target;
-  const guarded = oldCode && askGuard(oldCode.guard, oldCode.context, read.payloads);
+  // Each is tried in its place and by itself, and compared before.
+  const total = read.payloads.length * (oldCode === undefined ? 2 : 3);
+  let done = 0;
+  const onStep = () => onProgress?.(++done, total);
+  const guarded = oldCode && askGuard(oldCode.guard, oldCode.context, read.payloads, onStep);
   const isFree = oldCode?.guard === 'old-code';
   const isAlone = mode === 'alternatives';
   const chain =
@@ -88,7 +94,7 @@ export async function check(
     ...claimsOf(payload, loaded, target.symbols),
     ...hazardsOf(payload, loaded, target.symbols, how),
   ];
-  const trials = base === null ? null : tryAll(read.payloads, base, asUsed(base), look);
+  const trials = base === null ? null : tryAll(read.payloads, base, asUsed(base), look, onStep);
   const others = base === null ? [] : read.others.map(({ input }) => tryOther(input, base));
   const verdicts = trials === null ? null : inOrder(inputs, trials, others);
   const isForeign = ({ code }: Finding) => code === 'wrong-hypervisor';

@@ -35,15 +35,18 @@ export function tryAll(
   base: Model,
   used: Iterable<ChainTrial>,
   look: Look,
+  onTried: () => void,
 ): readonly PayloadTrial[] {
   const inChain = new Map<PayloadInput, Pick<PayloadTrial, 'found'> & { answer: XenAnswer }>();
   for (const { payload, answer, model } of used) {
     const found = answer.outcome === 'accepted' ? look(payload, model) : [];
     inChain.set(payload, { answer, found });
+    onTried();
   }
   return payloads.map((payload) => {
     const { file, name } = payload.planned;
     const alone = upload(base, name, payload.input.bytes);
+    onTried();
     const chained = inChain.get(payload);
     const verdict: FileVerdict = {
       file,

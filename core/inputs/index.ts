@@ -1,4 +1,5 @@
 export { openImage, readImageFile } from './image-file.js';
+export type { PathOptions } from './named-files.js';
 export { exists, kindOf, linkTarget, statOf, statOrNull } from './path.js';
 export { filesMatching, isPattern, matcher } from './pattern.js';
 export { type PayloadFiles, readEveryPayloadFile, readPayloadFiles } from './payload-files.js';

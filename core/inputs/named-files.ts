@@ -8,6 +8,8 @@ import { filesMatching, isPattern, MAX_DEPTH, MAX_ENTRIES, mayBeFile } from './p
 export interface PathOptions {
   /** True: folders are descended into, and what is no path may be a pattern. */
   readonly deep?: boolean;
+  /** Called before each file is read: how many were, and how many there are. */
+  readonly onProgress?: (done: number, total: number) => void;
 }
 
 /** A file that was named, or is in a folder that was. */

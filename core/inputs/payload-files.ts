@@ -28,7 +28,10 @@ export function readPayloadFiles(
   const { files, findings: unread } = namedFiles(paths, options, MAX_FILES);
   const inputs: InputFile[] = [];
   const findings: Finding[] = [...unread];
-  for (const { path } of files) readOne(path, inputs, findings);
+  for (const [index, { path }] of files.entries()) {
+    options.onProgress?.(index, files.length);
+    readOne(path, inputs, findings);
+  }
   return { inputs, findings };
 }
 

@@ -44,7 +44,8 @@ export function readPayloadHeads(
   const inputs: InputFile[] = [];
   const findings: Finding[] = [...unread];
   const read = headReader();
-  for (const { path, isFile } of files) {
+  for (const [index, { path, isFile }] of files.entries()) {
+    options.onProgress?.(index, files.length);
     const head = isFile ? read(path) : null;
     if (head === null) readOne(path, inputs, findings);
     else members.push(head);

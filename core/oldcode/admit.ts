@@ -104,6 +104,7 @@ export function askGuard(
   guard: CodeGuard,
   context: CodeContext,
   payloads: readonly PayloadInput[],
+  onPlaced?: () => void,
 ): {
   readonly order: readonly GuardAnswer[];
   readonly refused: readonly GuardAnswer[];
@@ -114,6 +115,7 @@ export function askGuard(
     guard,
     context,
     payloads.map(({ payload, planned: { name } }) => ({ payload, name })),
+    onPlaced,
   );
   const answersTo = (list: readonly JudgedPayload[]) =>
     list.flatMap(({ payload, verdict }): readonly GuardAnswer[] => {

@@ -41,6 +41,7 @@ export function orderByGuard(
   guard: Guard,
   context: CodeContext,
   payloads: readonly NamedPayload[],
+  onPlaced: () => void = () => undefined,
 ): GuardedOrder {
   const order: JudgedPayload[] = [];
   let waiting = [...payloads];
@@ -51,6 +52,7 @@ export function orderByGuard(
     if (turn.next === null) return { order, refused: turn.refused, model };
     const { one, answer } = turn.next;
     order.push(one);
+    onPlaced();
     model = answer.model;
     waiting = waiting.filter(({ payload }) => payload !== one.payload);
   }
