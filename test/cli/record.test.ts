@@ -158,7 +158,7 @@ test('record warns where what the payload builds on is not named with --on', asy
   const made = (name: string) => ['--output', join(folder, name)];
   const alone = await record(0, demo('bye'), ...made('alone'));
   assert.match(
-    alone.stderr,
+    alone.stdout,
     /^warning .*bye\.livepatch builds on \w+, and is recorded on the hypervisor/m,
   );
   assert.match(alone.stdout, /each with --on/);
