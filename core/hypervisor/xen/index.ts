@@ -11,8 +11,9 @@ import { negotiate } from './negotiate.js';
 import { type Exclusively, XenPort } from './port.js';
 import { remoteMachine } from './remote-machine.js';
 
+export type { Carrier } from './handle/carrier.js';
 export type { AgentConnection } from './handle/connection.js';
-export { agentSource, connect } from './handle/remote.js';
+export { agentSource, connect, connectOver } from './handle/remote.js';
 export type { Transport } from './handle/transport.js';
 export { isDom0, readRunningSymbols } from './host.js';
 export { localMachine } from './local-machine.js';

@@ -1,23 +1,17 @@
-import { once } from 'node:events';
 import { XspliceError } from '../../../findings/index.js';
+import type { Carrier } from './carrier.js';
 import { badFrame, type Hello, MAX_FRAME, PROTOCOL, readHello } from './frames.js';
-import { NO_INTERPRETER, STARTING, startingLine } from './line.js';
-import { type Piped, start, type Transport, wordsOf } from './transport.js';
-import { failureOf } from './transport-failure.js';
+import { NO_INTERPRETER, STARTING } from './line.js';
 
 const AGENT = 'XSPLICE-AGENT ';
 /** What a login shell prints before the agent starts is passed over, but not for ever. */
 const MOST_PRELUDE_BYTES = 1024 * 1024;
-/** The end of what was said on stderr is kept. */
-const MOST_WORDS = 16 * 1024;
 /** The agent takes a connection for dead that says nothing for longer. */
 const PING_MS = 10_000;
 /** Longer than the agent waits for a lock. */
 const SILENCE_MS = 60_000;
 /** An agent that was told to end and does not is left behind. */
 const END_MS = 5_000;
-/** What was written before the end has come by then. */
-const LAST_WORDS_MS = 500;
 
 interface Waiting {
   resolve(body: Buffer): void;
@@ -39,8 +33,7 @@ export interface Traffic {
  */
 export class AgentConnection {
   readonly spec: string;
-  readonly #carrier: Piped;
-  #words = '';
+  readonly #carrier: Carrier;
   #received: Buffer[] = [];
   #receivedBytes = 0;
   #needed = 1;
@@ -50,41 +43,35 @@ export class AgentConnection {
   #isClosing = false;
   readonly #waiting: Waiting[] = [];
   readonly #opened: Promise<Hello>;
+  readonly #ended: Promise<void>;
   #open: { resolve(hello: Hello): void; reject(error: unknown): void } | null = null;
   readonly #traffic = { requests: 0, roundTrips: 0, sentBytes: 0, receivedBytes: 0 };
 
-  private constructor(transport: Transport, source: Uint8Array) {
-    this.spec = transport.spec;
+  private constructor(carrier: Carrier, source: Uint8Array | null) {
+    this.spec = carrier.spec;
+    this.#carrier = carrier;
     this.#opened = new Promise((resolve, reject) => {
       this.#open = { resolve, reject };
     });
-    this.#carrier = start(wordsOf(transport, startingLine(source.length)));
-    const { stdin, stdout, stderr } = this.#carrier;
-    // Who is gone is seen by the end of the process.
-    stdin.on('error', () => undefined);
-    stderr.on('data', (chunk: Buffer) => {
-      this.#words = (this.#words + chunk.toString('utf8')).slice(-MOST_WORDS);
+    carrier.output.on('data', (chunk: Buffer) => this.#take(chunk));
+    const ended = new Promise<void>((resolve) => {
+      carrier.onEnd((failure) => {
+        if (this.#isClosing) this.#fail(lost(this.spec, 'it was closed'));
+        else this.#fail(failure(this.#hello !== null));
+        resolve();
+      });
     });
-    stdout.on('data', (chunk: Buffer) => this.#take(chunk));
-    this.#carrier.on('error', (error) => this.#fail(failureOf(transport, null, error.message)));
-    this.#carrier.on('exit', () => {
-      // A process that it left behind, as ssh does with ControlPersist, may keep its output open.
-      setTimeout(() => this.#destroyStreams(), LAST_WORDS_MS).unref();
-    });
-    this.#carrier.on('close', (status) => {
-      if (this.#isClosing) this.#fail(lost(this.spec, 'it was closed'));
-      else this.#fail(failureOf(transport, status, this.#words, this.#hello !== null));
-    });
+    this.#ended = ended;
     // The source goes out with the connection: no round trip is lost for it.
-    this.#send(source);
+    if (source !== null) this.#send(source);
   }
 
   /**
-   * Connects, and starts the agent with this source. Fails with `ssh-…`, `exec-failed`, `no-interpreter`,
+   * Connects, and starts the agent with this source; null where one runs already. Fails with `ssh-…`, `exec-failed`, `no-interpreter`,
    * `agent-version`, `agent-lost` and `agent-bad-frame`.
    */
-  static async open(transport: Transport, source: Uint8Array): Promise<AgentConnection> {
-    const connection = new AgentConnection(transport, source);
+  static async open(carrier: Carrier, source: Uint8Array | null): Promise<AgentConnection> {
+    const connection = new AgentConnection(carrier, source);
     await connection.#opened;
     connection.#keepAlive();
     return connection;
@@ -102,7 +89,7 @@ export class AgentConnection {
 
   /** The process that carries it, for tests that kill it. */
   get processId(): number | undefined {
-    return this.#carrier.pid;
+    return this.#carrier.processId;
   }
 
   /** Asks for something; what comes is the body of the answer. */
@@ -131,12 +118,11 @@ export class AgentConnection {
   /** Tells the agent that this is the end, and waits for its own. Safe to call twice. */
   async close(): Promise<void> {
     this.#isClosing = true;
-    const child = this.#carrier;
-    if (this.#failure !== null || child.exitCode !== null) return;
-    const ended = once(child, 'close');
-    child.stdin.end(Buffer.alloc(4));
-    const late = setTimeout(() => child.kill('SIGKILL'), END_MS);
-    await ended.catch(() => undefined);
+    const carrier = this.#carrier;
+    if (this.#failure !== null || carrier.hasEnded()) return;
+    carrier.input.end(Buffer.alloc(4));
+    const late = setTimeout(() => carrier.kill(), END_MS);
+    await this.#ended;
     clearTimeout(late);
   }
 
@@ -144,11 +130,11 @@ export class AgentConnection {
     const head = Buffer.alloc(4);
     head.writeUInt32LE(body.length);
     this.#traffic.sentBytes += 4 + body.length;
-    const { stdin } = this.#carrier;
-    stdin.cork();
-    stdin.write(head);
-    stdin.write(body);
-    queueMicrotask(() => stdin.uncork());
+    const { input } = this.#carrier;
+    input.cork();
+    input.write(head);
+    input.write(body);
+    queueMicrotask(() => input.uncork());
   }
 
   /** Says that this side is there, and asks for the same of the other one. */
@@ -248,18 +234,11 @@ export class AgentConnection {
     this.#needed = 1;
   }
 
-  #destroyStreams(): void {
-    const { stdin, stdout, stderr } = this.#carrier;
-    for (const stream of [stdin, stdout, stderr]) stream.destroy();
-  }
-
   #fail(error: XspliceError): void {
     if (this.#failure !== null) return;
     this.#failure = error;
     this.#received = [];
-    if (this.#carrier.exitCode === null) this.#carrier.kill('SIGKILL');
-    // What it started itself may go on writing.
-    this.#destroyStreams();
+    this.#carrier.kill();
     this.#open?.reject(error);
     for (const { reject } of this.#waiting.splice(0)) reject(error);
   }

@@ -2,9 +2,11 @@ import { readFileSync } from 'node:fs';
 import { errnoName } from '../../../abi/errno.js';
 import type { GuestBytes } from '../../../abi/sysctl.js';
 import { XspliceError } from '../../../findings/index.js';
+import { type Carrier, processCarrier } from './carrier.js';
 import { AgentConnection } from './connection.js';
 import { encodeAllocate, encodeHypercall, readAllocate, readHypercall } from './frames.js';
 import type { Hypercalls } from './hypercalls.js';
+import { startingLine } from './line.js';
 import type { Transport } from './transport.js';
 
 /** The source of the agent, as it is sent along. */
@@ -14,7 +16,13 @@ export function agentSource(): Buffer {
 
 /** Connects to a host and starts the agent there. Fails as {@link AgentConnection.open} does. */
 export function connect(transport: Transport): Promise<AgentConnection> {
-  return AgentConnection.open(transport, agentSource());
+  const source = agentSource();
+  return AgentConnection.open(processCarrier(transport, startingLine(source.length)), source);
+}
+
+/** Connects to an agent that runs already. Fails as {@link AgentConnection.open} does, and as the carrier says. */
+export function connectOver(carrier: Carrier): Promise<AgentConnection> {
+  return AgentConnection.open(carrier, null);
 }
 
 /** The hypervisor under another machine. */
