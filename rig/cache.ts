@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { keptOnce } from '../core/boot/index.js';
 
 /** Where the rig keeps what is expensive to make. Deleting it is always safe. */
 export function cacheFolder(...parts: readonly string[]): string {
@@ -16,29 +17,11 @@ function projectFolder(): string {
   return folder;
 }
 
-/**
- * A folder that `make` fills once per key. A run that dies half way leaves no folder of that name
- * behind: it is filled under another name and renamed.
- */
-export async function cachedFolder(
+/** A folder that `make` fills once per key. */
+export function cachedFolder(
   kind: string,
   key: string,
   make: (folder: string) => void | Promise<void>,
 ): Promise<string> {
-  const folder = join(cacheFolder(kind), key);
-  const isComplete = () => existsSync(join(folder, '.complete'));
-  if (isComplete()) return folder;
-  const draft = `${folder}.draft-${process.pid}`;
-  rmSync(draft, { recursive: true, force: true });
-  mkdirSync(draft, { recursive: true });
-  await make(draft);
-  writeFileSync(join(draft, '.complete'), '');
-  if (isComplete()) {
-    // Another run was faster, and uses it.
-    rmSync(draft, { recursive: true });
-    return folder;
-  }
-  rmSync(folder, { recursive: true, force: true });
-  renameSync(draft, folder);
-  return folder;
+  return keptOnce(cacheFolder(kind), key, make);
 }

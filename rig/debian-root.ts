@@ -1,5 +1,5 @@
+import { findMirror } from '../core/boot/index.js';
 import { cachedFolder } from './cache.js';
-import { findMirror } from './mirror.js';
 import { RigUnavailable, run } from './run.js';
 
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
@@ -12,7 +12,7 @@ const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
  */
 export function emptyDebian(suite: 'bookworm' | 'trixie'): Promise<string> {
   if (process.getuid?.() !== 0) throw new RigUnavailable('To make a root of Debian needs root.');
-  const { archive, security } = findMirror();
+  const { archive, security } = findMirror(process.env);
   const sources = [
     `deb [signed-by=${KEYRING}] ${archive} ${suite} main`,
     `deb [signed-by=${KEYRING}] ${security} ${suite}-security main`,

@@ -2,9 +2,14 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import {
+  type ArchiveEntry,
+  cpioArchive,
+  filesBelow,
+  modulesIn,
+  unpackedKernel,
+} from '../core/boot/index.js';
 import { cachedFolder } from './cache.js';
-import { type ArchiveEntry, cpioArchive } from './cpio.js';
-import { unpackedKernel } from './kernel.js';
 import { MARK } from './marks.js';
 import { dom0Packages, type PackageTree } from './packages.js';
 import { RigUnavailable } from './run.js';
@@ -75,41 +80,6 @@ export function librariesOf(
   return found;
 }
 
-export function* filesBelow(folder: string): Generator<string> {
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) yield* filesBelow(path);
-    else yield path;
-  }
-}
-
-/** Names in a module's own `depends=` record. */
-function dependsOf(module: Buffer): string[] {
-  const match = /\0depends=([^\0]*)\0/.exec(module.toString('latin1'));
-  return (match?.[1] ?? '').split(',').filter((name) => name !== '');
-}
-
-/** These modules and what they need, each behind what it needs. Built-in ones are not files. */
-export function moduleFiles(tree: PackageTree, wanted: readonly string[]): Map<string, string> {
-  const plain = (name: string): string => name.replaceAll('-', '_');
-  const all = new Map<string, string>();
-  for (const path of filesBelow(join(tree.root, 'lib', 'modules'))) {
-    if (path.endsWith('.ko')) all.set(plain(basename(path, '.ko')), path);
-  }
-  const ordered = new Map<string, string>();
-  const add = (name: string): void => {
-    const path = all.get(plain(name));
-    if (path === undefined || ordered.has(basename(path))) return;
-    for (const needed of dependsOf(readFileSync(path))) add(needed);
-    ordered.set(basename(path), path);
-  };
-  for (const name of wanted) add(name);
-  const [first = ''] = wanted;
-  if (!ordered.has(`${first}.ko`))
-    throw new RigUnavailable(`The kernel package has no ${first}.ko.`);
-  return ordered;
-}
-
 function kernelIn(tree: PackageTree): string {
   const name = readdirSync(join(tree.root, 'boot')).find((entry) => entry.startsWith('vmlinuz-'));
   if (name === undefined) throw new RigUnavailable('The kernel package has no vmlinuz.');
@@ -121,7 +91,7 @@ function baseEntries(tree: PackageTree): ArchiveEntry[] {
   const node = realpathSync(process.execPath);
   const tools = ['xen-livepatch', 'xl'].map((name) => join(tree.root, TOOLS_FOLDER, name));
   const libraries = librariesOf([node, ...tools], tree);
-  const modules = moduleFiles(tree, MODULES);
+  const modules = modulesIn(join(tree.root, 'lib', 'modules'), MODULES);
   return [
     { path: 'init', kind: 'file', bytes: Buffer.from(INIT), mode: 0o755 },
     file('bin/busybox', join(tree.root, 'bin', 'busybox')),
@@ -130,7 +100,9 @@ function baseEntries(tree: PackageTree): ArchiveEntry[] {
     ...[...libraries].map(([name, path]) =>
       file(name.startsWith('ld-linux') ? `lib64/${name}` : `${LIBRARY_FOLDER}/${name}`, path),
     ),
-    ...[...modules].map(([name, path]) => file(`rig/modules.d/${name}`, path, 0o644)),
+    ...[...modules].map(([name, bytes]): ArchiveEntry => {
+      return { path: `rig/modules.d/${name}`, kind: 'file', bytes };
+    }),
     { path: 'rig/modules', kind: 'file', bytes: Buffer.from([...modules.keys()].join('\n')) },
   ];
 }

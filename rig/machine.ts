@@ -12,13 +12,19 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { gunzipSync } from 'node:zlib';
+import {
+  type ArchiveEntry,
+  connectTo,
+  cpioArchive,
+  QEMU,
+  qemuWords,
+  signOfDeath,
+} from '../core/boot/index.js';
 import { cacheFolder } from './cache.js';
-import { type ArchiveEntry, cpioArchive } from './cpio.js';
-import { signOfDeath } from './death.js';
 import type { Dom0 } from './initramfs.js';
 import { MARK } from './marks.js';
 import type { Pausable } from './measuring.js';
-import { connectTo, Monitor } from './monitor.js';
+import { Monitor } from './monitor.js';
 import { run } from './run.js';
 
 /** After a sign of death, this long for the rest of the hypervisor's last words. */
@@ -71,28 +77,22 @@ async function writeInitramfs(target: string, request: MachineRequest): Promise<
   writeFileSync(target, cpioArchive([...request.files, command]), { flag: 'a' });
 }
 
-function qemuArguments(request: MachineRequest, folder: string): string[] {
-  // Xen has two CPUs, which have to meet for every action. A dom0 with two let a third of its programs that
-  // ran WebAssembly die of SIGSEGV (QEMU 7.2), and QEMU with one thread for both never let them meet in time
-  // in a sixth of the actions; with one CPU for dom0, neither was seen.
-  const xen = `console=com1 com1=115200,8n1 dom0_mem=2048M dom0_max_vcpus=1 loglvl=all guest_loglvl=all ${request.xenOptions ?? ''}`;
-  // Its kernel would look at each of its pages for a second before it protects them.
-  const kernel = `${request.dom0.kernel} console=hvc0 earlyprintk=xen rodata=off`;
-  const disk = join(folder, 'snapshots.qcow2');
+function qemuArguments(request: MachineRequest, folder: string): readonly string[] {
+  const words = qemuWords({
+    ...{ accelerator: 'tcg', memoryMib: 3072, dom0MemoryMib: 2048, channel: 'serial' },
+    hypervisor: join(folder, 'xen'),
+    kernel: request.dom0.kernel,
+    initramfs: join(folder, 'initramfs'),
+    port: join(folder, 'port'),
+    ...(request.xenOptions === undefined ? {} : { xenOptions: request.xenOptions }),
+  });
   return [
-    // `-cpu max` has features that Xen under TCG does not survive; qemu64 has not.
-    ...['-machine', 'q35', '-cpu', 'qemu64', '-accel', 'tcg,thread=multi'],
-    ...['-smp', '2', '-m', '3072', '-nographic', '-nodefaults'],
+    ...words,
     // A killed Xen reboots: the machine stops there instead of ending, to be set back.
     ...['-action', 'reboot=shutdown,shutdown=pause'],
-    ...['-kernel', join(folder, 'xen'), '-append', xen.trim()],
-    ...['-initrd', `${kernel},${join(folder, 'initramfs')}`],
-    ...['-serial', 'stdio'],
-    ...['-chardev', `socket,id=port,path=${join(folder, 'port')},server=on,wait=off`],
-    ...['-serial', 'chardev:port'],
     ...['-qmp', `unix:${join(folder, 'monitor')},server=on,wait=off`],
     ...networkArguments(request.sshPort),
-    ...['-drive', `if=none,id=snapshots,format=qcow2,file=${disk}`],
+    ...['-drive', `if=none,id=snapshots,format=qcow2,file=${join(folder, 'snapshots.qcow2')}`],
   ];
 }
 
@@ -216,7 +216,7 @@ export class Machine implements Pausable {
     this.#console = '';
     this.#failure = null;
     const words = [...qemuArguments(this.#request, this.#folder), ...more];
-    const qemu = spawn('qemu-system-x86_64', words, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const qemu = spawn(QEMU, words, { stdio: ['ignore', 'pipe', 'inherit'] });
     this.#qemu = qemu;
     qemu.stdout.on('data', (chunk: Buffer) => {
       this.#console += chunk.toString('latin1');

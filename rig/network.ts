@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import type { ArchiveEntry } from './cpio.js';
-import { file, filesBelow, librariesOf, moduleFiles } from './initramfs.js';
+import { type ArchiveEntry, filesBelow, modulesIn } from '../core/boot/index.js';
+import { file, librariesOf } from './initramfs.js';
 import { dom0Packages, type PackageTree, unpackRoot } from './packages.js';
 import { RigUnavailable } from './run.js';
 
@@ -60,12 +60,15 @@ export async function networkEntries(
   const text = (path: string, content: string, mode = 0o644): ArchiveEntry => {
     return { path, kind: 'file', bytes: Buffer.from(content), mode };
   };
-  const modules = [...moduleFiles(await dom0Packages(), ['e1000'])];
+  const { root } = await dom0Packages();
+  const modules = [...modulesIn(join(root, 'lib', 'modules'), ['e1000'])];
   const interpreters = await Promise.all(pythons.map((python) => pythonEntries(python, ssh)));
   return unique([
     ...programEntries([ssh], ssh, ['usr/sbin/sshd']),
     ...interpreters.flat(),
-    ...modules.map(([name, path], index) => file(`rig/net/${index}-${name}`, path, 0o644)),
+    ...modules.map(([name, bytes], index): ArchiveEntry => {
+      return { path: `rig/net/${index}-${name}`, kind: 'file', bytes };
+    }),
     text('rig/net/up', UP),
     text('etc/passwd', 'root:*:0:0:root:/root:/bin/sh\nsshd:*:101:65534::/run/sshd:/bin/false\n'),
     text('etc/group', 'root:x:0:\nnogroup:x:65534:\n'),

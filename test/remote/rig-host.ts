@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { ArchiveEntry } from '../../rig/cpio.js';
+import type { ArchiveEntry } from '../../core/boot/index.js';
 import type { RigHypervisor } from '../../rig/hypervisor.js';
 import type { Dom0 } from '../../rig/initramfs.js';
 import { Machine } from '../../rig/machine.js';

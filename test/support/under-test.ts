@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
-import type { ArchiveEntry } from '../../rig/cpio.js';
+import type { ArchiveEntry } from '../../core/boot/index.js';
 import { folderEntries } from '../../rig/initramfs.js';
 import { repositoryRoot } from './repository.js';
 

@@ -11,6 +11,7 @@ import { JOURNAL } from './journal.js';
 import { LOCKSTEP } from './lockstep.js';
 import { OLD_CODE } from './old-code.js';
 import { PAYLOAD } from './payload.js';
+import { REHEARSAL } from './rehearsal.js';
 import { SIGNATURE } from './signature.js';
 import { STATE } from './state.js';
 import { STORE } from './store.js';
@@ -37,6 +38,7 @@ export const CATALOGUE = {
   ...UNKNOWN,
   ...SIGNATURE,
   ...LOCKSTEP,
+  ...REHEARSAL,
   ...COMMAND,
 };
 
@@ -58,6 +60,7 @@ export const AREAS: readonly (readonly [string, Readonly<Record<string, Catalogu
   ['Plans and changes', CHANGE],
   ['Signatures and policy', SIGNATURE],
   ['Other hosts and their modules', LOCKSTEP],
+  ['Rehearsals', REHEARSAL],
   ['Commands and their files', COMMAND],
 ];
 

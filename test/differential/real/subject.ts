@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ArchiveEntry } from '../../../core/boot/index.js';
 import { modelFromImage } from '../../../core/host/image-model.js';
 import { type HypervisorImage, readImage } from '../../../core/image/index.js';
 import type { Model } from '../../../core/verify/model.js';
-import type { ArchiveEntry } from '../../../rig/cpio.js';
 import type { RigHypervisor } from '../../../rig/hypervisor.js';
 import type { Dom0 } from '../../../rig/initramfs.js';
 import type { MachineRequest } from '../../../rig/machine.js';

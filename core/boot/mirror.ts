@@ -1,6 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { RigUnavailable } from './run.js';
+import { Unavailable } from './run.js';
 
 /** The two archives that a Debian machine gets its packages from. */
 export interface Mirror {
@@ -39,11 +39,10 @@ function readDeb822Sources(text: string): Source[] {
 }
 
 function readSources(folder: string): Source[] {
+  const parts = join(folder, 'sources.list.d');
   const files = [
     join(folder, 'sources.list'),
-    ...readdirSync(join(folder, 'sources.list.d')).map((name) =>
-      join(folder, 'sources.list.d', name),
-    ),
+    ...(existsSync(parts) ? readdirSync(parts) : []).map((name) => join(parts, name)),
   ];
   return files.flatMap((file) => {
     let text: string;
@@ -61,22 +60,25 @@ function readSources(folder: string): Source[] {
  * The mirror this machine is told to use: every release comes from there, whatever release the
  * machine itself runs. XSPLICE_DEBIAN_MIRROR and XSPLICE_DEBIAN_SECURITY_MIRROR go first.
  *
- * @throws RigUnavailable on a machine that is not Debian's and has neither variable.
+ * @throws Unavailable on a machine that is not Debian's and has neither variable.
  */
-export function findMirror(aptFolder = '/etc/apt'): Mirror {
+export function findMirror(
+  env: Readonly<Record<string, string | undefined>>,
+  aptFolder = '/etc/apt',
+): Mirror {
   const sources = readSources(aptFolder).filter((source) => source.components.includes('main'));
   const uriOf = (isWanted: (suite: string) => boolean): string | undefined =>
     sources.find((source) => source.suites.some(isWanted))?.uris[0];
   const archive =
-    process.env['XSPLICE_DEBIAN_MIRROR'] ??
+    env['XSPLICE_DEBIAN_MIRROR'] ??
     uriOf((suite) => /^(bullseye|bookworm|trixie|forky|sid)$/.test(suite));
   if (archive === undefined) {
-    throw new RigUnavailable(
+    throw new Unavailable(
       "This machine's apt sources name no Debian mirror. Set XSPLICE_DEBIAN_MIRROR to one.",
     );
   }
   const security =
-    process.env['XSPLICE_DEBIAN_SECURITY_MIRROR'] ??
+    env['XSPLICE_DEBIAN_SECURITY_MIRROR'] ??
     uriOf((suite) => suite.endsWith('-security')) ??
     archive.replace(/\/debian\/?$/, '/debian-security');
   return { archive, security };

@@ -1,0 +1,19 @@
+import { connect, type Socket } from 'node:net';
+
+const CONNECT_PATIENCE_MS = 10_000;
+const PAUSE_MS = 20;
+
+/** Connects to a socket that QEMU is about to open. */
+export async function connectTo(path: string): Promise<Socket> {
+  const deadline = performance.now() + CONNECT_PATIENCE_MS;
+  for (;;) {
+    const socket = await new Promise<Socket | null>((resolve) => {
+      const attempt = connect(path);
+      attempt.once('connect', () => resolve(attempt));
+      attempt.once('error', () => resolve(null));
+    });
+    if (socket) return socket;
+    if (performance.now() > deadline) throw new Error(`QEMU did not open ${path}`);
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  }
+}

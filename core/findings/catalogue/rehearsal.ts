@@ -1,0 +1,103 @@
+import { entries } from './entry.js';
+
+/** What a hypervisor that was booted to try payloads showed, and why one could not be booted. */
+export const REHEARSAL = entries({
+  'rehearsal-unavailable': {
+    severity: 'error',
+    title: 'Rehearsal not possible here',
+    what: 'A program or a package that a hypervisor is booted with is missing on this machine, or cannot be had.',
+    where: [],
+    mend: 'On Debian: apt-get install --no-install-recommends qemu-system-x86 xz-utils. The dom0 is made of packages of Debian, by apt-get and dpkg-deb.',
+  },
+  'not-bootable': {
+    severity: 'error',
+    title: 'Hypervisor that QEMU does not boot',
+    what: 'The file is not a hypervisor as QEMU takes it: an ELF32 with a multiboot header, gzipped or not.',
+    where: [],
+    mend: 'Name the xen.gz of the build (Debian: /boot/xen-*-amd64.gz). xen-syms is for --image; xen.efi needs firmware.',
+  },
+  'rehearsal-not-booted': {
+    severity: 'error',
+    title: 'Hypervisor did not come up',
+    what: 'The hypervisor was started in QEMU, and no dom0 with hypercalls came up on it.',
+    where: [],
+    mend: 'Read the end of its console. A kernel needs support for being a dom0: leave --kernel out to have that of Debian.',
+  },
+  'rehearsal-lost': {
+    severity: 'error',
+    title: 'QEMU ended in the middle',
+    what: 'What the hypervisor ran in ended, for a reason of its own. Nothing is known of the payloads that were left.',
+    where: [],
+    mend: 'Try again. QEMU takes 1 GiB of memory: a machine that is short of it may end it.',
+  },
+  'rehearsal-stopped': {
+    severity: 'error',
+    title: 'Rehearsal stopped',
+    what: 'A signal ended the rehearsal, and QEMU with it.',
+    where: [],
+    mend: 'Run it again for an answer.',
+  },
+  'rehearsal-died': {
+    severity: 'error',
+    title: 'Xen died in the rehearsal',
+    what: 'The verdict on a step was not fatal, and the hypervisor died of it, or did not answer any more.',
+    where: [],
+    mend: 'Do not load this payload anywhere. Read what Xen printed; if the payload is sound, please report it with the hypervisor.',
+  },
+  'rehearsal-busy': {
+    severity: 'error',
+    title: 'Rehearsal without an answer',
+    what: 'The CPUs of the machine in QEMU did not meet in time, as Xen wants it for each action. That says nothing of the payload.',
+    where: [],
+    mend: 'Run it again on a machine that has less to do.',
+  },
+  'rehearsal-left': {
+    severity: 'warning',
+    title: 'Payload that could not be taken off',
+    what: 'After all was reverted and unloaded as far as Xen allows it, a payload is still loaded.',
+    where: [],
+    mend: 'Read why its revert was refused. A host keeps such a payload until it boots anew.',
+  },
+  'not-rehearsed': {
+    severity: 'note',
+    title: 'Payload that was not tried',
+    what: 'A payload was not loaded in the rehearsal: its verdict is fatal, or what it depends on is not applied.',
+    where: [],
+    mend: 'Mend what is said of it, or of its parent.',
+  },
+  'test-not-run': {
+    severity: 'error',
+    title: 'Test that does not run',
+    what: 'A test could not be started in the dom0 of the rehearsal, or did not end there before anything was loaded.',
+    where: [],
+    mend: 'The dom0 has busybox (/bin/sh) and /usr/bin/python3, and no network. Have the first line of the script name one of them; --test-timeout gives it more time.',
+  },
+  'test-unstable': {
+    severity: 'warning',
+    title: 'Test that says other things each time',
+    what: 'A test ran twice before anything was loaded, and its exit status or its output differ.',
+    where: [],
+    mend: 'Have it print nothing that changes by itself, such as times and addresses.',
+  },
+  'test-fails': {
+    severity: 'error',
+    title: 'Test that fails with a payload',
+    what: 'A test ended with 0 before the payload was applied, and does not while it is.',
+    where: [],
+    mend: 'The payload breaks what the test looks at. Compare both outputs: --json has them.',
+  },
+  'test-without-effect': {
+    severity: 'warning',
+    title: 'Payload without an effect on tests',
+    what: 'Exit status and output of each test are the same with the payload as without. It changes nothing, or nothing that they look at.',
+    where: [],
+    mend: 'Add a test that shows the defect which the payload mends.',
+  },
+  'test-not-back': {
+    severity: 'warning',
+    title: 'Behaviour that a revert does not restore',
+    what: 'A test says something else after the payload was reverted than before it was applied.',
+    where: [],
+    mend: 'Look at what its hooks change, and have its revert hook change it back.',
+  },
+});
