@@ -11,6 +11,7 @@ export interface CommandModule {
 export const LOAD: Readonly<Record<CommandName | HiddenName, () => Promise<CommandModule>>> = {
   inspect: () => import('./commands/inspect.js'),
   check: () => import('./commands/check.js'),
+  rehearse: () => import('./commands/rehearse.js'),
   report: () => import('./commands/report.js'),
   graph: () => import('./commands/graph.js'),
   diff: () => import('./commands/diff.js'),

@@ -8,8 +8,18 @@ export type Format = (typeof OPTIONS)['format']['choices'][number];
 
 /** What every command can write, but those below; the first one is what it writes unasked. */
 export const COMMON_FORMATS: readonly Format[] = ['human', 'json'];
+const CHECKED_FORMATS: readonly Format[] = [
+  'human',
+  'json',
+  'sarif',
+  'junit',
+  'gitlab',
+  'github',
+  'markdown',
+];
 const FORMATS_OF: Readonly<Partial<Record<Typed, readonly Format[]>>> = {
-  check: ['human', 'json', 'sarif', 'junit', 'gitlab', 'github', 'markdown'],
+  check: CHECKED_FORMATS,
+  rehearse: CHECKED_FORMATS,
   graph: ['svg', 'dot'],
   status: ['human', 'json', 'prometheus'],
 };

@@ -16,13 +16,17 @@ const EXIT_CODES: Readonly<Record<Standing, ExitCode>> = {
   unknown: EXIT.failed,
 };
 
-/** Writes what came of a check in each format that is wanted, and returns the exit code. */
-export async function writeRun(session: Session, found: CheckRun): Promise<number> {
+/** Writes what came of a check in each format that is wanted, in JSON with more fields, and returns the exit code. */
+export async function writeRun(
+  session: Session,
+  found: CheckRun,
+  more: Readonly<Record<string, unknown>> = {},
+): Promise<number> {
   const { settings, output } = session;
   const run = settings.explain ? explainedRun(found) : found;
   const exitCode = EXIT_CODES[standingOfRun(run)];
   if (output.wants('json')) {
-    output.document(runFields(run, exitCode === EXIT.done), runFormat(run));
+    output.document({ ...runFields(run, exitCode === EXIT.done), ...more }, runFormat(run));
   }
   if (output.quiet) {
     output.findings(openFindings(run));

@@ -12,6 +12,7 @@ interface Case {
   /** What could not be found out. */
   readonly errors: readonly Finding[];
   readonly skipped: string | null;
+  readonly elapsedMs: number;
   /** Waived ones and those that weigh less than an error. */
   readonly remarks: readonly Finding[];
 }
@@ -47,8 +48,13 @@ function totals(cases: readonly Case[]): Readonly<Record<string, string | number
     failures: cases.filter(({ failures, errors }) => failures.length > 0 && errors.length === 0)
       .length,
     errors: cases.filter(({ errors }) => errors.length > 0).length,
-    time: '0',
+    time: seconds(cases.reduce((sum, { elapsedMs }) => sum + elapsedMs, 0)),
   };
+}
+
+/** What is only read takes no time. */
+function seconds(ms: number): string {
+  return ms === 0 ? '0' : (ms / 1000).toFixed(3);
 }
 
 function isSkipped({ failures, errors, skipped }: Case): boolean {
@@ -62,7 +68,10 @@ function casesOf({ report }: TargetReport, placeOf: PlaceOf): readonly Case[] {
     const about = findings.filter(
       (found) => found.file === file || found.otherFiles?.includes(file) === true,
     );
-    const one = caseOf(placeOf(file), placeOf(file), about);
+    const one = {
+      ...caseOf(placeOf(file), placeOf(file), about),
+      elapsedMs: report.triedMs?.get(file) ?? 0,
+    };
     const isKnown = outcomes.has(file) || verdicts === null;
     // Without an image the chain was checked, and that is all that was asked for.
     return isKnown ? one : { ...one, skipped: notVerified ?? 'There is no verdict' };
@@ -80,6 +89,7 @@ function caseOf(name: string, file: string | null, findings: readonly Finding[])
     failures: errors.filter((error) => !isUnknown(error)),
     errors: errors.filter(isUnknown),
     skipped: null,
+    elapsedMs: 0,
     remarks: findings.filter((found) => !errors.includes(found)),
   };
 }
@@ -88,7 +98,7 @@ function caseOf(name: string, file: string | null, findings: readonly Finding[])
 function caseLines(suite: string, one: Case): readonly string[] {
   const { name, file, failures, errors, skipped, remarks } = one;
   const place = file === null ? {} : { file };
-  const start = `    <testcase ${attributes({ classname: suite, name, ...place, time: '0' })}`;
+  const start = `    <testcase ${attributes({ classname: suite, name, ...place, time: seconds(one.elapsedMs) })}`;
   const wrong = errors.length > 0 ? [...errors, ...failures] : failures;
   const [first] = wrong;
   const inside = [

@@ -63,11 +63,48 @@ export const OPTIONS = {
     help: 'The image that the hypervisor was booted from, to verify a plan with',
     helpOf: {
       check: 'The hypervisor: xen-syms, xen.gz or xen.efi',
+      rehearse: 'Its symbols: xen-syms',
       init: 'The hypervisor: xen-syms',
       record: 'The hypervisor: xen-syms',
       which: 'Ask about this image and --on; with --host, the image of that host',
     },
-    commands: [...CHECKING, 'init', 'plan', ...CHANGE_VERBS, ...REMEMBERED, 'which', 'record'],
+    commands: [
+      ...([...CHECKING, 'rehearse', 'init', 'plan', ...CHANGE_VERBS, ...REMEMBERED] as const),
+      ...(['which', 'record'] as const),
+    ],
+  },
+  boot: {
+    value: 'FILE',
+    proposals: ['file'],
+    help: 'The hypervisor that is booted: the xen.gz beside the xen-syms of --image',
+    commands: ['rehearse'],
+  },
+  kernel: {
+    value: 'FILE',
+    proposals: ['file'],
+    help: "The kernel of the dom0, with its modules in ../lib/modules or /lib/modules (default: Debian's)",
+    commands: ['rehearse'],
+  },
+  test: {
+    value: 'FILE',
+    proposals: ['file'],
+    isMany: true,
+    help: 'A script that runs in dom0 before, with and after each payload: exit status and output are compared; may be repeated',
+    commands: ['rehearse'],
+  },
+  'test-timeout': {
+    value: 'SECONDS',
+    help: 'Seconds for one run of a test (default: 60)',
+    commands: ['rehearse'],
+  },
+  fatal: {
+    help: 'Try payloads too whose verdict is fatal, each on a hypervisor of its own',
+    commands: ['rehearse'],
+  },
+  accel: {
+    choices: ['auto', 'kvm', 'tcg'],
+    help: 'What QEMU runs by: KVM where it works (the default), KVM, or its own translator',
+    commands: ['rehearse'],
   },
   'build-id': {
     value: 'HEX',
@@ -86,7 +123,7 @@ export const OPTIONS = {
     help: 'The release of Xen whose rules count, e.g. 4.17.7 (default: what the image or Xen says)',
     commands: [
       ...([...CHECKING, 'init', 'plan', ...CHANGE_VERBS, ...REMEMBERED] as const),
-      ...(['which', 'record', 'lockstep'] as const),
+      ...(['rehearse', 'which', 'record', 'lockstep'] as const),
     ],
   },
   check: {
@@ -98,7 +135,11 @@ export const OPTIONS = {
   mode: {
     choices: ['chain', 'alternatives', 'independent'],
     help: 'What several payloads are: layers (the default), alternatives of which one is used alone with replace, or independent (--check old-code)',
-    commands: [...CHECKING, 'plan', 'apply'],
+    helpOf: {
+      rehearse:
+        'Layers, each applied on those before (the default), or alternatives: each used alone, with replace',
+    },
+    commands: [...CHECKING, 'rehearse', 'plan', 'apply'],
   },
   nodeps: {
     help: 'Have Xen not compare parents (NODEPS)',
@@ -156,7 +197,7 @@ export const OPTIONS = {
   'fail-on': {
     choices: ['error', 'warning', 'note'],
     help: 'The least severe finding that is a rejection (exit code 3; the default: error)',
-    commands: CHECKING,
+    commands: [...CHECKING, 'rehearse'],
   },
   print: {
     help: 'Write the source of the agent to standard output, or to --output',
@@ -261,7 +302,7 @@ export const OPTIONS = {
       'dot',
       'prometheus',
     ],
-    help: 'What standard output gets: human or json; check also has sarif, junit, gitlab, github and markdown; graph has svg and dot only; status has prometheus',
+    help: 'What standard output gets: human or json; check and rehearse also have sarif, junit, gitlab, github and markdown; graph has svg and dot only; status has prometheus',
     commands: COMMAND_NAMES,
   },
   json: { help: 'The same as --format json', commands: COMMAND_NAMES },

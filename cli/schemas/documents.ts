@@ -126,9 +126,10 @@ const counts = object({
   },
 });
 const skipped = listOf(text);
+const checkedOne = { target: text, counts, skipped, ...checked };
 const check: Schema = {
   anyOf: [
-    document({ target: text, counts, skipped, ...checked }),
+    document(checkedOne),
     document(
       {
         counts,
@@ -211,6 +212,36 @@ const changeIfAny: Schema = {
   ],
 };
 
+const milliseconds: Schema = { type: 'number', minimum: 0 };
+const testRun = object({ status: orNull(integer), output: text, outputBytes: count });
+const seen = object({
+  outcome: choice('accepted', 'refused', 'fatal', 'busy'),
+  ...{ errno: orNull(count), cause: orNull(text), log: listOf(text) },
+  ...{ hypercallRc: orNull(integer), payloadRc: orNull(integer) },
+});
+const rehearsal = object({
+  ...{ hypervisor: object({ buildId: orNull(id), version: text }), bootMs: milliseconds },
+  ...{ accelerator: choice('kvm', 'tcg'), withoutKvm: orNull(text) },
+  ...{ qemu: text, kernelVersion: text, left: listOf(text) },
+  payloads: listOf(
+    object({
+      ...{ file: text, name: text, skipped: orNull(text), isDeadly: flag, elapsedMs: milliseconds },
+      steps: listOf(
+        object({
+          operation: choice('upload', 'apply', 'replace', 'revert', 'unload'),
+          ...{ expected: object(answer), seen, difference: orNull(text), elapsedMs: milliseconds },
+        }),
+      ),
+      tests: listOf(
+        object({
+          ...{ test: text, isChanged: orNull(flag), isBack: orNull(flag) },
+          ...{ before: testRun, with: testRun, after: orNull(testRun) },
+        }),
+      ),
+    }),
+  ),
+});
+
 const lockstepAnswer = {
   outcome: choice('accepted', 'accepted-with-loss', 'not-proven', 'refused', 'fatal', 'undecided'),
   reason: orNull(choice(...Object.keys(CATALOGUE))),
@@ -225,6 +256,7 @@ const documents: Readonly<Record<Exclude<CommandName, 'graph'>, Schema>> = {
     findings,
   }),
   check,
+  rehearse: document({ ...checkedOne, rehearsal }),
   report: document({ output: text, sizeBytes: count, counts }),
   diff: document(
     {

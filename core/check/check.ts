@@ -49,6 +49,8 @@ export interface CheckReport {
   readonly findings: readonly Finding[];
   /** Every file that was asked about, as it was named, in that order; those that could not be read too. */
   readonly files: readonly string[];
+  /** Of files that were tried on a hypervisor: how long that took, in milliseconds; absent where none was. */
+  readonly triedMs?: ReadonlyMap<string, number>;
   /** The findings on files of which nothing is known, because they could not be read from disk. */
   readonly unreadable: readonly Finding[];
 }

@@ -8,6 +8,7 @@ const UNKNOWN: ReadonlySet<Code> = new Set<Code>([
   'not-a-file',
   'file-changed',
   'no-payloads',
+  'rehearsal-busy',
 ]);
 
 /** True of a finding that says that nothing is known. */

@@ -484,11 +484,11 @@ class Agent(object):
         return status
 
 
-def main(open_device=Privcmd, root=b""):
+def main(open_device=Privcmd, root=b"", kind=Agent):
     device, failed = None, None
     try: device = open_device()
     except (OSError, IOError) as e: failed = e
-    agent = Agent(device, root)
+    agent = kind(device, root)
     agent.hello(failed)
     status = agent.run()
     agent.release_all()
