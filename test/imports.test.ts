@@ -59,7 +59,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'hypervisor/xen',
   ],
   difference: ['elf', 'payload'],
-  portrait: ['findings', 'abi', 'image', 'payload', 'verify', 'oldcode', 'check'],
+  portrait: ['findings', 'image', 'payload', 'verify', 'stack', 'oldcode', 'check'],
   // Other hosts than a hypervisor, by the dynamic linker's rules; of payloads, what check says.
   lockstep: ['findings', 'abi', 'elf', 'x86', 'link', 'image', 'payload', 'verify', 'check'],
   change: [

@@ -1,4 +1,4 @@
-import type { TreeNode } from '../../core/portrait/index.js';
+import type { TreeNode } from '../../core/stack/index.js';
 
 /** A node with its place: rows count from the bottom, lanes from the left. */
 export interface PlacedNode {

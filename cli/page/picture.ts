@@ -1,6 +1,6 @@
 import { shortId } from '../../core/abi/ids.js';
 import { nameText } from '../../core/abi/payload-name.js';
-import type { TreeNode } from '../../core/portrait/index.js';
+import type { TreeNode } from '../../core/stack/index.js';
 import { escapeText } from '../terminal/escape.js';
 import { Markup, markup } from './html.js';
 import { type PlacedNode, placeNodes } from './lanes.js';

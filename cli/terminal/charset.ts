@@ -1,7 +1,16 @@
 import type { Streams, TextStream } from './streams.js';
 
 /** Our own signs, as ASCII has them. */
-const IN_ASCII: Readonly<Record<string, string>> = { '·': '-', '…': '...', '→': '->', '≠': '!' };
+const IN_ASCII: Readonly<Record<string, string>> = {
+  '·': '-',
+  '…': '...',
+  '→': '->',
+  '≠': '!',
+  '├': '|',
+  '└': '`',
+  '│': '|',
+  '─': '-',
+};
 
 /**
  * True where a stream is to get ASCII only: the locale (LC_ALL, LC_CTYPE, LANG, the first that is set) has no UTF-8. Where

@@ -2,9 +2,9 @@ import { createRequire } from 'node:module';
 
 /**
  * Text that takes a column for each character: printable ASCII and Latin-1 (without the soft hyphen),
- * dashes, quotation marks, bullets and the ellipsis.
+ * dashes, quotation marks, bullets, the ellipsis and lines.
  */
-const PLAIN = /^[\x20-\x7e\xa1-\xac\xae-\xff\u2013-\u2014\u2018-\u201e\u2022\u2026]*$/;
+const PLAIN = /^[\x20-\x7e\xa1-\xac\xae-\xff\u2013-\u2014\u2018-\u201e\u2022\u2026\u2500-\u2520]*$/;
 
 type Measure = (text: string) => number;
 

@@ -15,6 +15,7 @@ import type { XenAnswer } from '../../core/verify/index.js';
 import { escapeText } from '../terminal/escape.js';
 import type { Style } from '../terminal/style.js';
 import { type Cell, renderTable } from '../terminal/table.js';
+import { renderBranches } from './branches.js';
 import { renderFindings } from './findings.js';
 import { guardFields, renderGuard } from './old-code.js';
 
@@ -93,8 +94,13 @@ function renderCheck(report: CheckReport, style: Style, verbose: boolean): strin
     });
     lines.push(renderTable(rows, style, { indent: '  ' }));
   }
-  const inChain = new Set(chain.map(({ file }) => file));
-  const outside = (verdicts ?? []).filter(({ file }) => !inChain.has(file));
+  const isLinked = report.mode === 'chain' && buildId !== null;
+  const ofFile = (file: string) => verdictCell(verdictOf.get(file), style);
+  const branches = isLinked ? renderBranches(report, ofFile, style) : '';
+  if (branches !== '') lines.push(branches);
+  // Where no link counts, payloads are not shown on one another; what is no payload is on none.
+  const isShown = new Set((isLinked ? report.members : chain).map(({ file }) => file));
+  const outside = (verdicts ?? []).filter(({ file }) => !isShown.has(file));
   if (outside.length > 0) {
     const title =
       report.mode === 'alternatives'

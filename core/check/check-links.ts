@@ -40,6 +40,7 @@ export function checkLinks(
     ok: !findings.some((found) => isRejection(found, failOn)),
     ...{ failOn, mode: 'chain', buildId: target.buildId, release: null },
     chain: linked?.chain ?? [],
+    members: all,
     ...{ verdicts: null, notVerified: target.notVerified, guard: null },
     findings,
     files: [...new Set([...files, ...more.flatMap(({ file }) => file ?? [])])],

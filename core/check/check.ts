@@ -40,6 +40,8 @@ export interface CheckReport {
   /** The release whose rules gave the verdicts; null where there are none. */
   readonly release: string | null;
   readonly chain: readonly ChainMember[];
+  /** All payloads whose contents could be read, those of the chain included, in the order in which they were named. */
+  readonly members: readonly ChainMember[];
   /** Null where they could not be computed: see `notVerified`. */
   readonly verdicts: readonly FileVerdict[] | null;
   readonly notVerified: string | null;
@@ -122,6 +124,7 @@ export async function check(
     buildId: target.buildId,
     release: target.model === null ? null : formatRelease(target.model.rules.release),
     chain: chain?.chain ?? [],
+    members,
     verdicts,
     notVerified: target.notVerified,
     guard,

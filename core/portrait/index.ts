@@ -5,4 +5,3 @@ export {
   portraitOf,
   type TextRange,
 } from './portrait.js';
-export { stackTree, type TreeNode } from './stack-tree.js';

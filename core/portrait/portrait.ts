@@ -8,8 +8,8 @@ import {
   codeContext,
 } from '../oldcode/index.js';
 import { type InputFile, type Payload, type PayloadInput, readInputs } from '../payload/index.js';
+import { stackTree, type TreeNode } from '../stack/index.js';
 import { apply, type Model, upload, type XenAnswer } from '../verify/index.js';
-import { stackTree, type TreeNode } from './stack-tree.js';
 
 /** What was checked against one hypervisor, as check took it. */
 export interface PortraitSubject {

@@ -22,3 +22,4 @@ export { BASE, planRevert, planRevertOne, type RevertTarget } from './plan-rever
 export { planUnload, planUpload } from './plan-upload.js';
 export { selectLoaded } from './select.js';
 export { applySteps } from './simulate.js';
+export { stackTree, type TreeNode } from './stack-tree.js';
