@@ -250,18 +250,19 @@ export async function witnessOf(
   }: { readonly undoes?: number | null; readonly foretold?: readonly Finding[] },
 ): Promise<HostWitness> {
   const host = await meant.open();
+  const [bootId, tookBack] = await Promise.all([host.bootId(), host.tookBack()]);
   return new HostWitness({
     journal: await meant.journal(),
     store: settings.noStore ? null : await meant.store(),
     about: {
       host: host.port.host.spec,
-      bootId: await host.bootId(),
+      bootId,
       verb: command.replace(/^__/, ''),
       tool: packageVersion(),
       who: whoRunsThis(streams),
       undoes,
     },
-    foretold,
+    foretold: [...foretold, ...(tookBack === null ? [] : [tookBack])],
     mayForget: accept.some(({ code }) => code === 'journal-not-writable'),
   });
 }

@@ -14,12 +14,13 @@ export async function run(session: Session): Promise<number> {
   const meant = new MeantHost(session);
   try {
     const host = await meant.open();
-    const present = await meant.present();
+    const [present, tookBack] = await Promise.all([meant.present(), host.tookBack()]);
     const { snapshot } = present;
     const { spec, tellsReverted } = host.port.host;
     const model = tellsReverted ? (await host.preflightModel(snapshot, [])).model : null;
     const stale = model === null ? new Set<string>() : stalePayloads(model);
-    const { waiting, findings } = await unfinished(session, meant, present);
+    const { waiting, findings: open } = await unfinished(session, meant, present);
+    const findings = [...(tookBack === null ? [] : [tookBack]), ...open];
     output.data(renderList(spec, snapshot, stale, output.style, output.verbose));
     if (waiting !== null) output.data(output.style.warn(escapeText(waitingText(waiting))));
     output.findings(findings);

@@ -23,7 +23,10 @@ export async function run(session: Session): Promise<number> {
   const host = new MeantHost(session);
   try {
     const { spec } = (await host.open()).port.host;
-    const present = await host.present();
+    const [present, tookBack] = await Promise.all([
+      host.present(),
+      host.open().then((open) => open.tookBack()),
+    ]);
     const { buildId } = present.snapshot.hypervisor;
     const journal = await host.journal();
     const { entries, damaged } = await journal.read();
@@ -42,6 +45,7 @@ export async function run(session: Session): Promise<number> {
     };
     const open = openEntry(entries);
     const findings: readonly Finding[] = [
+      ...(tookBack === null ? [] : [tookBack]),
       ...(open === null ? [] : [interruptedFinding(open, present.bootId, applied)]),
       ...damaged.map((place) =>
         finding('journal-damaged', { message: `${journal.path}/${place} is not what was written` }),

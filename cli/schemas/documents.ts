@@ -157,10 +157,13 @@ const change = document(
         predictions: listOf(object({ action: text, name: text, ...answer })),
       }),
     ),
-    execution: object({
-      ...{ elapsedMs: { type: 'number' }, outcome: text, interrupted: flag, steps: listOf(step) },
-      ...{ undone: listOf(step), lost: listOf(any), after: orNull(listOf(place)) },
-    }),
+    execution: object(
+      {
+        ...{ elapsedMs: { type: 'number' }, outcome: text, interrupted: flag, steps: listOf(step) },
+        ...{ undone: listOf(step), lost: listOf(any), after: orNull(listOf(place)) },
+      },
+      { leftToHost: flag },
+    ),
     error: any,
     savedPlan: text,
     confirm: object({ entry: count, seconds: count }),

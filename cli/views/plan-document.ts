@@ -50,6 +50,7 @@ export function executionFields(report: ExecutionReport, elapsedMs: number): Fie
         : stackOf(report.after).map(({ name, buildId, depends }) =>
             named({ name, buildId, depends }),
           ),
+    ...(report.isLeftToHost ? { leftToHost: true } : {}),
   };
 }
 

@@ -107,6 +107,8 @@ export function encodeUpload(
   return bytes;
 }
 
+/** Where {@link encodeGet} has the payload's state when it was answered, a u32. */
+export const GET_STATE_OFFSET = LIVEPATCH_UNION + NAME_STRUCT_SIZE;
 /** Where {@link encodeGet} has the payload's rc when it was answered. */
 export const GET_RC_OFFSET = LIVEPATCH_UNION + NAME_STRUCT_SIZE + 4;
 
@@ -197,6 +199,9 @@ export function encodeList(version: InterfaceVersion, request: ListRequest): Uin
   }
   return bytes;
 }
+
+/** Where {@link encodeList} has the stamp when it was answered, a u32. */
+export const LIST_STAMP_OFFSET = LIVEPATCH_UNION;
 
 /** What LIST says beside the entries. */
 export interface ListAnswer {

@@ -33,7 +33,11 @@ async function executeAlone(
   contents: ReadonlyMap<string, Uint8Array>,
   options: ExecutionOptions,
 ): Promise<ExecutionReport> {
-  const before = await port.observe();
+  const { lastWill } = port;
+  const [before, isLeft] = await Promise.all([
+    port.observe(),
+    mayBeLeft(plan, options) && lastWill?.begin(plan.command),
+  ]);
   if (fingerprintOf(before) !== plan.fingerprint) {
     throw new XspliceError(
       'stale-plan',
@@ -49,7 +53,13 @@ async function executeAlone(
   const { undone, complete } = goesBack
     ? await takeBack(context, before, steps)
     : { undone: [], complete: true };
-  const { after, afterError } = await observed(port);
+  const [dropError, seen] = await Promise.all([
+    isLeft === true && lastWill ? errorOf(lastWill.drop()) : undefined,
+    observed(port),
+  ]);
+  // Where nobody heard that the will is dropped, what is seen may be taken back yet.
+  const isUnheard = dropError !== undefined;
+  const { after, afterError } = isUnheard ? { after: null, afterError: dropError } : seen;
   const asItWas = after !== null && isAsItWas(before, after);
   const lost =
     after !== null && unfinished ? lostPayloads(before, after, goesBack ? [] : steps) : [];
@@ -57,10 +67,12 @@ async function executeAlone(
     ...{ outcome: outcomeOf(), asItWas, lost, interrupted: options.signal?.aborted === true },
     ...{ steps, undone, after },
     ...(afterError === undefined ? {} : { afterError }),
+    ...(isUnheard ? { isLeftToHost: true as const } : {}),
   };
   return { ...report, forgotten: (await witness?.end(report)) ?? [] };
 
   function outcomeOf(): ExecutionReport['outcome'] {
+    if (isUnheard) return 'unknown';
     // An error after the last step is no failure of the steps.
     if (!unfinished) return 'done';
     if (after === null) return 'unknown';
@@ -98,6 +110,24 @@ function skipped(step: Step): StepReport {
 
 function dependsOn(step: Step, failed: ReadonlySet<string>): boolean {
   return failed.has(step.name) || (step.depends !== null && failed.has(step.depends));
+}
+
+/**
+ * True where the host may be left with what is to be taken back: nothing but uploads and applies. What was there before,
+ * and was reverted or unloaded, only this program can bring back.
+ */
+function mayBeLeft({ steps }: Plan, { keepGoing }: ExecutionOptions): boolean {
+  const actions = steps.map(({ action }) => action).filter((action) => action !== 'none');
+  return !keepGoing && actions.every((action) => action === 'upload' || action === 'apply');
+}
+
+async function errorOf(doing: Promise<void>): Promise<XspliceError | undefined> {
+  try {
+    await doing;
+    return undefined;
+  } catch (error) {
+    return errorFrom(error);
+  }
 }
 
 /** What is there now, or why that cannot be told. */

@@ -46,6 +46,8 @@ export interface ExecutionReport {
   /** Null where the hypervisor could not be observed afterwards; `afterError` says why. */
   readonly after: Snapshot | null;
   readonly afterError?: XspliceError;
+  /** Its way to the host broke: the host was told to take back by itself what was done, and whether it did is not known. */
+  readonly isLeftToHost?: true;
   /** What could not be remembered of it. */
   readonly forgotten: readonly Finding[];
 }

@@ -10,6 +10,11 @@ import type { ExecutionReport, StepReport } from './execution.js';
 export function failureOf(report: ExecutionReport): XspliceError | null {
   if (report.outcome === 'done') return null;
   const state = meddlingText(report, outcomeText(report));
+  const { afterError } = report;
+  if (report.isLeftToHost && afterError && report.steps.every(isFine)) {
+    const message = `Whether it stays was not heard: ${state}`;
+    return new XspliceError(afterError.code, message, { hint: afterError.hint, cause: afterError });
+  }
   const bad = report.steps.find(({ status }) => status === 'failed' || status === 'busy');
   const message = bad === undefined ? `Interrupted: ${state}` : `${reasonText(bad)}: ${state}`;
   const error = bad?.error;
@@ -26,6 +31,10 @@ export function failureOf(report: ExecutionReport): XspliceError | null {
   return new XspliceError('refused', message, { hint: refusalAdvice(bad.result) });
 }
 
+function isFine({ status }: StepReport): boolean {
+  return status === 'done' || status === 'none';
+}
+
 function reasonText({ step, status, result, attempts, error }: StepReport): string {
   const what = `the ${step.action} of ${subjectOf(step)}`;
   if (error !== undefined) return `At ${what}: ${error.message}`;
@@ -34,7 +43,8 @@ function reasonText({ step, status, result, attempts, error }: StepReport): stri
 }
 
 /** What is true after an execution that is no success, in words that follow a colon. */
-export function outcomeText({ outcome, asItWas, lost, afterError }: ExecutionReport): string {
+export function outcomeText(report: ExecutionReport): string {
+  const { outcome, asItWas, lost, afterError, isLeftToHost } = report;
   switch (outcome) {
     case 'done':
       return 'it is done';
@@ -53,7 +63,8 @@ export function outcomeText({ outcome, asItWas, lost, afterError }: ExecutionRep
       return 'what was done stays; see list';
     case 'unknown': {
       const why = afterError === undefined ? '' : ` (${afterError.message})`;
-      return `what is true now could not be observed${why}; see list`;
+      const itself = isLeftToHost ? '; the agent there was told to take back what was done' : '';
+      return `what is true now could not be observed${why}${itself}; see list`;
     }
   }
 }

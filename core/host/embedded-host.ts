@@ -94,6 +94,7 @@ export async function openEmbedded(
     memory: localFolder(join(directory, MEMORY_FOLDER)),
     bootId: async () => store.bootId,
     clock: () => clockOf(thisMachine),
+    tookBack: async () => null,
   };
 }
 

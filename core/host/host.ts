@@ -1,5 +1,6 @@
 import type { XenRelease } from '../abi/release.js';
 import type { KeptFolder } from '../files/index.js';
+import type { Finding } from '../findings/index.js';
 import type { HypervisorPort, Snapshot } from '../hypervisor/index.js';
 import type { HypervisorImage, SymbolTable } from '../image/index.js';
 import type { PayloadInput } from '../payload/index.js';
@@ -47,4 +48,9 @@ export interface OpenHost {
   bootId(): Promise<string | null>;
   /** The clock of its machine, which nobody sets; null where it cannot be told. */
   clock(): Promise<MachineClock | null>;
+  /**
+   * What its machine took back by itself since the last change ended in order, because nobody said any more what is to be
+   * done; null where that is nothing.
+   */
+  tookBack(): Promise<Finding | null>;
 }

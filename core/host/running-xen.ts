@@ -11,6 +11,7 @@ import {
   openRemoteXen,
   openXen,
   readRunningSymbols,
+  readWillRecord,
   type Transport,
   type XenPort,
 } from '../hypervisor/xen/index.js';
@@ -24,6 +25,7 @@ import { bootIdOf, clockOf } from './machine-clock.js';
 import { modelForSnapshot } from './observed-model.js';
 import { requireImage } from './require-image.js';
 import { modelFromSymbols, UNKNOWN_BYTES } from './symbols-model.js';
+import { tookBackFinding } from './took-back.js';
 import { vendorAssumption } from './vendor.js';
 
 /** Of the machine that the Xen runs on; `--store` names another. */
@@ -58,6 +60,10 @@ function hostOver(port: XenPort, machine: HostMachine, knowledge: HostKnowledge)
     memory: machine.kept(MEMORY_FOLDER),
     bootId: () => bootIdOf(machine),
     clock: () => clockOf(machine),
+    async tookBack() {
+      const record = await readWillRecord(machine);
+      return record === null ? null : tookBackFinding(record);
+    },
   };
 }
 

@@ -4,6 +4,7 @@ export {
   type ActionOptions,
   type HostDescription,
   type HypervisorPort,
+  type LastWill,
   type OperationResult,
   succeeded,
 } from './port.js';

@@ -44,6 +44,17 @@ export function succeeded(result: OperationResult): boolean {
 }
 
 /**
+ * What the machine of a hypervisor does by itself when the way to it breaks in a change: it takes back, last first, what
+ * was done since `begin`, and stops where something is not as this program left it.
+ */
+export interface LastWill {
+  /** From here on, what is done is to be taken back. `verb` is what was asked for. False where that cannot be. */
+  begin(verb: string): Promise<boolean>;
+  /** What was done stays. Where this fails, nobody knows which of the two is true. */
+  drop(): Promise<void>;
+}
+
+/**
  * A hypervisor that holds payloads. Two implementations: the one under this dom0 (xen/) and the
  * rules of core/verify with their state on disk (embedded/).
  *
@@ -61,6 +72,8 @@ export interface HypervisorPort {
    * with `state-locked` where another one does not end in time; what `run` throws is thrown.
    */
   exclusive<T>(run: () => Promise<T>): Promise<T>;
+  /** Absent where this program's end is the end of all that it does. */
+  readonly lastWill?: LastWill | undefined;
   /** Releases handles and locks. Safe to call twice. */
   close(): Promise<void>;
 }

@@ -40,6 +40,7 @@ export function demoHost(...applied: readonly string[]): DemoHost {
     memory: keptInMemory(),
     bootId: async () => 'a boot',
     clock: async () => null,
+    tookBack: async () => null,
     async preflightModel() {
       copies++;
       const { version } = store;

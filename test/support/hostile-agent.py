@@ -43,7 +43,7 @@ def frame(body):
 
 
 hello = struct.pack("<iQII", 0, 1 << 40, 8 << 20, 0) + b"python\0\x1b]0;x\x07\0\0"
-os.write(1, b"Welcome\nXSPLICE-AGENT 1\n" + struct.pack("<I", len(hello)) + hello)
+os.write(1, b"Welcome\nXSPLICE-AGENT 2\n" + struct.pack("<I", len(hello)) + hello)
 while True:
     n, = struct.unpack("<I", exactly(4))
     request = exactly(n)

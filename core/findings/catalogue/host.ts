@@ -264,7 +264,7 @@ export const HOST = entries({
   'agent-lost': {
     severity: 'error',
     title: 'Connection to the host lost',
-    what: 'The connection to the agent ended in the middle. Xen goes on: an action that it accepted ends by itself, and one that was not heard was not done.',
+    what: 'The connection to the agent ended in the middle. Xen goes on: an action that it accepted ends by itself, and one that was not heard was not done. In a change that only brings payloads in, the agent takes back what was done.',
     where: [],
     mend: 'Look what is there: xsplice-ts list with the same --host. The next change starts from that.',
   },

@@ -65,6 +65,13 @@ export const STORE = entries({
     where: [],
     mend: 'xsplice-ts recover completes it, recover --back takes it back.',
   },
+  'change-taken-back': {
+    severity: 'warning',
+    title: 'A change was taken back by its host',
+    what: 'The way to the host broke in the middle of a change. The agent there took back what the change had done, the last thing first, and stopped where something was not as the change had left it.',
+    where: [],
+    mend: 'Look what is there with xsplice-ts list, and make the change again.',
+  },
   'undo-nothing': {
     severity: 'error',
     title: 'Nothing to undo',

@@ -1,5 +1,6 @@
 import type { HostMachine } from '../machine.js';
 import type { AgentConnection } from './handle/connection.js';
+import { encodePath } from './handle/frames.js';
 import { XenHandle } from './handle/handle.js';
 import { openXenCall } from './handle/library.js';
 import { localHypercalls } from './handle/local.js';
@@ -10,6 +11,8 @@ import { localMachine } from './local-machine.js';
 import { negotiate } from './negotiate.js';
 import { type Exclusively, XenPort } from './port.js';
 import { remoteMachine } from './remote-machine.js';
+import { RemoteWill } from './remote-will.js';
+import { WILL_RECORD } from './will-record.js';
 
 export type { Carrier } from './handle/carrier.js';
 export type { AgentConnection } from './handle/connection.js';
@@ -18,6 +21,7 @@ export type { Transport } from './handle/transport.js';
 export { isDom0, readRunningSymbols } from './host.js';
 export { localMachine } from './local-machine.js';
 export { XenPort } from './port.js';
+export { readWillRecord, type WillRecord } from './will-record.js';
 
 /** Below /run, as the notes: a boot begins anew. */
 const LOCK_FOLDER = '/run/xsplice-ts';
@@ -68,9 +72,17 @@ export async function openRemoteXen(connection: AgentConnection): Promise<Remote
     await requireRemoteDom0(connection, machine);
     const handle = await XenHandle.open(remoteHypercalls(connection));
     const what = `The Xen of ${connection.spec}`;
-    const exclusively: Exclusively = (run) => machine.exclusive(LOCK_FOLDER, what, run);
+    const exclusively: Exclusively = (run) =>
+      machine.exclusive(LOCK_FOLDER, what, async () => {
+        const result = await run();
+        // What was taken back before this change is known by now.
+        connection.tell(encodePath('X', WILL_RECORD));
+        return result;
+      });
     const record = new LoadedRecord(machine);
-    const port = new XenPort(await negotiate(handle), record, exclusively, connection.spec);
+    const xen = await negotiate(handle);
+    const will = new RemoteWill(connection, xen);
+    const port = new XenPort(xen, record, exclusively, connection.spec, will);
     return { port, machine };
   } catch (error) {
     await connection.close();

@@ -31,17 +31,17 @@ export function isCurrent(known: Known, { stamp, entries }: PayloadList): boolea
 export function afterUpload(known: Known, name: string, bytes: Uint8Array): Known | null {
   const facts = factsOf(bytes);
   if (facts === null) return null;
-  return { stamp: next(known.stamp), payloads: [...known.payloads, { name, ...facts }] };
+  return { stamp: stampAfter(known.stamp), payloads: [...known.payloads, { name, ...facts }] };
 }
 
 /** The same after an unload. */
 export function afterUnload(known: Known, name: string): Known {
   const payloads = known.payloads.filter((payload) => payload.name !== name);
-  return { stamp: next(known.stamp), payloads };
+  return { stamp: stampAfter(known.stamp), payloads };
 }
 
-/** payload_version is an unsigned int. */
-function next(stamp: number): number {
+/** The stamp after one upload or unload more: payload_version is an unsigned int. */
+export function stampAfter(stamp: number): number {
   return (stamp + 1) >>> 0;
 }
 

@@ -5,6 +5,7 @@ import {
   type ActionOptions,
   type HostDescription,
   type HypervisorPort,
+  type LastWill,
   type OperationResult,
   succeeded,
 } from '../port.js';
@@ -78,6 +79,10 @@ export class OrderedPort implements HypervisorPort {
 
   exclusive<T>(run: () => Promise<T>): Promise<T> {
     return this.#port.exclusive(run);
+  }
+
+  get lastWill(): LastWill | undefined {
+    return this.#port.lastWill;
   }
 
   close(): Promise<void> {

@@ -27,10 +27,11 @@ import type { LoadedPayload, Snapshot } from '../snapshot.js';
 import { readDump } from './debug-key.js';
 import type { DumpedPayload } from './dump.js';
 import type { XenConnection } from './handle/handle.js';
-import { afterUnload, afterUpload, isCurrent, type Known } from './known.js';
+import { afterUnload, afterUpload, isCurrent, type Known, stampAfter } from './known.js';
 import { type PayloadList, readPayloadList } from './list.js';
 import type { LoadedRecord } from './loaded-cache.js';
 import { positionsOf } from './positions.js';
+import type { RemoteWill } from './remote-will.js';
 import { ConsoleRing, type ConsoleText } from './ring.js';
 
 /** Looks at the console without a pause first: most last words are there by then. */
@@ -65,6 +66,8 @@ export class XenPort implements HypervisorPort {
   #sizes: ListAnswer | null;
   /** Null until the payloads were looked at, and where not all of them are known. */
   #known: Known | null = null;
+  /** Of Xen's list, as far as this program knows; null before the first look. */
+  #stamp: number | null = null;
 
   /** Without a record, ids are always read back from Xen; `exclusively` is the lock against other runs. */
   constructor(
@@ -72,6 +75,7 @@ export class XenPort implements HypervisorPort {
     record: LoadedRecord | null = null,
     exclusively: Exclusively = (run) => run(),
     spec = 'xen',
+    readonly lastWill?: RemoteWill | undefined,
   ) {
     this.host = { spec, tellsReverted: false, tellsPlaces: false };
     this.#record = record;
@@ -141,6 +145,7 @@ export class XenPort implements HypervisorPort {
   }> {
     let list = first;
     for (let attempt = 1; ; attempt++) {
+      this.#stamp = list.stamp;
       if (list.entries.length === 0) {
         this.#known = { stamp: list.stamp, payloads: [] };
         return { list, dump: [] };
@@ -205,14 +210,16 @@ export class XenPort implements HypervisorPort {
       address: handle.data.address,
       sizeBytes: bytes.length,
     });
+    const will = this.lastWill?.before('UPLOAD', name, this.#stamp);
     return this.#withLog(async (log) => {
       // After a refusal there may be an older one of that name.
       const [{ rc }, older] = await log.during(() =>
         Promise.all([
-          handle.sysctl({ request, argument: encoded, data: bytes }),
+          handle.sysctl({ request, argument: encoded, data: bytes, ...will }),
           this.#get(encoded).catch((error: unknown) => ({ error })),
         ]),
       );
+      if (rc === 0) this.#listChanged();
       if (rc === 0 && this.#known !== null) this.#known = afterUpload(this.#known, name, bytes);
       // A new payload's rc is 0.
       if (rc === 0) return { hypercallRc: rc, payloadRc: 0 };
@@ -229,14 +236,16 @@ export class XenPort implements HypervisorPort {
       action,
       ...options,
     });
+    const will = this.lastWill?.before(action, name, this.#stamp);
     return this.#withLog(async (log) => {
       const [{ rc }, first] = await log.during(() =>
         Promise.all([
-          handle.sysctl({ request, argument: encoded }),
+          handle.sysctl({ request, argument: encoded, ...will }),
           this.#get(encoded, LEFT_BEHIND_MS),
         ]),
       );
       const hypercallRc = Math.min(rc, 0);
+      if (action === 'UNLOAD' && rc === 0) this.#listChanged();
       if (action === 'UNLOAD' && rc === 0 && this.#known !== null) {
         this.#known = afterUnload(this.#known, name);
       }
@@ -246,6 +255,10 @@ export class XenPort implements HypervisorPort {
       if (hypercallRc === 0 && action !== 'UNLOAD') await waitForLastWords(log, name);
       return { hypercallRc, payloadRc: after?.rc ?? null };
     });
+  }
+
+  #listChanged(): void {
+    if (this.#stamp !== null) this.#stamp = stampAfter(this.#stamp);
   }
 
   exclusive<T>(run: () => Promise<T>): Promise<T> {

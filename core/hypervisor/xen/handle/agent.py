@@ -4,7 +4,7 @@
 #
 # To install it for `command=` in authorized_keys: xsplice-ts agent --print > /usr/local/sbin/xsplice-agent.py
 #
-# It writes the line `XSPLICE-AGENT 1` and then frames: u32 length, that many bytes; all integers are little-endian.
+# It writes the line `XSPLICE-AGENT 2` and then frames: u32 length, that many bytes; all integers are little-endian.
 # The first frame is the hello: i32 errno of the device or 0, u64 address and u32 size of its first memory, u32 user, and
 # these texts with a NUL behind each: interpreter, host name, what was opened. Then it takes requests, frames too, and
 # answers each with a frame, in order. A frame of length 0 ends it. The first byte of a request says what it is:
@@ -22,9 +22,17 @@
 #   K  u32 ms, path -> i32 errno, text: takes the lock of a folder; EBUSY and what its holder says of itself
 #   U  path -> nothing: gives it back
 #   N  -> nothing: somebody is there
-import array, binascii, ctypes, errno, fcntl, mmap, os, re, select, socket, stat, struct, sys, time
+#   V  u32 ms, u32 length of the path, path, note -> i32 errno: there is a last will from now on, see Will. After ms without
+#      a request (0: as long as ever), or when the connection ends before a frame of length 0, it is carried out
+#   L  i64 result, u32 length of the head, head, part: when the next hypercall has this result, the will gets this head, and
+#      this part in front of the others; nothing but a result: when it has this one, there is no will any more; no answer
+#   C  -> i32 errno: there is no will any more
+#   S  u32 ms, u32 length of the path, path, note -> i32 errno: when the connection ends, however it does, the agent stays
+#      alone, and carries the will out after ms, if the file `path`, in which the note is, is there still. The folder of the
+#      file is locked meanwhile: EEXIST where another one stays there
+import array, binascii, ctypes, errno, fcntl, mmap, os, re, select, signal, socket, stat, struct, sys, time
 
-PROTOCOL = 1
+PROTOCOL = 2
 # Python 2.7 has no clock that nobody sets.
 clock = getattr(time, "monotonic", time.time)
 # Longest frame, either way; and all the memory that is given.
@@ -33,6 +41,13 @@ MAX_MEMORY = 192 << 20
 FIRST_MEMORY = 8 << 20
 # A connection over which nothing comes for so long is taken for dead: the other side says every few seconds that it is there.
 SILENCE = 90.0
+# A last will: so many bytes at most, and so much is written of what it did.
+MAX_WILL = 1 << 20
+MAX_TURNS = 100
+MAX_RECORD = 64 << 10
+# Who stays alone looks so often whether it is still to do something, and waits so long for its turn: longer than for a dead one.
+LOOK = 0.5
+PATIENCE = 120.0
 
 OURS = br"/(run|var/lib)/xsplice-ts(/[^/\0]+)*"
 ALLOWED = {
@@ -102,6 +117,116 @@ class Privcmd(object):
         request = array.array("B", struct.pack("<6Q", op, first, second, 0, 0, 0))
         try: return fcntl.ioctl(self.fd, 0x305000, request, True)
         except (OSError, IOError) as e: return -number(e)
+
+
+class Gone(EOFError):
+    """The other side: why."""
+
+
+class Steps(object):
+    """What takes something back, a step after another. A step: u32 how often at most, u32 ms to wait before (doubled with each
+    turn, 2 s at most), u32 length and what it is in words, u32 length and a request H, u32 n, n times {i64 least and i64 most
+    result, u64 address, u32 length, bytes that have to be there, u32 next step}. The first answer that fits counts; a next step
+    behind the last is the end; where none fits, something is not as it was foreseen."""
+    def __init__(self, data):
+        self.steps, self.size = [], len(data)
+        at = [0]
+        def take(form):
+            values = struct.unpack_from("<" + form, data, at[0])
+            at[0] += struct.calcsize("<" + form)
+            return values
+        def text():
+            n, = take("I")
+            if at[0] + n > len(data): raise struct.error("%d bytes are not there" % n)
+            at[0] += n
+            return data[at[0] - n:at[0]]
+        while at[0] < len(data):
+            most, pause = take("II")
+            words, request = text(), text()
+            answers = []
+            for _ in range(take("I")[0]):
+                least, greatest, address = take("qqQ")
+                answers.append((least, greatest, address, text(), take("I")[0]))
+            self.steps.append((most, pause, words, request, answers))
+
+    def follow(self, agent, record):
+        """True where it came to its end."""
+        at, turns = 0, [0] * len(self.steps)
+        while at < len(self.steps):
+            most, pause, words, request, answers = self.steps[at]
+            words = re.sub(br"[^ -~]", b"?", words).decode()
+            if turns[at] >= min(most, MAX_TURNS):
+                record.line("%s: no more tries" % words)
+                return False
+            time.sleep(min(pause * 2 ** min(turns[at], 16), 2000) / 1000.0)
+            turns[at] += 1
+            rc, = struct.unpack_from("<q", agent.hypercall(request))
+            fits = [to for least, greatest, address, data, to in answers
+                    if least <= rc <= greatest and (not data or agent.device.read(address, len(data)) == data)]
+            record.line("%s: %d%s" % (words, rc, "" if fits else ", not as foreseen"))
+            if not fits: return False
+            at = fits[0]
+        return True
+
+
+class Will(object):
+    """What is done when nobody says any more what is to be done: a head, which looks whether all is as it was left, and parts, the
+    last one first. What it does is written down in a file, a line at a time."""
+    def __init__(self, path, note, silence):
+        self.path, self.note, self.silence = path, note, silence
+        self.head, self.parts, self.next = Steps(b""), [], None
+
+    def change(self, result, data):
+        if not data: self.next = (result, None, None)
+        else:
+            n, = struct.unpack_from("<I", data)
+            if n > len(data) - 4: raise struct.error("the head is not there")
+            self.next = (result, Steps(data[4:4 + n]), Steps(data[4 + n:]))
+        if self.next[1] and self.next[1].size + self.next[2].size + sum(p.size for p in self.parts) > MAX_WILL:
+            raise Refused("a last will of more than %d bytes" % MAX_WILL)
+
+    def answered(self, rc):
+        """False where there is no will any more."""
+        now, self.next = self.next, None
+        if now is None or now[0] != rc: return True
+        if now[1] is None: return False
+        self.head = now[1]
+        if now[2].steps: self.parts.insert(0, now[2])
+        return True
+
+    def carry_out(self, agent, why):
+        if not self.parts: return
+        record = Record(self.path, self.note)
+        record.line("begins: " + why)
+        try:
+            for steps in [self.head] + self.parts:
+                if not steps.follow(agent, record): return record.line("ends: stopped")
+            record.line("ends: done")
+        except (Refused, struct.error, OSError, IOError) as e: record.line("ends: failed, %s" % e)
+
+
+class Record(object):
+    """A file of our own with a note in its first line, and then a line for each thing that is done. What cannot be written is lost."""
+    def __init__(self, path, note):
+        self.path, self.size = path, 0
+        try:
+            trusted(os.path.dirname(path), True)
+            remove(path)
+            self.add(note + b"\n")
+        except (OSError, IOError): pass
+
+    def add(self, data):
+        self.size += len(data)
+        if self.size > MAX_RECORD: return
+        fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        try:
+            write_all(fd, data)
+            os.fsync(fd)
+        finally: os.close(fd)
+
+    def line(self, text):
+        try: self.add(("%s %s\n" % (time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), text)).encode("utf-8", "replace"))
+        except (OSError, IOError): pass
 
 
 class Lock(object):
@@ -258,9 +383,11 @@ def read_all(fd, most):
 
 
 class Agent(object):
-    def __init__(self, device, root=b""):
-        self.device, self.root = device, root
+    def __init__(self, device, root, front):
+        self.device, self.root, self.front = device, root, front
         self.given, self.locks = 0, {}
+        # What is done without being asked; when, and while which file is there, where it is not at once.
+        self.will, self.stays = None, None
 
     # Requests.
 
@@ -288,6 +415,7 @@ class Agent(object):
             self.permit(op, first)
             rc = self.device.call(op, first, second)
             turn += 1
+            if turn == 1 and self.will and not self.will.answered(rc): self.will = None
             if not where or rc < 0 or struct.unpack("<i", self.device.read(where, 4))[0] != value: break
             if clock() > end: break
             if turn < 4: continue
@@ -410,13 +538,88 @@ class Agent(object):
     def release_all(self):
         for lock in self.locks.values(): lock.release()
 
+    # The last will.
+
+    def begin_will(self, body):
+        ms, n = struct.unpack_from("<II", body, 1)
+        path = self.root + allowed("ours", body[9:9 + n])
+        if self.stays: raise OSError(errno.EBUSY, "there is one")
+        self.will = Will(path, body[9 + n:], ms / 1000.0 or SILENCE)
+        return struct.pack("<i", 0)
+
+    def change_will(self, body):
+        result, = struct.unpack_from("<q", body, 1)
+        if self.will: self.will.change(result, body[9:])
+        return None
+
+    def drop_will(self, body):
+        if self.stays: remove(self.stays[1])
+        self.will = None
+        return struct.pack("<i", 0)
+
+    def stay(self, body):
+        ms, n = struct.unpack_from("<II", body, 1)
+        path = self.root + allowed("ours", body[9:9 + n])
+        folder = os.path.dirname(path)
+        # Changes are made under the lock of the folder above.
+        allowed("ours", os.path.dirname(folder)[len(self.root):])
+        if not self.will or self.stays: raise OSError(errno.EINVAL, "nothing to do")
+        trusted(folder, True)
+        lock = Lock(folder)
+        if lock.take(0) is not None:
+            lock.release()
+            raise OSError(errno.EEXIST, "another one stays here")
+        try:
+            # Of one that was killed.
+            remove(path)
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+            try:
+                write_all(fd, body[9 + n:])
+                os.fsync(fd)
+            finally: os.close(fd)
+            flush(folder)
+        except (OSError, IOError):
+            lock.release()
+            raise
+        self.locks[folder] = lock
+        self.stays = (clock() + ms / 1000.0, path, folder)
+        return struct.pack("<i", 0)
+
+    def alone(self, why):
+        """What is still to be done when nobody is at the other end."""
+        if self.stays and self.will: self.wait_alone()
+        elif self.will: self.will.carry_out(self, why)
+
+    def wait_alone(self):
+        until, path, folder = self.stays
+        # A machine that shuts down may end it.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for fd in (0, 1, 2): os.dup2(nowhere, fd)
+        os.chdir("/")
+        for other in [f for f in self.locks if f != folder]: self.locks.pop(other).release()
+        # Whoever waits for the one in front goes on.
+        self.front.send(b"1")
+        while clock() < until:
+            if not os.path.lexists(path): return
+            self.listen([], min(until, clock() + LOOK))
+        # Whoever removes the file, or gives it its last name, decides.
+        try: os.rename(path, self.will.path)
+        except (OSError, IOError): return
+        lock = Lock(os.path.dirname(folder))
+        holder = lock.take(PATIENCE)
+        if holder is None: self.will.carry_out(self, "time is over")
+        else: Record(self.will.path, self.will.note).line("ends: stopped, somebody else was at it")
+        lock.release()
+
     def nothing(self, body):
         return b""
 
     REQUESTS = {b"#": source, b"H": hypercall, b"A": allocate, b"F": read, b"D": names, b"O": read_own, b"W": write,
-                b"P": append, b"X": delete, b"K": take_lock, b"U": release_lock, b"N": nothing}
+                b"P": append, b"X": delete, b"K": take_lock, b"U": release_lock, b"N": nothing,
+                b"V": begin_will, b"L": change_will, b"C": drop_will, b"S": stay}
     # Those whose answer begins with an errno.
-    FILES = b"FDOWPXK"
+    FILES = b"FDOWPXKVS"
 
     def serve(self, body):
         kind = body[0:1]
@@ -436,22 +639,28 @@ class Agent(object):
             except OSError as e:
                 if e.errno == errno.EINTR: continue
                 raise
-            if not part: raise EOFError
+            if not part: raise Gone("the connection ended")
             parts.append(part)
             n -= len(part)
         return b"".join(parts)
 
     def wait(self):
-        """Until something comes; those who ask for the lock are answered meanwhile."""
-        end = clock() + SILENCE
+        """Until something comes."""
+        silence = self.will.silence if self.will else SILENCE
+        ready = self.listen([0, self.front], clock() + silence)
+        if not ready: raise Gone("nothing was heard for %g s" % silence)
+        if self.front in ready: raise Gone("the process in front of it ended")
+
+    def listen(self, inputs, end):
+        """Where something comes, as soon as it does; those who ask for a lock are answered meanwhile."""
         while True:
             servers = dict((lock.server, lock) for lock in self.locks.values())
-            try: ready = select.select([0] + list(servers), [], [], max(end - clock(), 0))[0]
+            try: ready = select.select(inputs + list(servers), [], [], max(end - clock(), 0))[0]
             except (OSError, IOError, select.error) as e:
                 if e.args[0] == errno.EINTR: continue
                 raise
-            if 0 in ready: return
-            if not ready: raise EOFError
+            came = [one for one in ready if one in inputs]
+            if came or not ready: return came
             for server in ready: servers[server].answer()
 
     def send(self, body):
@@ -468,27 +677,54 @@ class Agent(object):
                   + b"".join(str(text).encode("utf-8", "replace") + b"\0" for text in texts))
 
     def run(self):
-        """Serves until the other side says that it is done, or is gone. Exit status."""
-        status = 0
+        """Serves until the other side says that it is done, or is gone, and does what was left to it. Exit status."""
+        status, why = 0, "the connection ended"
         try:
             while True:
                 n, = struct.unpack("<I", self.exactly(4))
-                if n == 0: return 0
+                if n == 0:
+                    self.will = self.stays and self.will
+                    break
                 if n > MAX_FRAME: raise Refused("a request of %d bytes" % n)
                 answer = self.serve(self.exactly(n))
                 if answer is not None: self.send(answer)
-        except (EOFError, OSError, IOError): pass
+        except Gone as e: why = str(e)
+        except (OSError, IOError): pass
         except (Refused, struct.error) as e:
-            os.write(2, ("xsplice-agent: %s\n" % e).encode("utf-8", "replace"))
+            why = "a request made no sense"
+            try: os.write(2, ("xsplice-agent: %s\n" % e).encode("utf-8", "replace"))
+            except (OSError, IOError): pass
             status = 70
+        self.alone(why)
         return status
 
 
+def own_process():
+    """What follows is done by a process with a session of its own; the one in front waits for its end, or for a byte. Returns the
+    socket between them, which tells either that the other one ended."""
+    ours, theirs = socket.socketpair()
+    child = os.fork()
+    if not child:
+        ours.close()
+        os.setsid()
+        for one in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE): signal.signal(one, signal.SIG_IGN)
+        return theirs
+    theirs.close()
+    while True:
+        try:
+            if ours.recv(1): os._exit(0)
+            status = os.waitpid(child, 0)[1]
+            os._exit(os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status))
+        except (OSError, IOError, socket.error) as e:
+            if e.errno != errno.EINTR: os._exit(70)
+
+
 def main(open_device=Privcmd, root=b"", kind=Agent):
+    front = own_process()
     device, failed = None, None
     try: device = open_device()
     except (OSError, IOError) as e: failed = e
-    agent = kind(device, root)
+    agent = kind(device, root, front)
     agent.hello(failed)
     status = agent.run()
     agent.release_all()

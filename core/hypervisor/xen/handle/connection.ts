@@ -107,6 +107,13 @@ export class AgentConnection {
     this.#ask(body).catch(() => undefined);
   }
 
+  /** Says something that has no answer. */
+  post(body: Uint8Array): void {
+    if (this.#failure !== null) return;
+    this.#traffic.requests++;
+    this.#send(body);
+  }
+
   #ask(body: Uint8Array): Promise<Buffer> {
     const answer = new Promise<Buffer>((resolve, reject) => {
       this.#waiting.push({ resolve, reject });

@@ -1,13 +1,13 @@
 import type { GuestBytes } from '../../../abi/sysctl.js';
 import { XspliceError } from '../../../findings/index.js';
-import type { Hypercall, HypercallAnswer } from './hypercalls.js';
+import type { Hypercall, HypercallAnswer, Send } from './hypercalls.js';
 
 /**
  * The protocol of the agent (agent.py has it in words), as plain functions over bytes. What comes from a host is checked:
  * no length is believed, and nothing is allocated that is not there.
  */
 
-export const PROTOCOL = 1;
+export const PROTOCOL = 2;
 /** Longest frame, either way. */
 export const MAX_FRAME = 8 * 1024 * 1024;
 /** A file is read in parts of this size. */
@@ -113,6 +113,10 @@ function u64(value: bigint): Buffer {
   return bytes;
 }
 
+function i64(value: bigint): Buffer {
+  return u64(BigInt.asUintN(64, value));
+}
+
 /** The request for a hypercall. */
 export function encodeHypercall(call: Hypercall): Buffer {
   const { hypercall, arguments: args, sends, receives, poll } = call;
@@ -184,6 +188,81 @@ export function encodeWrite(kind: 'W' | 'P', path: string, bytes: Uint8Array): B
 export function readErrno(body: Buffer): { readonly errno: number; readonly bytes: Buffer } {
   const from = new Reader(body);
   return { errno: from.i32(), bytes: from.rest() };
+}
+
+/** A step of a last will (agent.py, Steps): a hypercall, and where it goes on after what it answered. */
+export interface WillStep {
+  /** What it does, for the record. */
+  readonly words: string;
+  /** It is done so often at most. */
+  readonly most: number;
+  /** Waited before it, twice as long each time. */
+  readonly pauseMs: number;
+  readonly call: Hypercall;
+  /** The first that fits counts. Where none does, something is not as it was foreseen, and nothing more is done. */
+  readonly answers: readonly WillAnswer[];
+}
+
+export interface WillAnswer {
+  /** The result, or the least that fits where `isOrMore`. */
+  readonly rc: number;
+  readonly isOrMore?: boolean;
+  /** What has to be in memory then. */
+  readonly holds?: Send;
+  /** The next step; one behind the last is the end. */
+  readonly next: number;
+}
+
+const MOST_RC = 0x7fff_ffff_ffff_ffffn;
+
+function encodeSteps(steps: readonly WillStep[]): Buffer {
+  const withLength = (bytes: Uint8Array) => [u32(bytes.length), bytes];
+  const encoded = steps.flatMap(({ words, most, pauseMs, call, answers }) => [
+    u32(most, pauseMs),
+    ...withLength(Buffer.from(words)),
+    ...withLength(encodeHypercall(call)),
+    u32(answers.length),
+    ...answers.flatMap(({ rc, isOrMore, holds, next }) => [
+      ...[i64(BigInt(rc)), i64(isOrMore ? MOST_RC : BigInt(rc)), u64(holds?.address ?? 0n)],
+      ...withLength(holds?.bytes ?? Buffer.alloc(0)),
+      u32(next),
+    ]),
+  ]);
+  return Buffer.concat(encoded);
+}
+
+/** `V`: there is a last will from now on; what it does is written there, behind a note. 0: silence as usual. */
+export function encodeBeginWill(path: string, note: string, silenceMs = 0): Buffer {
+  return encodeNoted('V', silenceMs, path, note);
+}
+
+/** `S`: the agent stays when the connection ends, and carries its will out after so long, while that file is there. */
+export function encodeStay(path: string, note: string, afterMs: number): Buffer {
+  return encodeNoted('S', afterMs, path, note);
+}
+
+function encodeNoted(kind: string, ms: number, path: string, note: string): Buffer {
+  const name = Buffer.from(path);
+  return Buffer.concat([Buffer.from(kind), u32(ms, name.length), name, Buffer.from(note)]);
+}
+
+/**
+ * `L`: when the next hypercall has this result, these steps are done before the others of the last will, and `head`
+ * before all of them. Null: there is no will any more then.
+ */
+export function encodeWillChange(
+  result: number,
+  will: { readonly head: readonly WillStep[]; readonly part: readonly WillStep[] } | null,
+): Buffer {
+  const start = [Buffer.from('L'), i64(BigInt(result))];
+  if (will === null) return Buffer.concat(start);
+  const head = encodeSteps(will.head);
+  return Buffer.concat([...start, u32(head.length), head, encodeSteps(will.part)]);
+}
+
+/** `C`: there is no last will any more. */
+export function encodeDropWill(): Buffer {
+  return Buffer.from('C');
 }
 
 /** The lock of a folder, which others are waited for so long. */

@@ -40,6 +40,8 @@ export interface Sysctl {
   readonly receives?: number;
   /** Repeated while the i32 at this offset of the struct is this value. */
   readonly poll?: { readonly offset: number; readonly value: number; readonly limitMs: number };
+  /** A change of the last will: see {@link Hypercall}. */
+  readonly will?: Uint8Array;
 }
 
 /** Return value and struct of one sysctl. */
@@ -85,13 +87,14 @@ export class XenHandle {
 
   /** Does one sysctl; those that are asked for together are done in that order. */
   async sysctl(request: Sysctl): Promise<SysctlAnswer> {
-    const { rc, received } = await this.#calls.call(this.#callOf(request));
+    const { rc, received } = await this.#calls.call(this.callOf(request));
     const [bytes = NOTHING, data = NOTHING] = received;
     return { rc, bytes, data };
   }
 
-  #callOf({ request, argument, data, receives, poll }: Sysctl): Hypercall {
-    const struct = { address: this.#page.address, sizeBytes: XEN_SYSCTL_SIZE };
+  /** The hypercall that does it, whenever that is. */
+  callOf({ request, argument, data, receives, poll, will }: Sysctl): Hypercall {
+    const { struct } = this;
     const sends: Send[] = [{ address: struct.address, bytes: request }];
     if (argument !== undefined) {
       sends.push({ address: this.argument(argument.length).address, bytes: argument });
@@ -103,10 +106,16 @@ export class XenHandle {
       arguments: [struct.address],
       sends,
       receives: [struct, ...back],
+      ...(will === undefined ? {} : { will }),
     };
     if (poll === undefined) return call;
     const { offset, value, limitMs } = poll;
     return { ...call, poll: { address: struct.address + BigInt(offset), value, limitMs } };
+  }
+
+  /** Where the struct of a sysctl lies. */
+  get struct(): GuestBytes {
+    return { address: this.#page.address, sizeBytes: XEN_SYSCTL_SIZE };
   }
 
   /** Where a small argument of this size lies, such as a name. */

@@ -25,6 +25,8 @@ export interface Hypercall {
   /** Given back afterwards. What Xen leaves of them, and nothing was sent to, is zero. */
   readonly receives: readonly GuestBytes[];
   readonly poll?: Poll;
+  /** Sent right before it, where the hypervisor is under another machine: a change of the agent's last will. */
+  readonly will?: Uint8Array;
 }
 
 export interface HypercallAnswer {

@@ -31,6 +31,7 @@ export function remoteHypercalls(connection: AgentConnection): Hypercalls {
   let { address, sizeBytes: left } = connection.hello.memory;
   return {
     async call(call) {
+      if (call.will !== undefined) connection.post(call.will);
       return readHypercall(await connection.request(encodeHypercall(call)), call);
     },
     async allocate(sizeBytes): Promise<GuestBytes> {

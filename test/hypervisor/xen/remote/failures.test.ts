@@ -80,7 +80,7 @@ describe('what is started instead of an agent', () => {
     ['one that never ends its line', exec('sh', '-c', 'tr "\\0" x </dev/zero'), 'agent-bad-frame'],
     ['a host without python', exec('env', 'PATH=/nowhere', '/bin/sh', '-c'), 'no-interpreter'],
     ['another protocol', exec('sh', '-c', 'echo XSPLICE-AGENT 9; cat'), 'agent-version'],
-    ['an echo', exec('sh', '-c', 'echo XSPLICE-AGENT 1; cat'), 'agent-bad-frame'],
+    ['an echo', exec('sh', '-c', 'echo XSPLICE-AGENT 2; cat'), 'agent-bad-frame'],
   ];
   for (const [what, transport, code] of table) {
     it(`${what} is ${code}`, async () => {
