@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { change } from '../../core/change/index.js';
+import type { Finding } from '../../core/findings/index.js';
 import { remoteHost } from '../../core/host/running-xen.js';
 import { type AgentConnection, connect, type Transport } from '../../core/hypervisor/xen/index.js';
 import { inputFile, type PayloadInput, readPayloadInputs } from '../../core/payload/index.js';
 import type { Family } from '../scenarios/scenario.js';
+
+const CHAIN = ['chain-01', 'chain-02', 'chain-03'];
+const ALL = CHAIN.map((name) => `${name} APPLIED`).join(', ');
 
 /** Ends the process that carries a connection once so many requests have gone out over it. */
 function breakAfter(connection: AgentConnection, requests: number): () => boolean {
@@ -20,7 +24,7 @@ function breakAfter(connection: AgentConnection, requests: number): () => boolea
 
 /**
  * Kills what carries the connection at each (or each `every`th) request of an apply of three, and compares what was reported with what the
- * next connection finds there.
+ * next connection finds there once the agent has done its last will: all or nothing.
  */
 export async function breakEverywhere(
   test: TestContext,
@@ -28,21 +32,25 @@ export async function breakEverywhere(
   every: number,
 ): Promise<void> {
   const payloads = readPayloadInputs(
-    ['chain-01', 'chain-02', 'chain-03'].map((name) =>
-      inputFile(`${name}.livepatch`, family.bytes(name)),
-    ),
+    CHAIN.map((name) => inputFile(`${name}.livepatch`, family.bytes(name))),
   );
   await clear(transport);
   const told = new Map<string, number>();
   let wrong = 0;
+  let halves = 0;
   for (let requests = 1; ; requests += every) {
     const report = await applyBroken(transport, payloads, requests);
-    const found = await whatIsThere(transport);
+    const { found, tookBack } = await whatIsThere(transport);
     const { word, claims } = report;
-    told.set(word, (told.get(word) ?? 0) + 1);
+    const itself = tookBack === null ? '' : ', and the agent took back';
+    told.set(`${word}${itself}`, (told.get(`${word}${itself}`) ?? 0) + 1);
     if (claims !== null && claims !== found) {
       wrong++;
       test.diagnostic(`after ${requests} requests: said ${word} ${claims}, and there is ${found}`);
+    }
+    if (found !== '' && found !== ALL) {
+      halves++;
+      test.diagnostic(`after ${requests} requests: ${word}, ${found}: ${tookBack?.message}`);
     }
     await clear(transport);
     if (report.isWhole) {
@@ -51,6 +59,7 @@ export async function breakEverywhere(
     }
   }
   assert.equal(wrong, 0, 'reports that are not true');
+  assert.equal(halves, 0, 'changes that are neither done nor taken back');
 }
 
 interface Broken {
@@ -94,11 +103,17 @@ async function applyBroken(
   }
 }
 
-async function whatIsThere(transport: Transport): Promise<string> {
+/** Once no agent is at it any more. */
+async function whatIsThere(
+  transport: Transport,
+): Promise<{ readonly found: string; readonly tookBack: Finding | null }> {
   const host = await remoteHost(await connect(transport), {});
   try {
-    const { payloads } = await host.port.observe();
-    return payloads.map(({ name, state }) => `${name} ${state}`).join(', ');
+    return await host.port.exclusive(async () => {
+      const { payloads } = await host.port.observe();
+      const found = payloads.map(({ name, state }) => `${name} ${state}`).join(', ');
+      return { found, tookBack: await host.tookBack() };
+    });
   } finally {
     await host.port.close();
   }
