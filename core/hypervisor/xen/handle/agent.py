@@ -52,7 +52,7 @@ PATIENCE = 120.0
 OURS = br"/(run|var/lib)/xsplice-ts(/[^/\0]+)*"
 ALLOWED = {
     "read": br"/proc/xen/(xensyms|capabilities)|/boot/xen[^/]*|/usr/lib/debug/(boot/)?xen-syms[^/]*|/etc/os-release"
-            br"|/etc/xensource-inventory|/proc/sys/kernel/random/boot_id|/usr/lib/xen-livepatch/[^/]+/[^/]+\.livepatch",
+            br"|/etc/xensource-inventory|/proc/sys/kernel/random/boot_id|/proc/uptime|/usr/lib/xen-livepatch/[^/]+/[^/]+\.livepatch",
     "list": br"/boot|/usr/lib/debug(/boot)?|/usr/lib/xen-livepatch(/[^/]+)?|" + OURS,
     "ours": OURS,
 }
