@@ -9,6 +9,8 @@
  *                   stop (SIGSTOP before it), error:ERRNO (not done), signal:NUMBER (sent to itself, then done)
  *   FAULTS_LASTING  set: every call from that one on
  *   FAULTS_READS    set: calls that only read are counted too
+ *   FAULTS_CONTROL  a file: whenever the program opens it to read it, counting begins anew with what it holds:
+ *                   AT HOW LASTING READS LOG, with 0 or 1 for the flags, - for no log, and any word for no HOW
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -36,7 +38,7 @@ enum how { NOTHING, KILL, AFTER, HALF, STOP, ERROR, SIGNAL };
 /* What becomes of the call at hand. */
 enum turn { GO_ON, FAIL, DIE_AFTER, DIE_HALFWAY };
 
-static const char *below;
+static const char *below, *control;
 static enum how how;
 static int number, at, count, is_lasting, counts_reads;
 static int log_file = -1;
@@ -50,24 +52,52 @@ static char names[MOST_FILES][NAME_BYTES];
     if (!real) real = (__typeof__(&call))dlsym(RTLD_NEXT, #call); \
     real; })
 
+static void set_how(const char *text)
+{
+    how = NOTHING;
+    if (!strcmp(text, "kill")) how = KILL;
+    else if (!strcmp(text, "after")) how = AFTER;
+    else if (!strcmp(text, "half")) how = HALF;
+    else if (!strcmp(text, "stop")) how = STOP;
+    else if (sscanf(text, "error:%d", &number) == 1) how = ERROR;
+    else if (sscanf(text, "signal:%d", &number) == 1) how = SIGNAL;
+}
+
+static void open_log(const char *path)
+{
+    log_file = REAL(open64)(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+}
+
 __attribute__((constructor)) static void begin(void)
 {
     const char *text;
 
     below = getenv("FAULTS_BELOW");
+    control = getenv("FAULTS_CONTROL");
     if ((text = getenv("FAULTS_AT"))) at = atoi(text);
     is_lasting = getenv("FAULTS_LASTING") != NULL;
     counts_reads = getenv("FAULTS_READS") != NULL;
-    if ((text = getenv("FAULTS_HOW"))) {
-        if (!strcmp(text, "kill")) how = KILL;
-        else if (!strcmp(text, "after")) how = AFTER;
-        else if (!strcmp(text, "half")) how = HALF;
-        else if (!strcmp(text, "stop")) how = STOP;
-        else if (sscanf(text, "error:%d", &number) == 1) how = ERROR;
-        else if (sscanf(text, "signal:%d", &number) == 1) how = SIGNAL;
-    }
-    if ((text = getenv("FAULTS_LOG")))
-        log_file = REAL(open64)(text, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if ((text = getenv("FAULTS_HOW"))) set_how(text);
+    if ((text = getenv("FAULTS_LOG"))) open_log(text);
+}
+
+static void begin_anew(void)
+{
+    char text[1024], word[32], path[512];
+    int file = REAL(open64)(control, O_RDONLY | O_CLOEXEC);
+    ssize_t length = file < 0 ? -1 : REAL(read)(file, text, sizeof text - 1);
+
+    if (length < 0) abort();
+    close(file);
+    text[length] = 0;
+    pthread_mutex_lock(&one_at_a_time);
+    if (sscanf(text, "%d %31s %d %d %511s", &at, word, &is_lasting, &counts_reads, path) != 5) abort();
+    set_how(word);
+    count = 0;
+    if (log_file >= 0) close(log_file);
+    log_file = -1;
+    if (strcmp(path, "-")) open_log(path);
+    pthread_mutex_unlock(&one_at_a_time);
 }
 
 static void die(void)
@@ -142,6 +172,7 @@ static int opened(int (*real)(const char *, int, ...), const char *path, int fla
     enum turn turn = is_below(path) ? turn_of(is_change ? "open" : "open-to-read", last_part(path), is_change) : GO_ON;
 
     if (turn == FAIL) return -1;
+    if (control && !is_change && !strcmp(path, control)) begin_anew();
     file = real(path, flags, mode);
     if (turn != GO_ON) die();
     if (file >= 0 && file < MOST_FILES) {

@@ -49,7 +49,11 @@ const FALSE = ['state-damaged', 'state-absent', 'internal-error', 'state-not-wri
 export const crowd: Part = async (setting) => {
   const chosen = (setting.all ? ALL : SHARE).filter(({ name }) => name.includes(setting.only));
   const trials: Trial[] = [];
-  for (const one of chosen) trials.push(...(await gather(one, setting)));
+  for (const one of chosen) {
+    const gathered = await gather(one, setting);
+    setting.show(gathered);
+    trials.push(...gathered);
+  }
   return trials;
 };
 

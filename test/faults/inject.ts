@@ -1,6 +1,15 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { repositoryRoot } from '../support/repository.js';
@@ -55,17 +64,50 @@ export function injecting(
 ): NodeJS.ProcessEnv {
   rmSync(log, { force: true });
   return {
-    LD_PRELOAD: callLibrary(),
-    FAULTS_BELOW: state,
+    ...preloaded(state),
     FAULTS_LOG: log,
-    // One call after the other, so that they have the same numbers in every run.
-    UV_THREADPOOL_SIZE: '1',
-    UV_USE_IO_URING: '0',
     ...(reads ? { FAULTS_READS: '1' } : {}),
     ...(injection === null
       ? {}
       : { FAULTS_AT: String(injection.at), FAULTS_HOW: howText(injection.how) }),
     ...(injection?.lasting === true ? { FAULTS_LASTING: '1' } : {}),
+  };
+}
+
+/** Environment of a process that has its own calls below `folder` counted and spoilt; see `injectingHere`. */
+export function counting(folder: string, control: string): NodeJS.ProcessEnv {
+  return { ...preloaded(folder), FAULTS_CONTROL: control };
+}
+
+/** Does something in this process, whose environment is that of `counting`, while its calls are counted and one of them goes wrong. */
+export async function injectingHere<T>(
+  control: string,
+  log: string,
+  { at, how, lasting, reads }: Injection,
+  run: () => Promise<T>,
+): Promise<T> {
+  rmSync(log, { force: true });
+  set(`${at} ${howText(how)} ${Number(lasting)} ${Number(reads)} ${log}`);
+  try {
+    return await run();
+  } finally {
+    set('0 none 0 0 -');
+  }
+
+  /** The library reads the file when it is opened to be read. */
+  function set(text: string): void {
+    writeFileSync(control, `${text}\n`);
+    closeSync(openSync(control, 'r'));
+  }
+}
+
+/** One call after the other, so that they have the same numbers in every run. */
+function preloaded(below: string): NodeJS.ProcessEnv {
+  return {
+    LD_PRELOAD: callLibrary(),
+    FAULTS_BELOW: below,
+    UV_THREADPOOL_SIZE: '1',
+    UV_USE_IO_URING: '0',
   };
 }
 

@@ -137,12 +137,13 @@ export async function judgeNext(
   prepared: Prepared,
   state: string,
   now: Truth,
+  run: (words: readonly string[], state: string) => Promise<Run> = runProgram,
 ): Promise<readonly Fault[]> {
-  const list = await runProgram(['list', '--json'], state);
+  const list = await run(['list', '--json'], state);
   const faults = [...judgeList(list, now)];
   // Of a state that is wrong already, nothing can be said of the next command.
   if (judgeState(prepared, now).length > 0) return faults;
-  const next = await runProgram([...prepared.scenario.command, '--json'], state);
+  const next = await run([...prepared.scenario.command, '--json'], state);
   if (next.code === 0) {
     const later = await truthOf(state);
     if (later.print === prepared.after.print) return faults;

@@ -59,6 +59,7 @@ async function main(): Promise<void> {
     console.log(USAGE);
     return;
   }
+  const started = performance.now();
   const scratch = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'xsplice-faults-'));
   const setting: Setting = {
     seed: Number(values.seed),
@@ -69,8 +70,13 @@ async function main(): Promise<void> {
     how: values.how ?? null,
     lasting: values.lasting,
     text: values.text ? true : values.json ? false : null,
+    show: (tried) => {
+      show(tried, started);
+      for (const trial of tried) shown.add(trial);
+    },
   };
   const trials: Trial[] = [];
+  const shown = new Set<Trial>();
   try {
     for (const name of values.part) {
       const part = PARTS[name];
@@ -78,6 +84,7 @@ async function main(): Promise<void> {
       const start = performance.now();
       const done = await part(setting);
       trials.push(...done);
+      setting.show(done.filter((trial) => !shown.has(trial)));
       console.error(
         `${name}: ${done.length} in ${((performance.now() - start) / 1000).toFixed(0)} s`,
       );
@@ -90,10 +97,21 @@ async function main(): Promise<void> {
     }
   }
   const wrong = trials.filter(({ faults }) => faults.length > 0);
-  if (wrong.length > 0) console.log(`${faultsText(trials)}\n`);
+  console.log(wrong.length > 0 ? `\n${faultsText(trials)}\n` : '');
   console.log(tableOf(trials, setting.seed));
   console.log(`\n${trials.length} tried, ${wrong.length} wrong`);
   if (wrong.length > 0 || trials.length === 0) process.exitCode = 1;
+}
+
+/** One line a row, and each fault, as soon as they are known. */
+function show(trials: readonly Trial[], started: number): void {
+  const after = `${((performance.now() - started) / 1000).toFixed(0)} s`;
+  for (const row of new Set(trials.map((trial) => trial.row))) {
+    const mine = trials.filter((trial) => trial.row === row);
+    const wrong = mine.filter(({ faults }) => faults.length > 0);
+    console.log(`${row}: ${mine.length} tried, ${wrong.length} wrong, after ${after}`);
+    if (wrong.length > 0) console.log(faultsText(wrong));
+  }
 }
 
 await main();

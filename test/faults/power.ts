@@ -66,6 +66,7 @@ export const power: Part = async (setting) => {
         const faults = await lose(disk, scenario, loss, random.u32(), setting);
         trials.push({ row, again, faults });
       }
+      setting.show(trials.filter((trial) => trial.row === row));
     } finally {
       unmount(disk.mounted);
     }

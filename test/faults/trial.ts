@@ -34,6 +34,8 @@ export interface Setting {
   readonly lasting: boolean;
   /** True where the output is to be read as text, false as JSON; null: as the part chooses. */
   readonly text: boolean | null;
+  /** Prints what was found when a group of trials has ended: a run that is stopped loses none of it. */
+  readonly show: (trials: readonly Trial[]) => void;
 }
 
 export type Part = (setting: Setting) => Promise<readonly Trial[]>;
