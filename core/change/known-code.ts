@@ -2,7 +2,7 @@ import { nameText } from '../abi/payload-name.js';
 import { XspliceError } from '../findings/index.js';
 import type { PreflightModel } from '../host/index.js';
 import { isOrderKnown, type Snapshot, stackOf } from '../hypervisor/index.js';
-import { type CodeContext, codeContext, runningCode } from '../oldcode/index.js';
+import { type CodeContext, codeContext, patchesByAddress, runningCode } from '../oldcode/index.js';
 
 /**
  * What guards are asked about on this hypervisor: its image's code and what is loaded. The disassembler
@@ -36,7 +36,7 @@ export function requireKnownCode(
     );
   }
   if (isOrderKnown(snapshot)) return;
-  for (const [first, second] of runningCode(base, model).patchesAt.values()) {
+  for (const [first, second] of patchesByAddress(runningCode(base, model)).values()) {
     if (first === undefined || second === undefined) continue;
     throw new XspliceError(
       'unknown-stack',

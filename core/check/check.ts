@@ -16,7 +16,15 @@ import { inOrder, ofEachFile, tryOther } from './file-findings.js';
 import type { FileVerdict } from './file-verdict.js';
 import { isRejection, isUnknown } from './rejection.js';
 import type { CheckTarget } from './target.js';
-import { type Look, tryAll, tryAlone, tryChains, tryOrder } from './trials.js';
+import {
+  type Look,
+  lookedAt,
+  lookedAtAll,
+  tryAll,
+  tryAlone,
+  tryChains,
+  type UsedTrial,
+} from './trials.js';
 
 /** How strict the answer is, and what it is asked of. */
 export interface CheckOptions {
@@ -73,23 +81,13 @@ export async function check(
   const hasMembers = members.length > 0;
   // Where no file is a payload, that is the finding. An empty chain would only repeat it.
   const linked = hasMembers || unread.length === 0 ? checkChain(members, target.buildId) : null;
-  const { oldCode } = target;
+  const { oldCode, model: base } = target;
   // Each is tried in its place and by itself, and compared before.
   const total = read.payloads.length * (oldCode === undefined ? 2 : 3);
   let done = 0;
   const onStep = () => onProgress?.(++done, total);
-  const guarded = oldCode && askGuard(oldCode.guard, oldCode.context, read.payloads, onStep);
   const isFree = oldCode?.guard === 'old-code';
   const isAlone = mode === 'alternatives';
-  const chain =
-    linked !== null && (isFree || isAlone)
-      ? withoutLinks(linked, isAlone ? [] : (guarded?.order ?? []))
-      : linked;
-  const asUsed = (base: Model) => {
-    if (isAlone) return tryAlone(read.payloads, base);
-    return isFree ? tryOrder(guarded?.order ?? [], base) : tryChains(read.payloads, base);
-  };
-  const { model: base } = target;
   const how = {
     intent: isAlone ? ('replace' as const) : ('apply' as const),
     isCodeCompared: oldCode !== undefined,
@@ -98,6 +96,23 @@ export async function check(
     ...claimsOf(payload, loaded, target.symbols),
     ...hazardsOf(payload, loaded, target.symbols, how),
   ];
+  const placed: UsedTrial[] = [];
+  const guarded =
+    oldCode &&
+    askGuard(oldCode.guard, oldCode.context, read.payloads, (payload, answer) => {
+      onStep();
+      if (!isAlone) placed.push(lookedAt({ payload, ...answer }, look));
+    });
+  const chain =
+    linked !== null && (isFree || isAlone)
+      ? withoutLinks(linked, isAlone ? [] : (guarded?.order ?? []))
+      : linked;
+  // Where the guard placed all of a chain, it was asked about that chain.
+  const isPlaced = isFree || guarded?.refused.length === 0;
+  const asUsed = (on: Model): Iterable<UsedTrial> => {
+    if (!isAlone && isPlaced) return placed;
+    return lookedAtAll((isAlone ? tryAlone : tryChains)(read.payloads, on), look);
+  };
   const trials = base === null ? null : tryAll(read.payloads, base, asUsed(base), look, onStep);
   const others = base === null ? [] : read.others.map(({ input }) => tryOther(input, base));
   const verdicts = trials === null ? null : inOrder(inputs, trials, others);

@@ -1,16 +1,13 @@
 import type { Finding } from '../findings/index.js';
 import { strayWritesOf } from '../hazards/index.js';
-import type { GuardAnswer } from '../oldcode/index.js';
 import type { PayloadInput } from '../payload/index.js';
 import {
-  type Answer,
   answerOf,
-  apply,
   type Model,
-  type Operation,
-  replace,
+  type Use,
+  type UsedAnswer,
   upload,
-  type Verdict,
+  uploadAndAct,
   type XenAnswer,
 } from '../verify/index.js';
 import type { FileVerdict } from './file-verdict.js';
@@ -33,14 +30,13 @@ export type Look = (payload: PayloadInput, model: Model) => readonly Finding[];
 export function tryAll(
   payloads: readonly PayloadInput[],
   base: Model,
-  used: Iterable<ChainTrial>,
+  used: Iterable<UsedTrial>,
   look: Look,
   onTried: () => void,
 ): readonly PayloadTrial[] {
-  const inChain = new Map<PayloadInput, Pick<PayloadTrial, 'found'> & { answer: XenAnswer }>();
-  for (const { payload, answer, model } of used) {
-    const found = answer.outcome === 'accepted' ? look(payload, model) : [];
-    inChain.set(payload, { answer, found });
+  const inChain = new Map<PayloadInput, UsedTrial>();
+  for (const trial of used) {
+    inChain.set(trial.payload, trial);
     onTried();
   }
   return payloads.map((payload) => {
@@ -60,26 +56,34 @@ export function tryAll(
   });
 }
 
-/** What Xen answers to upload and apply of one payload on top of others, and the hypervisor then. */
-export interface ChainTrial {
+/** What Xen answers to upload and use of one payload on top of others, and the hypervisor then. */
+export interface ChainTrial extends UsedAnswer {
+  readonly payload: PayloadInput;
+}
+
+/** The same, with what was found on that hypervisor, which is let go of. */
+export interface UsedTrial {
   readonly payload: PayloadInput;
   readonly answer: XenAnswer;
-  readonly model: Model;
+  readonly found: readonly Finding[];
+}
+
+export function lookedAt(
+  { payload, operation, verdict, model }: ChainTrial,
+  look: Look,
+): UsedTrial {
+  const answer = answerOf(operation, verdict);
+  const found = answer.outcome === 'accepted' ? look(payload, model) : [];
+  return { payload, answer, found };
+}
+
+export function* lookedAtAll(trials: Iterable<ChainTrial>, look: Look): Generator<UsedTrial> {
+  for (const trial of trials) yield lookedAt(trial, look);
 }
 
 /** Upload and REPLACE of each, on the hypervisor as it was booted. */
 export function* tryAlone(payloads: readonly PayloadInput[], base: Model): Generator<ChainTrial> {
-  for (const payload of payloads) yield tryOn(base, payload, 'replace', replace);
-}
-
-/** Upload and apply, each on top of those before it. */
-export function* tryOrder(order: readonly GuardAnswer[], base: Model): Generator<ChainTrial> {
-  let below = base;
-  for (const { input, verdict } of order) {
-    const trial = tryInChain(input, below, verdict.needsNodeps);
-    below = trial.model;
-    yield trial;
-  }
+  for (const payload of payloads) yield tryOn(base, payload, { operation: 'replace' });
 }
 
 /** Upload and apply on top of the parents, parents first; payloads that have none are left out. */
@@ -100,9 +104,9 @@ export function* tryChains(payloads: readonly PayloadInput[], base: Model): Gene
     // Once only: two may have one id, and a payload may name its own.
     waiting.delete(id);
     for (const payload of children) {
-      const trial = tryInChain(payload, model, false);
+      const trial = tryOn(model, payload, { operation: 'apply', nodeps: false });
       const { buildId } = payload.planned;
-      if (trial.answer.outcome === 'accepted' && buildId !== null) {
+      if (trial.verdict.outcome.outcome === 'accepted' && buildId !== null) {
         open.push({ id: buildId, model: trial.model });
       }
       yield trial;
@@ -110,27 +114,7 @@ export function* tryChains(payloads: readonly PayloadInput[], base: Model): Gene
   }
 }
 
-function tryInChain(payload: PayloadInput, below: Model, nodeps: boolean): ChainTrial {
-  return tryOn(below, payload, 'apply', (model, name) => apply(model, name, { nodeps }));
-}
-
-/** Upload and then one action, and the hypervisor then. */
-function tryOn(
-  below: Model,
-  payload: PayloadInput,
-  operation: Operation,
-  act: (model: Model, name: string) => Answer,
-): ChainTrial {
-  const { name } = payload.planned;
-  const uploaded = upload(below, name, payload.input.bytes);
-  if (uploaded.verdict.outcome.outcome !== 'accepted') {
-    return { payload, answer: answerOf('upload', uploaded.verdict), model: below };
-  }
-  const acted = act(uploaded.model, name);
-  const both: Verdict = {
-    ...acted.verdict,
-    log: [...uploaded.verdict.log, ...acted.verdict.log],
-    assumptions: [...uploaded.verdict.assumptions, ...acted.verdict.assumptions],
-  };
-  return { payload, answer: answerOf(operation, both), model: acted.model };
+function tryOn(below: Model, payload: PayloadInput, use: Use): ChainTrial {
+  const { planned, input } = payload;
+  return { payload, ...uploadAndAct(below, planned.name, input.bytes, use) };
 }

@@ -1,23 +1,4 @@
-import { gatheredOf, idAt, type Model, type ModelPayload, putFirst } from '../verify/index.js';
-
-/** The applied payloads, base first. */
-export function appliedOf({ symbols, payloads, applied }: Model): readonly ModelPayload[] {
-  const found: ModelPayload[] = [];
-  for (let index = 0; index < applied.length; index++) {
-    const name = applied[index] ?? '';
-    const near = payloads[index];
-    // As a rule they were applied in the order in which they were uploaded.
-    const payload = near?.name === name ? near : namesOf({ symbols, payloads }, payloads).get(name);
-    if (payload !== undefined) found.push(payload);
-  }
-  return found;
-}
-
-const namesOf = gatheredOf({
-  start: () => new Map<string, ModelPayload>(),
-  add: (names, payload: ModelPayload, _: Pick<Model, 'symbols' | 'payloads'>) =>
-    putFirst(names, payload.name, payload),
-});
+import { appliedOf, gatheredOf, idAt, type Model, type ModelPayload } from '../verify/index.js';
 
 /** True where all that are applied build one on the other, and this one on the top or it is one of them. */
 export function isOneChain(model: Model, payload: ModelPayload): boolean {

@@ -85,13 +85,38 @@ const ENTRY: readonly (string | RegExp)[] = [
 
 /** Functions whose replacement endangers the replacing, entry code, and code that is gone after boot. */
 export function checkCriticalCode(subject: Subject): readonly Finding[] {
-  return subject.sites.flatMap((site) => checkSite(subject, site));
+  const kinds = new Map<string, KindOfCode>();
+  const kindOf = (name: string): KindOfCode => {
+    const kind = kinds.get(name) ?? kindByName(name);
+    kinds.set(name, kind);
+    return kind;
+  };
+  return subject.sites.flatMap((site) => checkSite(subject, site, kindOf));
 }
 
-function checkSite(subject: Subject, site: PatchSite): readonly Finding[] {
+/** What a name says of a function. */
+interface KindOfCode {
+  /** Index of the first rule of LIVE_PATCHING that names it; Infinity where none does. */
+  readonly rule: number;
+  readonly isEntry: boolean;
+}
+
+function kindByName(name: string): KindOfCode {
+  const plain = plainName(name);
+  const rule = LIVE_PATCHING.findIndex(
+    ({ names }) => matches(names, name) || matches(names, plain),
+  );
+  return { rule: rule < 0 ? Number.POSITIVE_INFINITY : rule, isEntry: matches(ENTRY, name) };
+}
+
+function checkSite(
+  subject: Subject,
+  site: PatchSite,
+  kindOf: (name: string) => KindOfCode,
+): readonly Finding[] {
   const { model, context } = subject;
   const extent = originalExtentAt(subject, site.func.oldAddress);
-  const names = [site.name, ...(extent ? [extent.name] : [])];
+  const kinds = [site.name, ...(extent ? [extent.name] : [])].map(kindOf);
   const symbol = site.name;
   if (!model.memory.isMapped(site.func.oldAddress)) {
     const init = context.symbols && initSymbolAt(model, context.symbols, site.func.oldAddress);
@@ -102,9 +127,7 @@ function checkSite(subject: Subject, site: PatchSite): readonly Finding[] {
       }),
     ];
   }
-  const rule = LIVE_PATCHING.find((r) =>
-    names.some((name) => matches(r.names, name) || matches(r.names, plainName(name))),
-  );
+  const rule = LIVE_PATCHING[Math.min(...kinds.map((kind) => kind.rule))];
   if (rule) {
     return [
       hazard(subject, 'critical-code', `replaces ${site.name}, which ${rule.why}`, {
@@ -112,7 +135,7 @@ function checkSite(subject: Subject, site: PatchSite): readonly Finding[] {
       }),
     ];
   }
-  if (names.some((name) => matches(ENTRY, name))) {
+  if (kinds.some(({ isEntry }) => isEntry)) {
     return [
       hazard(
         subject,

@@ -1,5 +1,10 @@
-import { type FunctionState, findPayload, functionsInMemory, type Model } from '../verify/index.js';
-import { appliedOf } from './applied.js';
+import {
+  appliedOf,
+  type FunctionState,
+  findPayload,
+  functionsInMemory,
+  type Model,
+} from '../verify/index.js';
 
 /** Bytes that are kept together: most patches touch one such cell, or two. */
 const CELL_BYTES = 32;

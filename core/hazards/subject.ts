@@ -6,11 +6,10 @@ import type { SymbolTable, XenSymbol } from '../image/index.js';
 import {
   functionName,
   functionsInMemory,
-  gatheredOf,
   type Model,
   type ModelPayload,
   type PatchedFunction,
-  putFirst,
+  payloadWithCode,
   startsWithEndbr,
 } from '../verify/index.js';
 import { symbolAt } from './symbol-spans.js';
@@ -110,21 +109,6 @@ export function originalExtentAt({ model, context }: Subject, address: bigint): 
     ? null
     : { name: symbol.name, start: symbol.address, end: next, isExact: false, isCode };
 }
-
-/** The loaded payload whose text holds an address. */
-function payloadWithCode(model: Model, address: bigint): ModelPayload | null {
-  const mapping = model.memory.mappingAt(address);
-  const payload = mapping && textsOf(model, model.payloads).get(mapping.base);
-  if (!payload) return null;
-  const { text } = payload;
-  return address >= text.address && address < text.address + text.sizeBytes ? payload : null;
-}
-
-/** By where their text is mapped, which is where it begins. */
-const textsOf = gatheredOf({
-  start: () => new Map<bigint, ModelPayload>(),
-  add: (texts, payload: ModelPayload, _: Model) => putFirst(texts, payload.text.address, payload),
-});
 
 function nextAddress({ entries }: SymbolTable, { address }: XenSymbol): bigint | null {
   return entries[countLeading(entries, (entry) => entry.address <= address)]?.address ?? null;

@@ -3,7 +3,7 @@ import { counted, type Finding, XspliceError } from '../findings/index.js';
 import { isOrderKnown, type Snapshot, stackOf } from '../hypervisor/index.js';
 import type { PayloadInput } from '../payload/index.js';
 import type { ApplyTerms } from '../stack/index.js';
-import { findPayload, type Model, unload } from '../verify/index.js';
+import { findPayload, type Model, type UsedAnswer, unload } from '../verify/index.js';
 import type { FunctionComparison } from './compare.js';
 import { type CodeDifference, explainDifference } from './explain.js';
 import type { CodeContext, GuardVerdict } from './guard.js';
@@ -99,12 +99,12 @@ export interface GuardAnswer {
   readonly verdict: GuardVerdict;
 }
 
-/** The order that the guard allows, those it refuses, and both as a report. */
+/** The order that the guard allows, those it refuses, and both as a report. `onPlaced`: see orderByGuard. */
 export function askGuard(
   guard: CodeGuard,
   context: CodeContext,
   payloads: readonly PayloadInput[],
-  onPlaced?: () => void,
+  onPlaced: (input: PayloadInput, answer: UsedAnswer) => void = () => undefined,
 ): {
   readonly order: readonly GuardAnswer[];
   readonly refused: readonly GuardAnswer[];
@@ -115,7 +115,10 @@ export function askGuard(
     guard,
     context,
     payloads.map(({ payload, planned: { name } }) => ({ payload, name })),
-    onPlaced,
+    ({ payload }, answer) => {
+      const input = byPayload.get(payload);
+      if (input !== undefined) onPlaced(input, answer);
+    },
   );
   const answersTo = (list: readonly JudgedPayload[]) =>
     list.flatMap(({ payload, verdict }): readonly GuardAnswer[] => {

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
+import { countLeading } from '../abi/address.js';
+import { ENDBR64_LEN, LIVEPATCH_OPAQUE_SIZE } from '../abi/livepatch.js';
 import type { Disassembler, Instruction } from '../x86/index.js';
 import { identityOf } from './identity.js';
 import { imageBytes } from './image-code.js';
-import { ownerOf, type RunningCode, throughTrampolines } from './running.js';
+import { ownerOf, patchesByAddress, type RunningCode, throughTrampolines } from './running.js';
 import { type BootPatchSite, sitesWithin } from './sites.js';
 
 /** What one function does, as far as its own bytes tell. */
@@ -95,16 +97,47 @@ export function analyseCode(
 function untouchedSites(code: RunningCode, from: bigint, to: bigint): readonly BootPatchSite[] {
   const sites = sitesWithin(code.base.sites, from, to);
   if (sites.length === 0) return sites;
-  const written = code.patches.map(({ oldAddress, patchOffset, savedBytes }) => {
-    const start = oldAddress + BigInt(patchOffset);
-    return { start, end: start + BigInt(savedBytes.length) };
-  });
+  const written = writtenWithin(code, from, to);
   return sites.filter(
     ({ address, sizeBytes }) =>
       address >= from &&
       address + BigInt(sizeBytes) <= to &&
       !written.some(({ start, end }) => address < end && address + BigInt(sizeBytes) > start),
   );
+}
+
+interface Written {
+  readonly start: bigint;
+  /** One past the last. */
+  readonly end: bigint;
+}
+
+/** Where payloads have written, by ascending start: made once for a hypervisor, when first asked for. */
+const writtenBy = new WeakMap<RunningCode, readonly Written[]>();
+
+/** The most bytes that a patch changes, from the address that it names. */
+const MOST_WRITTEN = BigInt(LIVEPATCH_OPAQUE_SIZE + ENDBR64_LEN);
+
+function writtenWithin(code: RunningCode, from: bigint, to: bigint): readonly Written[] {
+  const all = writtenBy.get(code) ?? writtenIn(code);
+  writtenBy.set(code, all);
+  const first = countLeading(all, ({ start }) => start < from - MOST_WRITTEN);
+  const end = countLeading(all, ({ start }) => start < to);
+  return all.slice(first, end);
+}
+
+function writtenIn(code: RunningCode): readonly Written[] {
+  const longest = new Map<bigint, bigint>();
+  for (const patches of patchesByAddress(code).values()) {
+    for (const { oldAddress, patchOffset, savedBytes } of patches) {
+      const start = oldAddress + BigInt(patchOffset);
+      const end = start + BigInt(savedBytes.length);
+      if (end > (longest.get(start) ?? start)) longest.set(start, end);
+    }
+  }
+  return [...longest]
+    .map(([start, end]): Written => ({ start, end }))
+    .sort((a, b) => (a.start < b.start ? -1 : 1));
 }
 
 function restoreSites(

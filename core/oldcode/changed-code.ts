@@ -2,7 +2,7 @@ import type { Model } from '../verify/index.js';
 import { align, type ComparedLine, listing } from './explain.js';
 import { type CodeGraph, codeGraph } from './graph.js';
 import type { CodeContext } from './guard.js';
-import { ownerOf, runningCode, throughTrampolines } from './running.js';
+import { allPatches, ownerOf, runningCode, throughTrampolines } from './running.js';
 
 /** A function that a payload replaces, with its code before and after. */
 export interface ChangedFunction {
@@ -31,7 +31,7 @@ export function changedFunctions(
 ): readonly ChangedFunction[] {
   const before = codeGraph(disassembler, runningCode(base, below));
   const after = codeGraph(disassembler, runningCode(base, above));
-  return after.code.patches
+  return allPatches(after.code)
     .filter((patch) => patch.payload === payload)
     .map(({ name, oldAddress, oldSize, newAddress, newSize }) => {
       const replaced = throughTrampolines(before.code, oldAddress);

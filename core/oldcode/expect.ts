@@ -2,7 +2,7 @@ import { LIVEPATCH_FUNC, LIVEPATCH_OPAQUE_SIZE, SECTION } from '../abi/livepatch
 import { sectionByName, sectionBytes } from '../elf/index.js';
 import { type Finding, XspliceError } from '../findings/index.js';
 import type { Payload } from '../payload/index.js';
-import { ownerOf, type RunningCode } from './running.js';
+import { ownerOf, patchesByAddress, type RunningCode } from './running.js';
 import { type BootPatchSite, sitesWithin } from './sites.js';
 import type { Trial } from './trial-load.js';
 
@@ -69,8 +69,8 @@ function comparablePrefix(
       ? sitesWithin(code.base.sites, address, end)
       : []
     ).map((site) => ({ at: site.address, reason: siteText(site) })),
-    ...code.patches
-      .filter(({ oldAddress, newAddress }) => newAddress !== 0n && oldAddress === address)
+    ...(patchesByAddress(code).get(address) ?? [])
+      .filter(({ newAddress }) => newAddress !== 0n)
       .map(({ payload, patchOffset }) => ({
         at: address + BigInt(patchOffset),
         reason: `payload ${JSON.stringify(payload)} has its trampoline there`,

@@ -24,22 +24,30 @@ export function codeGraph(disassembler: Disassembler, code: RunningCode): CodeGr
     nodes.set(address, fresh);
     return fresh;
   };
-  const addresses = new Map<string, bigint>();
-  // What comes first keeps its name: new code of a payload is reached through what it replaced.
-  for (const { name, address } of [code.base, ...code.payloads].flatMap((c) => c.extents)) {
-    if (!addresses.has(name)) addresses.set(name, address);
-  }
+  let addresses: ReadonlyMap<string, bigint> | null = null;
   return {
     code,
     disassembler,
     node,
     named: (name) => {
+      addresses ??= addressesIn(code);
       const address = addresses.get(name) ?? code.model.symbols.lookup(name);
       if (address === null) return null;
       const start = extentAt(code.base.extents, address)?.address ?? address;
       return node(throughTrampolines(code, start));
     },
   };
+}
+
+function addressesIn({ base, payloads }: RunningCode): ReadonlyMap<string, bigint> {
+  const addresses = new Map<string, bigint>();
+  // What comes first keeps its name: new code of a payload is reached through what it replaced.
+  for (const { extents } of [base, ...payloads]) {
+    for (const { name, address } of extents) {
+      if (!addresses.has(name)) addresses.set(name, address);
+    }
+  }
+  return addresses;
 }
 
 /** Everything that a function can reach. */

@@ -1,11 +1,12 @@
 import { errnoName } from '../abi/errno.js';
+import type { BuildId } from '../abi/ids.js';
 import { type Finding, finding } from '../findings/index.js';
 import type { HypervisorImage } from '../image/index.js';
 import { idOrNull, type Payload } from '../payload/index.js';
 import type { Guard } from '../stack/index.js';
 import {
+  appliedOf,
   checkExpectations,
-  findPayload,
   functionsInMemory,
   idAt,
   MemoryFault,
@@ -25,6 +26,7 @@ import {
 import { type BaseCode, readBaseCode } from './image-code.js';
 import { footprintOf, type Overlap, overlapsOf } from './overlap.js';
 import { readRecord } from './record.js';
+import type { PayloadCode } from './running.js';
 import { type Trial, tryPayload } from './trial-load.js';
 
 /** What a guard says about applying one payload now. */
@@ -61,9 +63,14 @@ export function codeContext(image: HypervisorImage, model: Model): CodeContext {
  *
  * `build-id`: its parent is on top. `old-code`: the code it replaces, and all that this and its new code
  * reach, is what it was made against, and no payload that it was not made on shares anything with it
- * (see {@link checkOldCode}). `both`: both. `nodeps`: always.
+ * (see {@link checkOldCode}). `both`: both. `nodeps`: always. `name` is the one it would be uploaded under.
  */
-export function guardPayload(guard: Guard, context: CodeContext, payload: Payload): GuardVerdict {
+export function guardPayload(
+  guard: Guard,
+  context: CodeContext,
+  payload: Payload,
+  name?: string,
+): GuardVerdict {
   const wrongParent = checkParent(context.model, payload);
   const needsNodeps = wrongParent !== null;
   if (guard === 'nodeps') {
@@ -75,7 +82,7 @@ export function guardPayload(guard: Guard, context: CodeContext, payload: Payloa
     const by = passes ? (['build-id'] as const) : [];
     return { passes, by, needsNodeps, functions: [], findings: parentFindings };
   }
-  const { functions, findings: found } = checkOldCode(context, payload);
+  const { functions, findings: found } = checkOldCode(context, payload, name);
   const findings =
     needsNodeps && guard === 'old-code' ? [...found, ...noNodeps(context, payload)] : found;
   const isOldCodeFine = findings.every(({ severity }) => severity !== 'error');
@@ -100,10 +107,16 @@ function noNodeps({ model }: CodeContext, payload: Payload): readonly Finding[] 
   ];
 }
 
-/** build_id_dep: the parent is the last applied payload, or the hypervisor where none is. Null where it is. */
-export function checkParent(model: Model, payload: Payload): Finding | null {
+/** build_id_dep: the id that the next payload has to name as its parent; null where no payload can. */
+export function parentToName(model: Model): BuildId | null {
   const top = topPayload(model);
-  const expected = top === null ? model.buildId : idAt(model.memory, top.buildId);
+  return top === null ? model.buildId : idAt(model.memory, top.buildId);
+}
+
+/** build_id_dep: the parent is the last applied payload, or the hypervisor where none is. Null where it is. */
+function checkParent(model: Model, payload: Payload): Finding | null {
+  const top = topPayload(model);
+  const expected = parentToName(model);
   const found = idOrNull(payload.depends);
   if (found !== null && found === expected) return null;
   const where =
@@ -136,10 +149,10 @@ export interface OldCodeReport {
  * Findings: those of readRecord, `trial-upload-failed`, `expectation-fails`, `old-code-differs`,
  * `old-code-unknown`, `old-code-overlaps`, and the note `record-absent`.
  */
-export function checkOldCode(context: CodeContext, payload: Payload): OldCodeReport {
+export function checkOldCode(context: CodeContext, payload: Payload, name?: string): OldCodeReport {
   const { disassembler, base, model } = context;
   const status = readRecord(payload);
-  const result = tryPayload(disassembler, base, model, payload);
+  const result = tryPayload(disassembler, base, model, payload, name);
   if (result.status === 'not-loadable') return { functions: [], findings: [result.finding] };
   const { trial } = result;
   const findings: Finding[] = [...expectationFindings(trial, payload)];
@@ -180,8 +193,9 @@ function foreignOverlaps(
   madeOn: ReadonlySet<string> | null,
 ): readonly { readonly payload: string; readonly overlap: Overlap }[] {
   const { graph, own } = trial;
-  const others = graph.code.model.applied.flatMap((name) => {
-    const other = graph.code.payloads.find(({ payload }) => payload.name === name);
+  const { model, codeOf } = graph.code;
+  const others = appliedOf(model).flatMap((payload) => {
+    const other = codeOf.get(payload);
     const isKnown = other === undefined || other === own || madeOn?.has(other.buildId ?? '');
     return isKnown ? [] : [other];
   });
@@ -206,24 +220,22 @@ function isSettledBy(record: CodeRecord | null, { kind }: Overlap): boolean {
  */
 function parentsOf({ graph, own }: Trial, payload: Payload): ReadonlySet<string> | null {
   const { model, payloads } = graph.code;
+  const byId = new Map<string, PayloadCode>();
+  for (const candidate of payloads) {
+    const { buildId, payload: loaded } = candidate;
+    if (candidate === own || buildId === null || loaded.state !== 'APPLIED') continue;
+    if (!byId.has(buildId)) byId.set(buildId, candidate);
+  }
   const found = new Set<string>();
   let parent: string | null = idOrNull(payload.depends);
   // Each turn goes down to another payload: a circle of ids ends it.
   while (parent !== null && parent !== model.buildId && !found.has(parent)) {
-    const id: string = parent;
-    const below = payloads.find(
-      (candidate) =>
-        candidate !== own && candidate.buildId === id && isApplied(model, candidate.payload.name),
-    );
+    const below = byId.get(parent);
     if (below === undefined) return null;
-    found.add(id);
+    found.add(parent);
     parent = idAt(model.memory, below.payload.depends);
   }
   return parent === model.buildId && parent !== null ? found : null;
-}
-
-function isApplied(model: Model, name: string): boolean {
-  return findPayload(model, name)?.state === 'APPLIED';
 }
 
 function expectationFindings(trial: Trial, payload: Payload): readonly Finding[] {

@@ -54,7 +54,7 @@ export { type Footprint, footprintOf, type Overlap, overlapsOf } from './overlap
 export { encodeRecord, type RecordStatus, readRecord } from './record.js';
 export { type RecordOptions, type RecordResult, recordPayload } from './record-payload.js';
 export { planRevertIndependent } from './revert-one.js';
-export { type AppliedPatch, type RunningCode, runningCode } from './running.js';
+export { type AppliedPatch, patchesByAddress, type RunningCode, runningCode } from './running.js';
 export { type BootPatchSite, readPatchSites } from './sites.js';
 export { type Trial, type TrialResult, type TriedFunction, tryPayload } from './trial-load.js';
 export { type CodeVersion, type EffectiveCode, effectiveCode } from './which.js';

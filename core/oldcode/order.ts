@@ -1,15 +1,16 @@
 import type { Finding } from '../findings/index.js';
-import type { Payload } from '../payload/index.js';
+import { idOrNull, type Payload } from '../payload/index.js';
 import type { Guard } from '../stack/index.js';
 import {
-  type Answer,
   apply,
   findingsOfFaults,
+  findPayload,
   type Model,
-  upload,
+  type UsedAnswer,
+  uploadAndAct,
   type Verdict,
 } from '../verify/index.js';
-import { type CodeContext, checkParent, type GuardVerdict, guardPayload } from './guard.js';
+import { type CodeContext, type GuardVerdict, guardPayload, parentToName } from './guard.js';
 
 /** A payload to be put in order, and the name it would be uploaded under. */
 export interface NamedPayload {
@@ -36,12 +37,13 @@ export interface GuardedOrder {
  * by build-id come first, so that NODEPS is used where it has to be and nowhere else; otherwise the
  * order given is kept. Under `old-code` independent payloads can come in any order; of two that
  * overlap and were not made on each other, the first one given is taken and the other one refused.
+ * `onPlaced` is told of each at its turn, with Xen's answer and the hypervisor then.
  */
 export function orderByGuard(
   guard: Guard,
   context: CodeContext,
   payloads: readonly NamedPayload[],
-  onPlaced: () => void = () => undefined,
+  onPlaced: (one: JudgedPayload, answer: UsedAnswer) => void = () => undefined,
 ): GuardedOrder {
   const order: JudgedPayload[] = [];
   let waiting = [...payloads];
@@ -52,7 +54,7 @@ export function orderByGuard(
     if (turn.next === null) return { order, refused: turn.refused, model };
     const { one, answer } = turn.next;
     order.push(one);
-    onPlaced();
+    onPlaced(one, answer);
     model = answer.model;
     waiting = waiting.filter(({ payload }) => payload !== one.payload);
   }
@@ -65,14 +67,16 @@ function nextOf(
   context: CodeContext,
   waiting: readonly NamedPayload[],
 ): {
-  readonly next: { readonly one: JudgedPayload; readonly answer: Answer } | null;
+  readonly next: { readonly one: JudgedPayload; readonly answer: UsedAnswer } | null;
   readonly refused: readonly JudgedPayload[];
 } {
   const refused = new Map<NamedPayload, JudgedPayload>();
-  const isInTurn = ({ payload }: NamedPayload) => checkParent(context.model, payload) === null;
+  const parent = parentToName(context.model);
+  const isInTurn = ({ payload }: NamedPayload) =>
+    parent !== null && idOrNull(payload.depends) === parent;
   const inTurn = waiting.filter(isInTurn);
-  for (const named of [...inTurn, ...waiting.filter((one) => !inTurn.includes(one))]) {
-    const one = { ...named, verdict: guardPayload(guard, context, named.payload) };
+  for (const named of [...inTurn, ...waiting.filter((one) => !isInTurn(one))]) {
+    const one = { ...named, verdict: guardPayload(guard, context, named.payload, named.name) };
     const answer = one.verdict.passes ? applyOn(context.model, one) : null;
     if (answer?.verdict.outcome.outcome === 'accepted')
       return { next: { one, answer }, refused: [] };
@@ -82,13 +86,13 @@ function nextOf(
 }
 
 /** What Xen answers to UPLOAD, where it is not loaded yet, and APPLY. */
-function applyOn(model: Model, { payload, name, verdict }: JudgedPayload): Answer {
-  if (model.payloads.some((loaded) => loaded.name === name)) {
-    return apply(model, name, { nodeps: verdict.needsNodeps });
-  }
-  const uploaded = upload(model, name, payload.elf.bytes);
-  if (uploaded.verdict.outcome.outcome !== 'accepted') return uploaded;
-  return apply(uploaded.model, name, { nodeps: verdict.needsNodeps });
+function applyOn(
+  model: Model,
+  { payload, name, verdict: { needsNodeps: nodeps } }: JudgedPayload,
+): UsedAnswer {
+  const operation = 'apply';
+  if (findPayload(model, name) !== null) return { operation, ...apply(model, name, { nodeps }) };
+  return uploadAndAct(model, name, payload.elf.bytes, { operation, nodeps });
 }
 
 /** A guard that lets a payload pass does not make Xen take it. */

@@ -1,13 +1,15 @@
 import type { BuildId } from '../abi/ids.js';
 import { rangeAt } from '../image/index.js';
 import {
-  findPayload,
+  appliedOf,
   functionName,
   functionsInMemory,
+  gatheredOf,
   idAt,
   type Model,
   type ModelPayload,
   PAGE_SIZE,
+  payloadWithCode,
 } from '../verify/index.js';
 import { type BaseCode, type CodeExtent, extentAt } from './image-code.js';
 
@@ -38,30 +40,57 @@ export interface PayloadCode {
 export interface RunningCode {
   readonly base: BaseCode;
   readonly model: Model;
-  /** In the order in which they were applied. */
-  readonly patches: readonly AppliedPatch[];
-  /** The same by the address they changed, the one on top last. */
-  readonly patchesAt: ReadonlyMap<bigint, readonly AppliedPatch[]>;
+  /** Base first. */
+  readonly applied: readonly ModelPayload[];
+  /** In the order of upload. */
   readonly payloads: readonly PayloadCode[];
+  readonly codeOf: ReadonlyMap<ModelPayload, PayloadCode>;
 }
 
 /** Indexes a model. The base is the code of the image that the model was made from. */
 export function runningCode(base: BaseCode, model: Model): RunningCode {
-  const patches = model.applied.flatMap((name) => {
-    const payload = findPayload(model, name);
-    return payload === null ? [] : patchesOf(model, payload);
-  });
-  const patchesAt = new Map<bigint, AppliedPatch[]>();
-  for (const patch of patches) {
-    const known = patchesAt.get(patch.oldAddress);
-    if (known === undefined) patchesAt.set(patch.oldAddress, [patch]);
-    else known.push(patch);
-  }
-  const payloads: PayloadCode[] = [];
+  const codeOf = new Map<ModelPayload, PayloadCode>();
+  const code = { base, model, codeOf };
+  let last: PayloadCode | undefined;
   // In the order of upload: what a payload replaces lies in the hypervisor or in an earlier one.
-  for (const payload of model.payloads) payloads.push(payloadCode(base, model, payloads, payload));
-  return { base, model, patches, patchesAt, payloads };
+  for (const payload of model.payloads) {
+    last = payloadCode(code, last, payload);
+    codeOf.set(payload, last);
+  }
+  return { ...code, applied: appliedOf(model), payloads: [...codeOf.values()] };
 }
+
+/** What the applied payloads have changed, in the order in which they were applied. */
+export function allPatches({ model, applied }: RunningCode): readonly AppliedPatch[] {
+  return applied.flatMap((payload) => patchesOf(model, payload));
+}
+
+/** The same by the address they changed, the one on top last; good until another hypervisor is asked about. */
+export function patchesByAddress({
+  model,
+  applied,
+}: RunningCode): ReadonlyMap<bigint, readonly AppliedPatch[]> {
+  return gatheredPatches(model, applied);
+}
+
+const gatheredPatches = gatheredOf({
+  start: () => new Map<bigint, AppliedPatch[]>(),
+  add: (found, payload: ModelPayload, model: Model) => {
+    const patches = patchesOf(model, payload);
+    for (const patch of patches) {
+      const known = found.get(patch.oldAddress);
+      if (known === undefined) found.set(patch.oldAddress, [patch]);
+      else known.push(patch);
+    }
+    return () => {
+      for (const { oldAddress } of patches) {
+        const left = found.get(oldAddress);
+        left?.pop();
+        if (left?.length === 0) found.delete(oldAddress);
+      }
+    };
+  },
+});
 
 /** By the payload as Xen keeps it at one time: there is another one once it is applied or reverted. */
 const patches = new WeakMap<ModelPayload, readonly AppliedPatch[]>();
@@ -95,27 +124,35 @@ const codes = new WeakMap<
   { readonly base: BaseCode; readonly last: PayloadCode | undefined; readonly code: PayloadCode }
 >();
 
+type KnownCode = Pick<RunningCode, 'base' | 'model' | 'codeOf'>;
+
+/** `last`: the code of the payload that was loaded before. */
 function payloadCode(
-  base: BaseCode,
-  model: Model,
-  earlier: readonly PayloadCode[],
+  code: KnownCode,
+  last: PayloadCode | undefined,
   payload: ModelPayload,
 ): PayloadCode {
-  const last = earlier.at(-1);
   const known = codes.get(payload);
   // The last one was itself read upon all that are below it.
-  if (known?.base === base && known.last === last) return known.code;
-  const code = readCode(base, model, earlier, payload);
-  codes.set(payload, { base, last, code });
-  return code;
+  if (known?.base === code.base && known.last === last) return known.code;
+  const read = readCode(code, payload);
+  codes.set(payload, { base: code.base, last, code: read });
+  return read;
 }
 
-function readCode(
-  base: BaseCode,
-  model: Model,
-  earlier: readonly PayloadCode[],
-  payload: ModelPayload,
-): PayloadCode {
+/** The code that begins at an address; null where none is known to. */
+export function codeStartingAt(
+  { base, model, codeOf }: KnownCode,
+  address: bigint,
+): CodeExtent | null {
+  const payload = payloadWithCode(model, address);
+  const extents = payload === null ? base.extents : (codeOf.get(payload)?.extents ?? []);
+  const extent = extentAt(extents, address);
+  return extent?.address === address ? extent : null;
+}
+
+function readCode(code: KnownCode, payload: ModelPayload): PayloadCode {
+  const { model } = code;
   const { text } = payload;
   const end = text.address + text.sizeBytes;
   const names = new Map<bigint, string>();
@@ -124,8 +161,7 @@ function readCode(
   };
   // New code goes by the name of what it replaces: callers mean that, wherever it lies.
   for (const { newAddress, oldAddress, name } of patchesOf(model, payload)) {
-    const known = [base, ...earlier].flatMap((code) => extentAt(code.extents, oldAddress) ?? []);
-    note(newAddress, known.find(({ address }) => address === oldAddress)?.name ?? name);
+    note(newAddress, codeStartingAt(code, oldAddress)?.name ?? name);
   }
   for (const { value, name } of payload.symbols) note(value, name);
   if (text.sizeBytes > 0n) note(text.address, '.text');
@@ -166,12 +202,15 @@ export function ownerOf(code: RunningCode, address: bigint): Owner | null {
  * payloads, to the new code on top. The address itself where nothing replaced it.
  */
 export function throughTrampolines(code: RunningCode, address: bigint): bigint {
+  const patches = patchesByAddress(code);
+  const passed = new Set<bigint>();
   let at = address;
-  // Each trampoline can be passed once: a payload that jumps back in a circle ends here too.
-  for (let turn = 0; turn <= code.patches.length; turn++) {
-    const top = code.patchesAt.get(at)?.at(-1);
-    if (top === undefined || top.newAddress === 0n) return at;
+  // A payload that jumps back in a circle ends here too.
+  for (let top = patches.get(at)?.at(-1); top !== undefined && !passed.has(at); ) {
+    if (top.newAddress === 0n) return at;
+    passed.add(at);
     at = top.newAddress;
+    top = patches.get(at)?.at(-1);
   }
   return at;
 }

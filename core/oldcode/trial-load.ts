@@ -1,12 +1,20 @@
 import { type Finding, finding } from '../findings/index.js';
 import { idOrNull, type Payload } from '../payload/index.js';
-import { findingsOfFaults, idAt, isNameAccepted, type Model, upload } from '../verify/index.js';
+import {
+  findingsOfFaults,
+  findPayload,
+  isNameAccepted,
+  type Model,
+  payloadsById,
+  upload,
+} from '../verify/index.js';
 import type { Disassembler } from '../x86/index.js';
 import type { CodeNode } from './analyse.js';
 import { type CodeGraph, codeGraph } from './graph.js';
-import { type BaseCode, extentAt } from './image-code.js';
+import type { BaseCode } from './image-code.js';
 import {
   type AppliedPatch,
+  codeStartingAt,
   type PayloadCode,
   patchesOf,
   runningCode,
@@ -39,23 +47,27 @@ const NAME = 'xsplice-ts trial';
 
 /**
  * Loads a payload into a copy of the model, as Xen would. One that the model has loaded already (by
- * build-id) is taken as it is there. The model itself is not changed.
+ * build-id) is taken as it is there. The model itself is not changed. `wanted` is the name that it would get: under
+ * that one it is tried where Xen takes it, so that what was asked of Xen's rules is not asked again.
  */
 export function tryPayload(
   disassembler: Disassembler,
   base: BaseCode,
   model: Model,
   payload: Payload,
+  wanted: string = NAME,
 ): TrialResult {
   const id = idOrNull(payload.buildId);
-  if (id !== null && model.payloads.some((loaded) => idAt(model.memory, loaded.buildId) === id)) {
-    const present = runningCode(base, model);
-    const loaded = present.payloads.find(({ buildId }) => buildId === id);
+  const present = id === null ? undefined : payloadsById(model).first.get(id);
+  if (present !== undefined) {
+    const code = runningCode(base, model);
+    const loaded = code.codeOf.get(present);
     if (loaded !== undefined) {
-      return { status: 'loaded', trial: makeTrial(codeGraph(disassembler, present), loaded) };
+      return { status: 'loaded', trial: makeTrial(codeGraph(disassembler, code), loaded) };
     }
   }
-  const name = freeName(model);
+  const isFree = isNameAccepted(wanted) && findPayload(model, wanted) === null;
+  const name = isFree ? wanted : freeName(model);
   const { verdict, model: after } = upload(model, name, payload.elf.bytes);
   if (verdict.outcome.outcome !== 'accepted') {
     const subject = { file: payload.file, name };
@@ -64,8 +76,8 @@ export function tryPayload(
     return { status: 'not-loadable', finding: finding('trial-upload-failed', about) };
   }
   const code = runningCode(base, after);
-  const own = code.payloads.find((candidate) => candidate.payload.name === name);
-  if (own === undefined) return { status: 'not-loadable', finding: vanished(payload) };
+  const own = code.payloads.at(-1);
+  if (own?.payload.name !== name) return { status: 'not-loadable', finding: vanished(payload) };
   return { status: 'loaded', trial: makeTrial(codeGraph(disassembler, code), own) };
 }
 
@@ -84,13 +96,10 @@ function freeName({ payloads }: Model): string {
 function makeTrial(graph: CodeGraph, own: PayloadCode): Trial {
   const { code } = graph;
   const functions = patchesOf(code.model, own.payload).map((patch): TriedFunction => {
-    const start = code.payloads
-      .map(({ extents }) => extentAt(extents, patch.oldAddress))
-      .concat(extentAt(code.base.extents, patch.oldAddress))
-      .find((extent) => extent?.address === patch.oldAddress);
+    const start = codeStartingAt(code, patch.oldAddress);
     return {
       patch,
-      oldCode: start == null ? null : graph.node(throughTrampolines(code, start.address)),
+      oldCode: start === null ? null : graph.node(throughTrampolines(code, start.address)),
       newCode: patch.newAddress === 0n ? null : graph.node(patch.newAddress),
     };
   });

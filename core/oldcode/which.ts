@@ -1,6 +1,12 @@
 import { alike, didYouMean, XspliceError } from '../findings/index.js';
 import { type CodeExtent, imageBytes } from './image-code.js';
-import { ownerOf, type RunningCode, throughTrampolines } from './running.js';
+import {
+  allPatches,
+  ownerOf,
+  patchesByAddress,
+  type RunningCode,
+  throughTrampolines,
+} from './running.js';
 
 /** One code that a function has had, or has. */
 export interface CodeVersion {
@@ -105,9 +111,10 @@ function historyOf(code: RunningCode, extent: CodeExtent): readonly CodeVersion[
   const first = firstCode(code, extent.address);
   const history: CodeVersion[] = [version(code, first, 'original')];
   let at = first;
+  const count = allPatches(code).length;
   // Each patch is met once at most.
-  for (let turn = 0; turn <= code.patches.length; turn++) {
-    const patches = code.patchesAt.get(at) ?? [];
+  for (let turn = 0; turn <= count; turn++) {
+    const patches = patchesByAddress(code).get(at) ?? [];
     for (const { payload, newAddress, newSize, oldAddress, patchOffset } of patches) {
       history.push(
         newAddress === 0n
@@ -124,9 +131,10 @@ function historyOf(code: RunningCode, extent: CodeExtent): readonly CodeVersion[
 
 /** Down the trampolines, from new code to what it replaced. */
 function firstCode(code: RunningCode, address: bigint): bigint {
+  const patches = allPatches(code);
   let at = address;
-  for (let turn = 0; turn <= code.patches.length; turn++) {
-    const under = code.patches.find(({ newAddress }) => newAddress === at);
+  for (let turn = 0; turn <= patches.length; turn++) {
+    const under = patches.find(({ newAddress }) => newAddress === at);
     if (under === undefined) return at;
     at = under.oldAddress;
   }

@@ -17,10 +17,21 @@ export function gatheredOf<Subject extends { readonly symbols: object }, Item, F
   add,
 }: Gathering<Subject, Item, Found>): (subject: Subject, items: readonly Item[]) => Found {
   /** By the symbols of the hypervisor, which all its models share. */
-  const known = new WeakMap<object, { items: Item[]; takeOut: (() => void)[]; found: Found }>();
+  const known = new WeakMap<
+    object,
+    { asked: readonly Item[]; items: Item[]; takeOut: (() => void)[]; found: Found }
+  >();
   return (subject, items) => {
-    const last = known.get(subject.symbols) ?? { items: [], takeOut: [], found: start() };
+    const last = known.get(subject.symbols) ?? {
+      asked: [],
+      items: [],
+      takeOut: [],
+      found: start(),
+    };
     known.set(subject.symbols, last);
+    // The same list as before: many questions are asked of one model.
+    if (last.asked === items) return last.found;
+    last.asked = items;
     let same = 0;
     while (same < last.items.length && last.items[same] === items[same]) same++;
     while (last.items.length > same) {

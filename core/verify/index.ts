@@ -29,9 +29,11 @@ export {
   type SymbolLookup,
   topPayload,
 } from './model.js';
+export { appliedOf, payloadWithCode } from './payloads.js';
 export { type JudgedRelease, judgedAs, KNOWN_MINORS, type Rules, rulesFor } from './rules.js';
 export { stalePayloads } from './stale-payloads.js';
 export { type Answer, isNameAccepted, upload } from './upload.js';
+export { type Use, type UsedAnswer, uploadAndAct } from './upload-and-act.js';
 export type {
   Fatality,
   Fault,

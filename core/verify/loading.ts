@@ -148,7 +148,7 @@ export interface Loading {
   /** What was found wrong so far, in Xen's order. */
   readonly faults: Fault[];
   /** What is being done that Xen may not survive; null where nothing special is. */
-  doing: Grounds | null;
+  doing: Grounds | (() => Grounds) | null;
   /** The one that runs. */
   stage: StageId;
   header: LoadingHeader;
@@ -206,7 +206,7 @@ export type Grounds = Whereabouts & { readonly reason: Reason };
  * Does what Xen may not survive, and says what that is about: where it ends in a page fault or a BUG, these are
  * the grounds.
  */
-export function doing<T>(loading: Loading, grounds: Grounds, act: () => T): T {
+export function doing<T>(loading: Loading, grounds: Loading['doing'], act: () => T): T {
   loading.doing = grounds;
   const done = act();
   loading.doing = null;
@@ -236,7 +236,9 @@ export function refuse(
 /** An access or a BUG that Xen does not survive. */
 export function recordFatality(loading: Loading, cause: string): Fault {
   const outcome: Fatality = { outcome: 'fatal', stage: loading.stage, cause };
-  const { reason, ...where }: Grounds = loading.doing ?? { reason: 'leads-nowhere' };
+  const { doing: known } = loading;
+  const grounds = typeof known === 'function' ? known() : known;
+  const { reason, ...where }: Grounds = grounds ?? { reason: 'leads-nowhere' };
   return recordFault(loading, { outcome, where, reason, log: [] });
 }
 

@@ -154,7 +154,11 @@ function resolveOldAddress(loading: Loading, entry: Entry): StageResult {
   const field = entry.address + BigInt(LIVEPATCH_FUNC.old_addr);
   if (memory.u64(field) !== 0n) return 0;
   const nameAddress = memory.u64(entry.address + BigInt(LIVEPATCH_FUNC.name));
-  const text = doing(loading, namelessGrounds(loading, entry), () => memory.name(nameAddress));
+  const text = doing(
+    loading,
+    () => namelessGrounds(loading, entry),
+    () => memory.name(nameAddress),
+  );
   const found = neededAddress(loading, text);
   if (found === null) {
     return refuseEntry(
