@@ -1,3 +1,4 @@
+import { nameText } from '../abi/payload-name.js';
 import { type Finding, XspliceError } from '../findings/index.js';
 import type { OpenHost, PreflightModel } from '../host/index.js';
 import type { HostDescription, Snapshot } from '../hypervisor/index.js';
@@ -112,7 +113,7 @@ export async function change(
     : planned.plan;
   const verification = isChange ? await verifyPlan(plan, snapshot, payloads, await copy()) : null;
   const found = [
-    ...plan.findings,
+    ...(isChange ? notForetold(plan.findings, await copy()) : plan.findings),
     ...(guard?.payloads.flatMap((payload) => payload.findings) ?? []),
     ...hazardsIn(verification),
     ...(isChange ? ((await options.witness?.foresee(plan)) ?? []) : []),
@@ -161,6 +162,15 @@ function executionOptions(options: ChangeOptions): ExecutionOptions {
 
 function hazardsIn(verification: Verification | null): readonly Finding[] {
   return verification?.hazards ?? [];
+}
+
+/** What a plan says without the contents of payloads, less what is foretold where these are known. */
+function notForetold(findings: readonly Finding[], copy: PreflightModel): readonly Finding[] {
+  if (copy.model === null) return findings;
+  const opaque = new Set(copy.opaque.map(nameText));
+  return findings.filter(
+    ({ code, payload = '' }) => code !== 'reverted-before' || opaque.has(payload),
+  );
 }
 
 /** The copy is asked for by guard, verification and plan: it is made once, images are read once. */

@@ -90,6 +90,7 @@ function loadedDoneStep(payload: LoadedPayload): Step {
 
 function revertedBefore({ name }: LoadedPayload): Finding {
   return finding('reverted-before', {
+    payload: nameText(name),
     message: `${nameText(name)} was applied and reverted before: Xen refuses to apply it again if it has writable data of its own`,
   });
 }

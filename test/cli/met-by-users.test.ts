@@ -106,3 +106,16 @@ test('a folder that is gone is a line', (t) => {
   assert.equal(status, 1);
   assert.equal(stderr, 'xsplice-ts: the current folder is gone. Change to one that is there.\n');
 });
+
+test('what is known of a payload that was reverted is not said as a question (C12)', async (t) => {
+  const host = await embeddedHost(t);
+  for (const words of [['apply', demo('data')], ['revert'], ['apply', demo('data')], ['revert']]) {
+    const { code, stdout, stderr } = await runCli([...words, ...host, '--yes']);
+    assert.equal(code, 0, stderr);
+    assert.doesNotMatch(stdout, /reverted-before/);
+  }
+  const { code, stdout, stderr } = await runCli(['apply', 'data', ...host, '--yes']);
+  assert.equal(code, 1);
+  assert.match(stderr, /Please unload/);
+  assert.doesNotMatch(stdout, /reverted-before/);
+});
