@@ -9,6 +9,7 @@ import {
   readRelocations,
   readSymbols,
   SHF,
+  SHN,
   SHT,
   STT,
   sectionBytes,
@@ -48,14 +49,21 @@ function startsWithEndbr(bytes: Uint8Array, offset: number): boolean {
 const NOT_CALLED =
   /^\.(?:livepatch\.(?!hooks\.)|altinstructions|ex_table|bug_frames|alt_call_sites|debug|xsplice)/;
 
-/** Code of a payload that is reached by a pointer and does not begin with ENDBR64. */
-export function calledByPointer(file: string, elf: ElfFile): readonly Finding[] {
+/** Code of a payload that is reached by a pointer and does not begin with ENDBR64, and code of Xen that it has pointers to. */
+export function calledByPointer(
+  file: string,
+  elf: ElfFile,
+  model: Model,
+  ofXen: SymbolTable,
+): readonly Finding[] {
   const functions = new Set<string>();
   const tables = new Set<string>();
+  const imports = new Set<string>();
   try {
     const symbols = readSymbols(elf) ?? [];
     const code = new Code(elf, symbols);
-    for (const table of readRelocations(elf)) visit(table, symbols, code, { functions, tables });
+    for (const table of readRelocations(elf))
+      visit(table, symbols, code, { functions, tables, imports });
   } catch (error) {
     // The reader says what is wrong with them.
     if (error instanceof ElfError) return [];
@@ -63,8 +71,24 @@ export function calledByPointer(file: string, elf: ElfFile): readonly Finding[] 
   }
   return [
     ...named('endbr-missing', file, functions, 'called by pointer, without ENDBR64 at the start'),
+    ...named(
+      'endbr-missing',
+      file,
+      new Set([...imports].filter((name) => isWithoutEndbr(name, model, ofXen))),
+      'takes the address of functions of Xen that do not begin with ENDBR64',
+    ),
     ...named('jump-table', file, tables, 'entered by a jump table, without ENDBR64 at the targets'),
   ];
+}
+
+/** Of a name that is a function's of Xen, and of one only. */
+function isWithoutEndbr(name: string, { memory }: Model, ofXen: SymbolTable): boolean {
+  const [address, ...others] = ofXen.addressesOf(name);
+  if (address === undefined || others.length > 0 || !memory.isKnown(address)) return false;
+  if (!ofXen.at(address).some(({ type, size }) => 'Tt'.includes(type || '?') && size > 0n))
+    return false;
+  const bytes = memory.readOrNull(address, ENDBR64_LEN);
+  return bytes !== null && !startsWithEndbr(bytes, 0);
 }
 
 /** Ours: more names than this make no sentence. */
@@ -88,7 +112,7 @@ function visit(
   { target, entries }: RelocationTable,
   symbols: readonly ElfSymbol[],
   code: Code,
-  found: { readonly functions: Set<string>; readonly tables: Set<string> },
+  found: Readonly<Record<'functions' | 'tables' | 'imports', Set<string>>>,
 ): void {
   if (target === null || (target.flags & SHF.ALLOC) === 0n || NOT_CALLED.test(target.name)) return;
   const isCode = (target.flags & SHF.EXECINSTR) !== 0n;
@@ -100,6 +124,10 @@ function visit(
     const isRelative = type === R_X86_64.PC32 && target.name.startsWith('.rodata');
     if (!isPointer && !isTaken && !isRelative) continue;
     const place = symbol.value + (addend ?? 0n) + (isTaken ? 4n : 0n);
+    if (symbol.sectionIndex === SHN.UNDEF) {
+      if (place === 0n && !isRelative) found.imports.add(symbol.name);
+      continue;
+    }
     const func = code.functionAt(symbol.sectionIndex, isRelative ? symbol.value : place);
     if (func === null) continue;
     if (isRelative || place !== func.value) found.tables.add(func.name);

@@ -6,10 +6,11 @@ import type { PayloadInput } from '../payload/index.js';
 import { findPayload, functionName, functionsInMemory, type Model } from '../verify/index.js';
 import { bounded } from './bounded.js';
 import { calledByPointer, isBuiltForIbt } from './cet.js';
+import { importClaims } from './imports.js';
 
 /**
- * What a payload claims of its hypervisor, compared with the image that is given: addresses of names, and what
- * CET-IBT asks of code that is called by pointer. The model has the payload loaded.
+ * What a payload claims of its hypervisor, compared with the image that is given: addresses, types and sizes of names,
+ * and what CET-IBT asks of code that is called by pointer. The model has the payload loaded.
  */
 export function claimsOf(
   { payload, planned: { file, name } }: PayloadInput,
@@ -20,7 +21,8 @@ export function claimsOf(
   return bounded([
     ...oldAddresses(file, name, model, symbols),
     ...absolutes(file, payload.definitions, symbols),
-    ...(isBuiltForIbt(model, symbols) ? calledByPointer(file, payload.elf) : []),
+    ...importClaims(file, payload.elf, symbols),
+    ...(isBuiltForIbt(model, symbols) ? calledByPointer(file, payload.elf, model, symbols) : []),
   ]);
 }
 

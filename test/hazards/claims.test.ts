@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { SHF, SHN } from '../../core/elf/constants.js';
+import { R_X86_64, SHF, SHN, STT } from '../../core/elf/constants.js';
 import { claimsOf } from '../../core/hazards/index.js';
 import { createSymbolTable, type SymbolTable } from '../../core/image/index.js';
 import { inputFile, readInputs } from '../../core/payload/index.js';
@@ -32,7 +32,8 @@ function table(functions: readonly TinyFunction[]): SymbolTable {
     name: name === 'other_fn' ? 'common/x.c#other_fn' : name,
     ...{ address: TEXT + BigInt(offset), type: 'T', size: BigInt(code.length) },
   }));
-  return createSymbolTable(entries.sort((a, b) => (a.address < b.address ? -1 : 1)));
+  const data = { name: 'some_data', address: TEXT + 0x400000n, type: 'D', size: 16n };
+  return createSymbolTable([...entries, data].sort((a, b) => (a.address < b.address ? -1 : 1)));
 }
 
 /** What is wrong in the claims of this payload on a tiny Xen: its messages. */
@@ -81,6 +82,56 @@ describe('an absolute symbol', () => {
   it('is right at its address, and its own business where Xen has no such name', () => {
     assert.deepEqual(absolute('plain_fn', addressOf('plain_fn')), []);
     assert.deepEqual(absolute('of_my_own', 0x1234n), []);
+  });
+});
+
+describe('a symbol of Xen that a payload uses', () => {
+  const code = hexBytes('e8 00000000 8b 05 00000000 0f 84 00000000 c3');
+  const uses = (
+    name: string,
+    how: { readonly offset?: bigint; readonly type?: number; readonly size?: bigint },
+  ) =>
+    claims({
+      extraSections: [{ name: '.text.user', flags: SHF.ALLOC | SHF.EXECINSTR, data: code }],
+      extraSymbols: [
+        { name, section: SHN.UNDEF, type: how.type ?? STT.NOTYPE, size: how.size ?? 0n },
+      ],
+      extraRelocations: [
+        {
+          ...{ section: '.text.user', offset: how.offset ?? 7n, type: R_X86_64.PC32 },
+          ...{ symbol: name, addend: -4n },
+        },
+      ],
+    });
+  const said = (text: string) => [`import-differs p.livepatch: ${text}`];
+
+  it('is code where it is called, jumped to or typed so', () => {
+    const isData = 'in this Xen some_data is data';
+    assert.deepEqual(uses('some_data', { offset: 1n }), said(`calls some_data; ${isData}`));
+    assert.deepEqual(uses('some_data', { offset: 13n }), said(`calls some_data; ${isData}`));
+    const typed = uses('some_data', { type: STT.FUNC });
+    assert.deepEqual(typed, said(`takes some_data for a function; ${isData}`));
+    assert.deepEqual(uses('plain_fn', { offset: 1n, type: STT.FUNC }), []);
+  });
+
+  it('is data where it is typed so', () => {
+    const typed = uses('plain_fn', { type: STT.OBJECT });
+    assert.deepEqual(typed, said('takes plain_fn for data; in this Xen plain_fn is code'));
+    assert.deepEqual(uses('some_data', { type: STT.OBJECT }), []);
+  });
+
+  it('is of the size that the payload states, if it states one', () => {
+    const larger = uses('some_data', { type: STT.OBJECT, size: 24n });
+    assert.deepEqual(
+      larger,
+      said('takes some_data to have 24 bytes; in this Xen some_data is 16 bytes long'),
+    );
+    assert.deepEqual(uses('some_data', { type: STT.OBJECT, size: 16n }), []);
+  });
+
+  it('is anything where it is only named', () => {
+    assert.deepEqual(uses('some_data', {}), []);
+    assert.deepEqual(uses('plain_fn', {}), []);
   });
 });
 
@@ -135,6 +186,20 @@ describe('code that is called by pointer, on a Xen built for CET-IBT', () => {
     });
     assert.match(of(link('.data.rel.ro', 0n, 1, 0n)).join(), /^endbr-missing .*: callee;/);
     assert.match(of(link('.text.caller', 3n, 2, -4n)).join(), /^endbr-missing .*: callee;/);
+    // Of Xen: one without ENDBR64, and one with.
+    const ofXen = (name: string) =>
+      of({
+        extraSections: [{ name: '.data.rel.ro', flags: SHF.ALLOC, data: new Uint8Array(8) }],
+        extraSymbols: [{ name, section: SHN.UNDEF, type: STT.NOTYPE }],
+        extraRelocations: [
+          { section: '.data.rel.ro', offset: 0n, type: R_X86_64[64], symbol: name, addend: 0n },
+        ],
+      });
+    assert.match(
+      ofXen('plain_fn').join(),
+      /^endbr-missing .*: takes the address of functions of Xen that do not begin with ENDBR64: plain_fn;/,
+    );
+    assert.deepEqual(ofXen('endbr_fn'), []);
     // A call is no pointer.
     assert.deepEqual(of(link('.text.caller', 8n, 2, -4n)), []);
     // Into the middle of a function: a jump table.
