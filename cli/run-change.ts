@@ -18,6 +18,7 @@ import { policyTerms } from './policy.js';
 import type { SavedPlan } from './saved-plan.js';
 import type { Session } from './session.js';
 import { confirmSeconds, timeoutNs } from './settings.js';
+import { logChange } from './syslog.js';
 import { confirm } from './terminal/confirm.js';
 import { escapeName, escapeText } from './terminal/escape.js';
 import { Progress } from './terminal/progress.js';
@@ -32,7 +33,7 @@ import { renderHost, renderPlan } from './views/plan.js';
 import { acceptedFields, executionFields, planFields } from './views/plan-document.js';
 import { waitingFinding } from './views/unconfirmed.js';
 import { wayBackOf } from './way-back.js';
-import { whoRunsThis } from './who.js';
+import { verbTyped, whoRunsThis } from './who.js';
 
 /** What is to be done. */
 export interface WantedChange {
@@ -102,6 +103,7 @@ export async function runChange(session: Session, wanted: WantedChange): Promise
       signal: stop.signal,
     });
     endProgress(progress);
+    logChange(session, spec, inner.entry, report);
     show(report);
     await savePlan(session, request, spec, report);
     const waiting = witness instanceof UntilConfirmed ? witness.waiting : null;
@@ -257,7 +259,7 @@ export async function witnessOf(
     about: {
       host: host.port.host.spec,
       bootId,
-      verb: command.replace(/^__/, ''),
+      verb: verbTyped({ command }),
       tool: packageVersion(),
       who: whoRunsThis(streams),
       undoes,

@@ -24,3 +24,8 @@ function numberIn(path: string): number | null {
     return null;
   }
 }
+
+/** The verb as the journal has it; of the process that waits for a confirmation, what it does. */
+export function verbTyped({ command }: { readonly command: string }): string {
+  return command.replace(/^__/, '');
+}

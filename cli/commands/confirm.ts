@@ -2,6 +2,7 @@ import { EXIT, XspliceError } from '../../core/findings/index.js';
 import { forgetUnconfirmed, readUnconfirmed, standingOf } from '../../core/store/index.js';
 import { MeantHost } from '../meant-host.js';
 import type { Session } from '../session.js';
+import { logConfirmed } from '../syslog.js';
 import { escapeText } from '../terminal/escape.js';
 
 /** Keeps what waits to be confirmed. Decided with the host's lock: either this, or it is taken back. */
@@ -12,6 +13,7 @@ export async function run(session: Session): Promise<number> {
     const { port } = await host.open();
     const entry = await port.exclusive(() => confirmed(host));
     const { spec } = port.host;
+    logConfirmed(session, await host.spec(), spec, entry);
     output.info(`${output.style.bold('Host')}     ${escapeText(spec)}`);
     output.info(`Change ${entry} is confirmed: it stays.`);
     output.document({ ok: true, host: spec, confirmed: entry });

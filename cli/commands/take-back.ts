@@ -23,6 +23,7 @@ import { policyTerms } from '../policy.js';
 import { witnessOf } from '../run-change.js';
 import type { Session } from '../session.js';
 import { timeoutNs } from '../settings.js';
+import { logChange } from '../syslog.js';
 import { READY, READY_FD } from '../way-back.js';
 
 /** Between two looks whether it was confirmed. */
@@ -155,7 +156,7 @@ async function takeBack(
   const inner = await witnessOf(session, host, accept, { undoes: number });
   const place = { folder: await host.folder(), journal, bootId: present.bootId };
   const payloads = readPayloadInputs(inputs);
-  const { failure } = await change(
+  const report = await change(
     await host.open(),
     { verb: 'return', command: 'undo', target, payloads },
     {
@@ -164,7 +165,8 @@ async function takeBack(
       witness: new TakingBack(inner, place, number),
     },
   );
-  return failure;
+  logChange(session, await host.spec(), inner.entry, report);
+  return report.failure;
 }
 
 async function noteFailure(number: number, host: MeantHost, failed: string): Promise<void> {

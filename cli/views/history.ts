@@ -135,7 +135,8 @@ function changeText({ begin: { verb, undoes, steps } }: JournalEntry): string {
   return `${verb} ${[...names].join(', ')}`;
 }
 
-function whoText({ uid, loginUid, sudoUser }: Who): string {
+/** `ann (as root)`. */
+export function whoText({ uid, loginUid, sudoUser }: Who): string {
   const own = uid === 0 ? 'root' : `uid ${uid}`;
   if (sudoUser !== null) return `${sudoUser} (as ${own})`;
   return loginUid === null || loginUid === uid ? own : `uid ${loginUid} (as ${own})`;
