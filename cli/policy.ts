@@ -1,7 +1,8 @@
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import type { PolicyTerms } from '../core/change/index.js';
-import { readOwn, reasonOf, requireTrusted } from '../core/files/index.js';
+import { type KeptFolder, readOwn, reasonOf, requireTrusted } from '../core/files/index.js';
 import { type DangerCode, XspliceError } from '../core/findings/index.js';
+import type { OpenHost } from '../core/host/index.js';
 import { signaturesBeside } from '../core/inputs/index.js';
 import {
   NO_PAYLOADS,
@@ -50,10 +51,41 @@ export async function trustedKeys(
   };
 }
 
+/** The policy of the machine that a host runs on, where that is another one; it is kept beside that of this machine. */
+export async function withHostPolicy(
+  terms: PolicyTerms,
+  { rules, port }: OpenHost,
+): Promise<PolicyTerms> {
+  if (rules === null) return terms;
+  const name = basename(POLICY_FILE);
+  const path = `${port.host.spec}:${rules.path}/${name}`;
+  const bytes = await readRules(rules, name, path, 'policy-invalid');
+  if (bytes === null) return terms;
+  const policy = await policyIn(bytes, path, async (key) => {
+    // Nothing else of that machine is read.
+    const file = resolve(rules.path, key);
+    const source = `${port.host.spec}:${file}`;
+    if (dirname(file) !== rules.path) {
+      throw new XspliceError('key-invalid', `${source} is not used: keys of ${path} lie beside it`);
+    }
+    const found = await readRules(rules, basename(file), source, 'key-invalid');
+    return keyIn(found, source);
+  });
+  return { ...terms, policies: [...terms.policies, policy] };
+}
+
 /** Null where there is none. */
 async function readPolicy(file: string): Promise<Policy | null> {
   const bytes = await readGuarded(file, 'policy-invalid');
   if (bytes === null) return null;
+  return policyIn(bytes, file, (key) => readKey(resolve(dirname(file), key)));
+}
+
+async function policyIn(
+  bytes: Uint8Array,
+  file: string,
+  keyOf: (key: string) => Promise<TrustedKey>,
+): Promise<Policy> {
   const text = Buffer.from(bytes).toString('utf8');
   const { value, lines } = checkedJson(text, file, POLICY_SCHEMA, 'policy-invalid');
   // The schema says that it is so.
@@ -66,7 +98,7 @@ async function readPolicy(file: string): Promise<Policy | null> {
   return {
     source: file,
     requireSignature,
-    keys: await Promise.all(keys.map((key) => readKey(resolve(dirname(file), key)))),
+    keys: await Promise.all(keys.map(keyOf)),
     allow: allow === undefined ? null : listOf(allow),
     block: listOf(block ?? {}),
     neverAccept,
@@ -88,9 +120,27 @@ function listOf(raw: Partial<PayloadList>): PayloadList {
 }
 
 async function readKey(file: string): Promise<TrustedKey> {
-  const bytes = await readGuarded(file, 'key-invalid');
+  return keyIn(await readGuarded(file, 'key-invalid'), file);
+}
+
+function keyIn(bytes: Uint8Array | null, file: string): TrustedKey {
   if (bytes === null) throw new XspliceError('key-invalid', `${file} does not exist`);
   return readTrustedKey(bytes, file);
+}
+
+/** A file of another machine's rules that nobody else can have written; null where there is none. */
+async function readRules(
+  rules: KeptFolder,
+  name: string,
+  path: string,
+  code: 'policy-invalid' | 'key-invalid',
+): Promise<Uint8Array | null> {
+  try {
+    return await rules.read(name);
+  } catch (cause) {
+    if (cause instanceof XspliceError) throw cause;
+    throw new XspliceError(code, `${path} cannot be read: ${reasonOf(cause)}`, { cause });
+  }
 }
 
 /** A file that nobody else can have written, in a folder of which that holds too; null where there is none. */

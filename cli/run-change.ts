@@ -14,7 +14,7 @@ import { HostWitness, type Unconfirmed, UntilConfirmed } from '../core/store/ind
 import { withExplanations } from './explanations.js';
 import { writeReport } from './files.js';
 import { MeantHost } from './meant-host.js';
-import { policyTerms } from './policy.js';
+import { policyTerms, withHostPolicy } from './policy.js';
 import type { SavedPlan } from './saved-plan.js';
 import type { Session } from './session.js';
 import { confirmSeconds, timeoutNs } from './settings.js';
@@ -59,7 +59,7 @@ export async function runChange(session: Session, wanted: WantedChange): Promise
   const { dryRun, saved } = wanted;
   const waitNs = timeoutNs(settings);
   const confirmS = confirmSeconds(settings, saved?.request.verb);
-  const policy = await policyTerms(settings);
+  const ownPolicy = await policyTerms(settings);
   const meant = wanted.meant ?? new MeantHost(session);
   // Signals arrive between two steps, and what was done is then taken back.
   const stop = new AbortController();
@@ -78,6 +78,7 @@ export async function runChange(session: Session, wanted: WantedChange): Promise
         ? { accept: settings.accept.map(parseAcceptance) }
         : (await import('./saved-plan.js')).conditionsOf(saved, spec);
     const host = await meant.open();
+    const policy = await withHostPolicy(ownPolicy, host);
     const foretold = [...(wanted.foretold ?? []), ...(await stillWaiting(session, meant, request))];
     const inner = await witnessOf(session, meant, accept, { ...wanted, foretold });
     const witness =

@@ -107,7 +107,7 @@ _xsplice_ts() {
       confirm) options='--host --store --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
       recover) options='--host --store --image --xen --accept --policy --trusted-key --dry-run -n --yes -y --timeout --back --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
       clean) options='--host --store --image --xen --accept --policy --trusted-key --dry-run -n --yes -y --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
-      status) options='--host --store --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+      status) options='--host --store --policy --trusted-key --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
       save) options='--host --store --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
       restore) options='--host --store --image --xen --accept --policy --trusted-key --dry-run -n --timeout --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
       which) options='--host --image --on --xen --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;

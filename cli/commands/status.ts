@@ -10,6 +10,7 @@ import {
 import { withExplanations } from '../explanations.js';
 import { prometheusText } from '../formats/index.js';
 import { MeantHost } from '../meant-host.js';
+import { policyState } from '../policy-state.js';
 import type { Session } from '../session.js';
 import { waitingChange } from '../unconfirmed.js';
 import { type HostStatus, renderStatus, statusFields } from '../views/status.js';
@@ -41,6 +42,7 @@ export async function run(session: Session): Promise<number> {
       extra: applied.slice(kept),
       leftovers: leftovers(entries, present),
       last: entries.at(-1) ?? null,
+      policy: await policyState(settings, host, applied),
       unconfirmed: await waitingChange(session, host, async () => ({ entries, present })),
     };
     const open = openEntry(entries);
@@ -50,10 +52,12 @@ export async function run(session: Session): Promise<number> {
       ...damaged.map((place) =>
         finding('journal-damaged', { message: `${journal.path}/${place} is not what was written` }),
       ),
+      ...status.policy.findings,
     ];
     const isAsWanted =
       open === null &&
       status.unconfirmed === null &&
+      status.policy.findings.length === 0 &&
       [status.missing, status.extra, status.leftovers].every(({ length }) => length === 0);
     output.data(renderStatus(status, isAsWanted, output.style));
     output.findings(withExplanations(settings, findings));

@@ -6,7 +6,7 @@ type Sample = readonly [labels: Labels, value: number];
 
 /** What node_exporter's textfile collector reads, without a time: the file's own is taken. */
 export function prometheusText(status: HostStatus, isInterrupted: boolean): string {
-  const { snapshot, missing, extra, leftovers, last, unconfirmed } = status;
+  const { snapshot, missing, extra, leftovers, last, policy, unconfirmed } = status;
   const { version, buildId } = snapshot.hypervisor;
   const payloads = snapshot.payloads.map(
     ({ name, buildId: id, state, position }): Sample => [
@@ -42,6 +42,9 @@ export function prometheusText(status: HostStatus, isInterrupted: boolean): stri
     ]),
     metric('xen_livepatch_change_interrupted', 'Whether the last change never ended.', [
       [{}, Number(isInterrupted)],
+    ]),
+    metric('xen_livepatch_policy_violations', 'What the policy has against what is applied.', [
+      [{}, policy.findings.length],
     ]),
     metric('xen_livepatch_change_unconfirmed', 'Whether a change waits to be confirmed.', [
       [{}, Number(unconfirmed !== null)],

@@ -162,14 +162,14 @@ export const OPTIONS = {
     value: 'FILE',
     proposals: ['file'],
     help: 'A policy that holds beside that of this machine, /etc/xsplice-ts/policy.json',
-    commands: ['plan', ...CHANGE_VERBS, ...REMEMBERED, 'verify-signature'],
+    commands: ['plan', ...CHANGE_VERBS, ...REMEMBERED, 'status', 'verify-signature'],
   },
   'trusted-key': {
     value: 'FILE',
     proposals: ['file'],
     isMany: true,
     help: 'Only payloads that this key signed (minisign, signify, Ed25519 in PEM, X.509); may be repeated',
-    commands: ['plan', ...CHANGE_VERBS, ...REMEMBERED, 'verify-signature'],
+    commands: ['plan', ...CHANGE_VERBS, ...REMEMBERED, 'status', 'verify-signature'],
   },
   key: {
     value: 'FILE',

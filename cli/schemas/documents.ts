@@ -298,7 +298,16 @@ const documents: Readonly<Record<Exclude<CommandName, 'graph'>, Schema>> = {
       ...{ missing: listOf(place), extra: listOf(place), leftovers: listOf(place) },
       last: orNull(any),
     },
-    { unconfirmed },
+    {
+      unconfirmed,
+      policies: listOf(object({ source: text, requireSignature: flag, keys: count })),
+      signatures: listOf(
+        object({
+          ...{ name: text, buildId: orNull(id), key: orNull(text) },
+          signature: choice('verified', 'unsigned', 'unknown'),
+        }),
+      ),
+    },
   ),
   save: document({
     host: text,

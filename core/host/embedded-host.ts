@@ -92,6 +92,7 @@ export async function openEmbedded(
     port,
     preflightModel,
     memory: localFolder(join(directory, MEMORY_FOLDER)),
+    rules: null,
     bootId: async () => store.bootId,
     clock: () => clockOf(thisMachine),
     tookBack: async () => null,

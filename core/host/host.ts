@@ -44,6 +44,8 @@ export interface OpenHost {
   preflightModel(snapshot: Snapshot, payloads: readonly PayloadInput[]): Promise<PreflightModel>;
   /** Where the host keeps what is known of it, on its own machine. */
   readonly memory: KeptFolder;
+  /** Where its machine says what may be done with it; null where that is this machine. */
+  readonly rules: KeptFolder | null;
   /** Equal as long as the hypervisor runs, and never again; null where it cannot be told. */
   bootId(): Promise<string | null>;
   /** The clock of its machine, which nobody sets; null where it cannot be told. */

@@ -30,10 +30,12 @@ import { vendorAssumption } from './vendor.js';
 
 /** Of the machine that the Xen runs on; `--store` names another. */
 const MEMORY_FOLDER = '/var/lib/xsplice-ts';
+const RULES_FOLDER = '/etc/xsplice-ts';
 
 /** Opens the Xen under this machine. */
 export async function openRunningXen(knowledge: HostKnowledge): Promise<OpenHost> {
-  return hostOver(await openXen({ machine: localMachine }), localMachine, knowledge);
+  const port = await openXen({ machine: localMachine });
+  return { ...hostOver(port, localMachine, knowledge), rules: null };
 }
 
 /** Opens the Xen under another machine, with an agent that is sent there. */
@@ -50,10 +52,14 @@ export async function remoteHost(
   knowledge: HostKnowledge,
 ): Promise<OpenHost> {
   const { port, machine } = await openRemoteXen(connection);
-  return hostOver(port, machine, knowledge);
+  return { ...hostOver(port, machine, knowledge), rules: machine.kept(RULES_FOLDER) };
 }
 
-function hostOver(port: XenPort, machine: HostMachine, knowledge: HostKnowledge): OpenHost {
+function hostOver(
+  port: XenPort,
+  machine: HostMachine,
+  knowledge: HostKnowledge,
+): Omit<OpenHost, 'rules'> {
   return {
     port: new OrderedPort(port, machine),
     preflightModel: (snapshot, payloads) => runningModel(machine, snapshot, knowledge, payloads),

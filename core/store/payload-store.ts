@@ -3,7 +3,7 @@ import { pathBytes } from '../abi/raw-path.js';
 import { typedDigits } from '../abi/typed-id.js';
 import { isDraft, type KeptFolder } from '../files/index.js';
 import { alike, didYouMean, XspliceError } from '../findings/index.js';
-import type { SignatureFile } from '../inputs/index.js';
+import type { SignatureFile as FoundSignature } from '../inputs/index.js';
 import { type InputFile, type PayloadInput, sha256Of } from '../payload/index.js';
 import { markFormat, reading, requireKnownFormat, writing } from './store-format.js';
 import { formatAbout, parseAbout, type StoredPayload } from './stored-payload.js';
@@ -16,7 +16,7 @@ const DIGEST = /^[0-9a-f]{64}$/;
 /** A payload that is to be kept. */
 export interface NewPayload {
   readonly payload: PayloadInput;
-  readonly signatures: readonly Pick<SignatureFile, 'suffix' | 'bytes'>[];
+  readonly signatures: readonly Pick<FoundSignature, 'suffix' | 'bytes'>[];
 }
 
 /** What was found of a stored payload when all of it was read. */
@@ -128,6 +128,21 @@ export class PayloadStore {
     }
     const { sha256 } = payload;
     return { file: `${this.path}/${name}`, bytes, sha256, name: payload.name };
+  }
+
+  /** What was kept beside it and may be its signature. */
+  async signatures({
+    sha256,
+    signatures,
+  }: StoredPayload): Promise<readonly Pick<FoundSignature, 'file' | 'bytes'>[]> {
+    const files = await Promise.all(
+      signatures.map(async (name) => {
+        const file = `${folderOf(sha256)}/${name}`;
+        const bytes = await reading(this.#folder, file, () => this.#folder.read(file));
+        return bytes === null ? [] : [{ file: `${this.path}/${file}`, bytes }];
+      }),
+    );
+    return files.flat();
   }
 
   /** Removes these payloads, and what was never wholly added. Gives the digests that are gone. */

@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { sha256Of } from '../../core/payload/index.js';
 import { CLI, cliEnvironment, DEMO, DEMO_IMAGE, demo, runCli } from '../support/cli.js';
+import { fakeDom0 } from '../support/fake-dom0.js';
 import { makeKey } from '../support/signers.js';
 
 const root = mkdtempSync(join(tmpdir(), 'xsplice-policy-'));
@@ -285,5 +286,102 @@ describe('sign', () => {
     assert.equal((await runCli([...words, join(root, 'ours'), '--yes'])).code, 0);
     assert.equal((await outcome([...words, KEY, '--yes'])).error, 'key-invalid');
     assert.equal((await runCli(['sign', file])).code, 64);
+  });
+});
+
+describe('the policy of another machine', () => {
+  /** A dom0 at the other end of a connection, with this policy; and a file of its rules. */
+  function machine(policy: object | string) {
+    // The lock is a socket, whose path has a hundred bytes.
+    const folder = mkdtempSync(join(tmpdir(), 'far-'));
+    after(() => rmSync(folder, { recursive: true }));
+    const dom0 = fakeDom0(folder);
+    const rules = join(dom0.root, 'etc', 'xsplice-ts');
+    mkdirSync(rules, { recursive: true });
+    copyFileSync(KEY, join(rules, 'ours.pub'));
+    const text = typeof policy === 'string' ? policy : JSON.stringify(policy, null, 1);
+    writeFileSync(join(rules, 'policy.json'), text);
+    const words = ['--host', dom0.transport.spec, '--store', join(folder, 'store')];
+    return { dom0, rules, words };
+  }
+  const REQUIRED = { formatVersion: 1, requireSignature: true, keys: ['ours.pub'] };
+
+  it('lets nothing unsigned through, whoever asks, and is named', async () => {
+    const { files } = await scene('hello');
+    const { dom0, words } = machine(REQUIRED);
+    const unsigned = await outcome(['apply', ...files, '--yes', ...words]);
+    assert.deepEqual(
+      [unsigned.code, unsigned.error, unsigned.codes],
+      [1, 'refused-by-policy', ['not-signed']],
+    );
+    assert.ok(unsigned.message.includes(`${dom0.transport.spec}:/etc/xsplice-ts/policy.json`));
+    await signed(...files);
+    const done = await outcome(['apply', ...files, '--yes', ...words]);
+    assert.deepEqual([done.code, done.message], [0, '']);
+    assert.deepEqual(dom0.payloads(), ['hello*']);
+  });
+
+  it('refuses all changes where it has a mistake, a key of another place, or somebody else could write it', async () => {
+    const { files } = await scene('hello');
+    const apply = async ({ words }: { readonly words: readonly string[] }) =>
+      (await outcome(['apply', ...files, '--yes', ...words])).error;
+    assert.equal(await apply(machine('{ "formatVersion": 1, "oops": 1 }')), 'policy-invalid');
+    for (const key of ['/etc/passwd', '../../tmp/key.pub', 'absent.pub']) {
+      assert.equal(await apply(machine({ ...REQUIRED, keys: [key] })), 'key-invalid', key);
+    }
+    const open = machine(REQUIRED);
+    chmodSync(join(open.rules, 'policy.json'), 0o666);
+    assert.equal(await apply(open), 'policy-invalid');
+    assert.match((await runCli(['list', ...open.words])).stdout, /Nothing is applied/);
+  });
+});
+
+describe('status', () => {
+  async function statusOf(host: string, ...words: readonly string[]) {
+    const { code, stdout, stderr } = await runCli(['status', '--host', host, '--json', ...words]);
+    assert.ok(stdout.startsWith('{'), stderr);
+    const { isAsWanted, policies, signatures, findings } = JSON.parse(stdout);
+    const codes = findings.map((one: { readonly code: string }) => one.code);
+    return { code, isAsWanted, policies, signatures, codes };
+  }
+
+  it('says which rules hold, who signed what is applied, and what is against it', async () => {
+    const { host, files, policy } = await scene('hello', 'bye');
+    const [hello = '', bye = ''] = files;
+    await signed(hello);
+    assert.equal((await outcome(['apply', hello, bye, '--host', host, '--yes'])).code, 0);
+    assert.equal((await outcome(['save', '--host', host])).code, 0);
+    const none = await statusOf(host);
+    assert.deepEqual([none.code, none.policies, none.signatures], [0, [], []]);
+    const file = policy({ formatVersion: 1, requireSignature: true, keys: [KEY] });
+    const found = await statusOf(host, '--policy', file);
+    assert.deepEqual([found.code, found.isAsWanted], [4, false]);
+    assert.deepEqual(found.policies, [{ source: file, requireSignature: true, keys: 1 }]);
+    assert.deepEqual(
+      found.signatures.map(({ name, signature, key }: Record<string, unknown>) => [
+        name,
+        signature,
+        key !== null,
+      ]),
+      [
+        ['hello', 'verified', true],
+        ['bye', 'unsigned', false],
+      ],
+    );
+    assert.deepEqual(found.codes, ['not-signed']);
+    const { stdout } = await runCli(['status', '--host', host, '--policy', file]);
+    assert.match(stdout, /Policy +.*: signatures are required, 1 key\n/);
+    assert.match(stdout, /Policy +hello signed by .*, bye not signed\n/);
+  });
+
+  it('says of a payload that is blocked now, of a file that is not kept, and of a policy with a mistake', async () => {
+    const { host, files, policy } = await scene('hello');
+    await outcome(['apply', ...files, '--host', host, '--yes', '--no-store']);
+    const blocked = policy({ formatVersion: 1, block: { names: ['hello'] } });
+    const one = await statusOf(host, '--policy', blocked);
+    assert.deepEqual([one.code, one.codes], [4, ['policy-blocks']]);
+    assert.equal(one.signatures[0].signature, 'unknown');
+    const wrong = await statusOf(host, '--policy', policy('{ "formatVersion": 1, "oops": 1 }'));
+    assert.deepEqual([wrong.code, wrong.codes], [4, ['policy-invalid']]);
   });
 });

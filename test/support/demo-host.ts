@@ -41,6 +41,7 @@ export function demoHost(...applied: readonly string[]): DemoHost {
     bootId: async () => 'a boot',
     clock: async () => null,
     tookBack: async () => null,
+    rules: null,
     async preflightModel() {
       copies++;
       const { version } = store;
