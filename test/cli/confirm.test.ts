@@ -96,10 +96,15 @@ function isAlive(pid: number): boolean {
 
 /** A host of which nobody waits any more once the test is over. */
 async function hostFor(context: TestContext): Promise<Host> {
-  const host = await embeddedHost(context);
-  context.after(() => {
-    for (const pid of waitingProcesses(host)) process.kill(pid, 'SIGKILL');
+  // Before the folder goes.
+  const hosts: Host[] = [];
+  context.after(async () => {
+    const pids = hosts.flatMap(waitingProcesses);
+    for (const pid of pids) process.kill(pid, 'SIGKILL');
+    await until('nobody waits', () => !pids.some(isAlive));
   });
+  const host = await embeddedHost(context);
+  hosts.push(host);
   return host;
 }
 
