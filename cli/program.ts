@@ -45,9 +45,10 @@ async function informationFor(
   if (options['json-schema'] === true) {
     const { schemaText } = await import('./schemas/documents.js');
     const { commandOf } = await import('./options/refuse.js');
-    return schemaText(commandOf({ command }));
+    return schemaText(commandOf({ command, options }));
   }
-  const [asked = null] = command === 'help' ? words : [command];
+  const [first = null] = command === 'help' ? words : [command];
+  const asked = first === 'help' ? null : first;
   if (args.length > 0 && command !== 'help' && options['help'] !== true) return null;
   const [{ helpText }, { createStyle }, { asciiText }] = await Promise.all([
     import('./views/help.js'),

@@ -11,9 +11,15 @@ import { OPTIONS, type OptionName, optionsOf } from './definitions.js';
 import type { Line } from './parse.js';
 
 /** The command that was meant. Fails with `usage` where it is missing, or none of ours. */
-export function commandOf({ command }: Pick<Line, 'command'>): CommandName {
+export function commandOf({
+  command,
+  options = {},
+}: Pick<Line, 'command'> & Partial<Line>): CommandName {
   const known = COMMAND_NAMES.find((name) => name === command);
   if (known !== undefined) return known;
+  // One that nobody knows may have swallowed the command.
+  const strange = Object.keys(options).find((given) => !Object.hasOwn(OPTIONS, given));
+  if (strange !== undefined) throw unknown('', strange, Object.keys(OPTIONS));
   if (command === null) throw usage('Say what to do: the command is missing');
   throw usage(
     `There is no command ${JSON.stringify(command)}`,
@@ -81,10 +87,11 @@ function foreign(title: string, option: OptionName) {
   );
 }
 
-function unknown(name: CommandName, given: string, taken: readonly OptionName[]) {
+function unknown(name: CommandName | '', given: string, taken: readonly string[]) {
   const near = alike(given, given.length === 1 ? [] : taken).map((option) => `--${option}`);
+  const hint = name === '' ? 'help lists all commands' : `${name} --help lists all options`;
   return usage(
     `There is no option ${given.length === 1 ? '-' : '--'}${given}`,
-    `${didYouMean(near)}xsplice-ts ${name} --help lists all options.`,
+    `${didYouMean(near)}xsplice-ts ${hint}.`,
   );
 }

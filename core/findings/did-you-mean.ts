@@ -7,7 +7,8 @@ const MAX_PROPOSED = 3;
 export function alike<Name extends string>(word: string, names: readonly Name[]): readonly Name[] {
   const typed = word.toLowerCase();
   if (typed.length > MAX_COMPARED) return [];
-  const most = typed.length < 4 ? 1 : 2;
+  // Of a single letter, any other is one change away.
+  const most = typed.length < 2 ? 0 : typed.length < 4 ? 1 : 2;
   const isBegun = (name: string) =>
     typed.length > 1 && name.slice(0, typed.length).toLowerCase() === typed;
   return names

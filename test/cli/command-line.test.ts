@@ -63,7 +63,8 @@ test('the version and the help have all the names that people type', async () =>
   }
   const { code, stdout } = await runCli(['--help']);
   assert.equal(code, 0);
-  for (const words of [['-h'], ['help'], []]) assert.equal((await runCli(words)).stdout, stdout);
+  for (const words of [['-h'], ['help'], ['help', 'help'], []])
+    assert.equal((await runCli(words)).stdout, stdout);
   for (const name of COMMAND_NAMES) {
     assert.match(stdout, new RegExp(`^  ${name} `, 'm'));
     const help = await runCli(['help', name]);
@@ -103,7 +104,7 @@ const FOREIGN: readonly (readonly [words: string, message: RegExp])[] = [
   ['plan upload x --check both', /plan upload takes no --check/],
   ['revert --check old-code', /revert takes --check old-code with the NAME/],
   ['plan revert --check both --to base', /revert takes --check both with the NAME/],
-  ['check x --build-id 0011223344 --xen 4.17', /--xen would have no effect/],
+  ['check x --build-id 0011223344 --check old-code', /compares code, which needs an image/],
   ['list x', /list takes options only, and no "x"/],
 ];
 
@@ -209,6 +210,9 @@ test('wrong usage of a command points to the help of that command', async () => 
     stderr,
     /apply needs something to work on: apply PATH…, or apply NAME…, or apply --plan FILE\n.*xsplice-ts apply --help/,
   );
+  // An option that nobody knows takes the command for its value.
+  const { stderr: swallowed } = await runCli(['--dryrun', 'apply', 'x']);
+  assert.match(swallowed, /no option --dryrun\nDid you mean --dry-run\? xsplice-ts help lists/);
 });
 
 /** URLs of the modules that a command line imports, and paths of those that it requires. */

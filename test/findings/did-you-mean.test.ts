@@ -19,6 +19,7 @@ test('a name is proposed where few letters differ, or where it begins so', () =>
     ['apply'.repeat(1000), []],
   ];
   for (const [word, proposals] of cases) assert.deepEqual(alike(word, names), proposals, word);
+  assert.deepEqual(alike('-', ['a', 't', '-x']), [], 'any letter is one change away');
   assert.deepEqual(alike('oload', names), ['load', 'upload', 'unload'], 'nearest first');
 });
 
