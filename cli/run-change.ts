@@ -232,8 +232,8 @@ async function untilConfirmed(
   const { arm } = await wayBackOf(session, meant);
   if (arm === null) {
     throw usage(
-      '--confirm needs a process that waits on the machine of the host, which ssh:// and exec: hosts do not have yet',
-      'Run xsplice-ts on that machine, with --host xen.',
+      '--confirm needs the store of the host itself: the agent there waits, and looks into it',
+      'Leave out --store and XSPLICE_STORE.',
     );
   }
   return new UntilConfirmed(inner, {

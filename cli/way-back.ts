@@ -3,18 +3,19 @@ import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { isLocked } from '../core/files/index.js';
 import { embeddedDirectory, type HostSpec, hostText } from '../core/host/index.js';
-import { CONFIRM_FOLDER, notArmed } from '../core/store/index.js';
+import { CONFIRM_FILE, CONFIRM_FOLDER, notArmed } from '../core/store/index.js';
 import type { MeantHost } from './meant-host.js';
 import { namedStore } from './memory.js';
 import { TAKE_BACK } from './options/commands.js';
 import type { Session } from './session.js';
+import { confirmSeconds } from './settings.js';
 import { programWords } from './tool.js';
 
 /** Who waits for a change to be confirmed, and takes it back where nobody does. */
 export interface WayBack {
   /**
    * Has somebody wait for this entry of the journal; ends once it is sure that somebody does. Fails with
-   * `confirm-not-armed`. Null where nobody can wait on the machine of the host.
+   * `confirm-not-armed`. Null where nobody can wait for it: the store is not on the machine of the host.
    */
   readonly arm: ((entry: number) => Promise<void>) | null;
   /** False where nobody waits: who did was killed. Null where that cannot be told from here. */
@@ -30,11 +31,29 @@ export const READY = 'ready';
 /** The way back of a host. Fails as opening the host does. */
 export async function wayBackOf(session: Session, meant: MeantHost): Promise<WayBack> {
   const spec = await meant.spec();
-  if (spec.kind === 'remote') return { arm: null, isAwake: async () => null };
+  if (spec.kind === 'remote') return wayBackThere(session, meant);
   const folder = `${(await meant.folder()).path}/${CONFIRM_FOLDER}`;
   return {
     arm: (entry) => startWaiting(wordsFor(entry, spec, session)),
     isAwake: () => isLocked(folder),
+  };
+}
+
+/** The agent on another machine waits itself, with what takes the change back. */
+async function wayBackThere(session: Session, meant: MeantHost): Promise<WayBack> {
+  const { lastWill } = (await meant.open()).port;
+  const seconds = confirmSeconds(session.settings);
+  const isStoreThere = namedStore(session.settings, session.streams) === null;
+  if (lastWill === undefined || !isStoreThere) return { arm: null, isAwake: async () => null };
+  const { path } = await meant.folder();
+  return {
+    arm: async () => {
+      if (await lastWill.stay(`${path}/${CONFIRM_FILE}`, seconds ?? 0)) return;
+      throw notArmed(
+        'the agent on the host takes back only uploads and applies, with nothing else in the same change, and not with --keep-going',
+      );
+    },
+    isAwake: () => lastWill.isAwaited(`${path}/${CONFIRM_FOLDER}`),
   };
 }
 

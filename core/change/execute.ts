@@ -57,6 +57,7 @@ async function executeAlone(
     isLeft === true && lastWill ? errorOf(lastWill.drop()) : undefined,
     observed(port),
   ]);
+  lastWill?.forget();
   // Where nobody heard that the will is dropped, what is seen may be taken back yet.
   const isUnheard = dropError !== undefined;
   const { after, afterError } = isUnheard ? { after: null, afterError: dropError } : seen;

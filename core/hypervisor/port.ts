@@ -52,6 +52,16 @@ export interface LastWill {
   begin(verb: string): Promise<boolean>;
   /** What was done stays. Where this fails, nobody knows which of the two is true. */
   drop(): Promise<void>;
+  /**
+   * Since then, and again from `drop` on, the machine waits so long by itself, however the way to it ends, and takes back what
+   * was done if this file of its own is then as it was at the end. False where it does not: nothing was begun, or another
+   * one waits.
+   */
+  stay(file: string, seconds: number): Promise<boolean>;
+  /** Whether somebody waits so for a file in this folder. */
+  isAwaited(folder: string): Promise<boolean>;
+  /** What was taken back before is known by now. */
+  forget(): void;
 }
 
 /**

@@ -44,6 +44,7 @@ export {
 } from './saved-stack.js';
 export type { StoredPayload } from './stored-payload.js';
 export {
+  CONFIRM_FILE,
   CONFIRM_FOLDER,
   forgetUnconfirmed,
   readUnconfirmed,

@@ -8,7 +8,7 @@ import { readVersioned, writeVersioned, writing } from './store-format.js';
 
 /** In the folder of a host: one file, and the lock of who waits. */
 export const CONFIRM_FOLDER = 'confirm';
-const FILE = `${CONFIRM_FOLDER}/waiting.json`;
+export const CONFIRM_FILE = `${CONFIRM_FOLDER}/waiting.json`;
 const FORMAT_VERSION = 1;
 
 /** A change that is taken back unless somebody confirms it. Who reads or writes it to decide has the host's lock. */
@@ -31,17 +31,17 @@ const unconfirmed: Codec<Unconfirmed> = objectOf<Unconfirmed>({
 
 /** Null where nothing waits. Fails with `store-damaged`, `store-too-new`, `store-not-readable`. */
 export function readUnconfirmed(folder: KeptFolder): Promise<Unconfirmed | null> {
-  return readVersioned(folder, FILE, FORMAT_VERSION, unconfirmed);
+  return readVersioned(folder, CONFIRM_FILE, FORMAT_VERSION, unconfirmed);
 }
 
 /** Fails with `store-not-writable`, `store-too-new`. */
 export function writeUnconfirmed(folder: KeptFolder, one: Unconfirmed): Promise<void> {
-  return writeVersioned(folder, FILE, FORMAT_VERSION, unconfirmed, one);
+  return writeVersioned(folder, CONFIRM_FILE, FORMAT_VERSION, unconfirmed, one);
 }
 
 /** From now on nothing waits. Fails with `store-not-writable`. */
 export async function forgetUnconfirmed(folder: KeptFolder): Promise<void> {
-  await writing(folder, () => folder.remove(FILE));
+  await writing(folder, () => folder.remove(CONFIRM_FILE));
 }
 
 /**

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Transport } from '../../core/hypervisor/xen/index.js';
 import { DEMO_IMAGE } from './cli.js';
@@ -20,6 +20,10 @@ export function fakeDom0(folder: string, interpreter = 'python3'): FakeDom0 {
   const root = join(folder, 'root');
   mkdirSync(join(root, 'boot'), { recursive: true });
   mkdirSync(join(root, 'run'));
+  mkdirSync(join(root, 'proc/sys/kernel/random'), { recursive: true });
+  for (const file of ['proc/uptime', 'proc/sys/kernel/random/boot_id']) {
+    symlinkSync(`/${file}`, join(root, file));
+  }
   writeFileSync(join(root, 'boot', 'xen-syms-demo'), readFileSync(DEMO_IMAGE));
   const { buildId } = demoHypervisor().model;
   const set: FakeDom0['set'] = (settings) =>

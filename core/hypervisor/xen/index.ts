@@ -1,6 +1,5 @@
 import type { HostMachine } from '../machine.js';
 import type { AgentConnection } from './handle/connection.js';
-import { encodePath } from './handle/frames.js';
 import { XenHandle } from './handle/handle.js';
 import { openXenCall } from './handle/library.js';
 import { localHypercalls } from './handle/local.js';
@@ -8,11 +7,11 @@ import { remoteHypercalls } from './handle/remote.js';
 import { HOST_PATHS, type HostPaths, requireDom0, requireRemoteDom0 } from './host.js';
 import { LoadedRecord } from './loaded-cache.js';
 import { localMachine } from './local-machine.js';
+import { LOCK_FOLDER } from './lock-folder.js';
 import { negotiate } from './negotiate.js';
 import { type Exclusively, XenPort } from './port.js';
 import { remoteMachine } from './remote-machine.js';
 import { RemoteWill } from './remote-will.js';
-import { WILL_RECORD } from './will-record.js';
 
 export type { Carrier } from './handle/carrier.js';
 export type { AgentConnection } from './handle/connection.js';
@@ -22,9 +21,6 @@ export { isDom0, readRunningSymbols } from './host.js';
 export { localMachine } from './local-machine.js';
 export { XenPort } from './port.js';
 export { readWillRecord, type WillRecord } from './will-record.js';
-
-/** Below /run, as the notes: a boot begins anew. */
-const LOCK_FOLDER = '/run/xsplice-ts';
 
 /** Where things lie, when not in their usual places. */
 export interface XenOptions {
@@ -72,13 +68,7 @@ export async function openRemoteXen(connection: AgentConnection): Promise<Remote
     await requireRemoteDom0(connection, machine);
     const handle = await XenHandle.open(remoteHypercalls(connection));
     const what = `The Xen of ${connection.spec}`;
-    const exclusively: Exclusively = (run) =>
-      machine.exclusive(LOCK_FOLDER, what, async () => {
-        const result = await run();
-        // What was taken back before this change is known by now.
-        connection.tell(encodePath('X', WILL_RECORD));
-        return result;
-      });
+    const exclusively: Exclusively = (run) => machine.exclusive(LOCK_FOLDER, what, run);
     const record = new LoadedRecord(machine);
     const xen = await negotiate(handle);
     const will = new RemoteWill(connection, xen);

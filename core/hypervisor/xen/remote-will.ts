@@ -15,6 +15,10 @@ import type { AgentConnection } from './handle/connection.js';
 import {
   encodeBeginWill,
   encodeDropWill,
+  encodeLock,
+  encodePath,
+  encodeStay,
+  encodeUnlock,
   encodeWillChange,
   readErrno,
   type WillAnswer,
@@ -23,6 +27,7 @@ import {
 import type { Sysctl, XenConnection } from './handle/handle.js';
 import { stampAfter } from './known.js';
 import { SIZES_ONLY } from './list.js';
+import { LOCK_FOLDER } from './lock-folder.js';
 import { WILL_RECORD } from './will-record.js';
 
 /** For the CPUs to meet: long enough for a host at full load, since an action whose hooks ran is not done twice. */
@@ -47,6 +52,8 @@ export class RemoteWill implements LastWill {
   readonly #connection: AgentConnection;
   readonly #xen: XenConnection;
   #isBegun = false;
+  /** What was asked for so that the agent stays; null where nobody did. */
+  #stay: Uint8Array | null = null;
 
   constructor(connection: AgentConnection, xen: XenConnection) {
     this.#connection = connection;
@@ -55,6 +62,7 @@ export class RemoteWill implements LastWill {
 
   /** After this silence, in milliseconds, the connection counts as broken; 0: as long as without a will. */
   async begin(verb: string, silenceMs = 0): Promise<boolean> {
+    this.#stay = null;
     const note = JSON.stringify({ formatVersion: 1, verb, since: new Date().toISOString() });
     this.#isBegun = (await this.#ask(encodeBeginWill(WILL_RECORD, note, silenceMs))) === 0;
     return this.#isBegun;
@@ -62,7 +70,25 @@ export class RemoteWill implements LastWill {
 
   async drop(): Promise<void> {
     this.#isBegun = false;
-    await this.#ask(encodeDropWill());
+    await this.#ask(this.#stay ?? encodeDropWill());
+  }
+
+  async stay(file: string, seconds: number): Promise<boolean> {
+    if (!this.#isBegun) return false;
+    const asked = encodeStay(file, LOCK_FOLDER, seconds * 1000);
+    const isStaying = (await this.#ask(asked)) === 0;
+    this.#stay = isStaying ? asked : null;
+    return isStaying;
+  }
+
+  async isAwaited(folder: string): Promise<boolean> {
+    const errno = await this.#ask(encodeLock(folder, 0));
+    if (errno === 0) this.#connection.tell(encodeUnlock(folder));
+    return errno === XEN_ERRNO.EBUSY;
+  }
+
+  forget(): void {
+    this.#connection.tell(encodePath('X', WILL_RECORD));
   }
 
   async #ask(body: Uint8Array): Promise<number> {

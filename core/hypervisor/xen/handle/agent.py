@@ -27,9 +27,9 @@
 #   L  i64 result, u32 length of the head, head, part: when the next hypercall has this result, the will gets this head, and
 #      this part in front of the others; nothing but a result: when it has this one, there is no will any more; no answer
 #   C  -> i32 errno: there is no will any more
-#   S  u32 ms, u32 length of the path, path, note -> i32 errno: when the connection ends, however it does, the agent stays
-#      alone, and carries the will out after ms, if the file `path`, in which the note is, is there still. The folder of the
-#      file is locked meanwhile: EEXIST where another one stays there
+#   S  u32 ms, u32 length of the path, path, folder -> i32 errno: when the connection ends, however it does, the agent stays
+#      alone. After ms, counted from now, it takes the lock of the folder and carries the will out, if the file `path` is then as
+#      it was at the end; it removes that first. The file's folder is locked meanwhile: EEXIST where another one stays there
 import array, binascii, ctypes, errno, fcntl, mmap, os, re, select, signal, socket, stat, struct, sys, time
 
 PROTOCOL = 2
@@ -45,9 +45,9 @@ SILENCE = 90.0
 MAX_WILL = 1 << 20
 MAX_TURNS = 100
 MAX_RECORD = 64 << 10
-# Who stays alone looks so often whether it is still to do something, and waits so long for its turn: longer than for a dead one.
+# Who stays alone looks so often whether it is still to do something, and waits so long for its turn before it looks again.
 LOOK = 0.5
-PATIENCE = 120.0
+PATIENCE = 10.0
 
 OURS = br"/(run|var/lib)/xsplice-ts(/[^/\0]+)*"
 ALLOWED = {
@@ -237,7 +237,9 @@ class Lock(object):
 
     def __init__(self, folder):
         token = lambda n: binascii.hexlify(os.urandom(n)).decode()
-        self.folder = folder.decode()
+        # The path of a socket has room for 107 bytes.
+        self.handle = os.open(folder, os.O_RDONLY)
+        self.folder = "/proc/self/fd/%d" % self.handle
         self.name = "lock.%013d.%d.%s" % (time.time() * 1000, os.getpid(), token(8))
         self.path = os.path.join(self.folder, self.name)
         self.state, self.since, self.callers = "looks", None, []
@@ -330,6 +332,7 @@ class Lock(object):
 
     def release(self):
         remove(self.path)
+        os.close(self.handle)
         self.server.close()
         for caller in self.callers: caller.close()
 
@@ -337,6 +340,15 @@ class Lock(object):
 def remove(path):
     try: os.unlink(path)
     except OSError: pass
+
+
+def contents(path):
+    """Of a small file of our own; None where there is none."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try: return read_all(fd, MAX_RECORD)
+        finally: os.close(fd)
+    except (OSError, IOError): return None
 
 
 def allowed(kind, path):
@@ -555,36 +567,22 @@ class Agent(object):
         return None
 
     def drop_will(self, body):
-        if self.stays: remove(self.stays[1])
-        self.will = None
+        self.will = self.stays = None
         return struct.pack("<i", 0)
 
     def stay(self, body):
         ms, n = struct.unpack_from("<II", body, 1)
-        path = self.root + allowed("ours", body[9:9 + n])
+        path, changes = self.root + allowed("ours", body[9:9 + n]), self.root + allowed("ours", body[9 + n:])
         folder = os.path.dirname(path)
-        # Changes are made under the lock of the folder above.
-        allowed("ours", os.path.dirname(folder)[len(self.root):])
-        if not self.will or self.stays: raise OSError(errno.EINVAL, "nothing to do")
-        trusted(folder, True)
-        lock = Lock(folder)
-        if lock.take(0) is not None:
-            lock.release()
-            raise OSError(errno.EEXIST, "another one stays here")
-        try:
-            # Of one that was killed.
-            remove(path)
-            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-            try:
-                write_all(fd, body[9 + n:])
-                os.fsync(fd)
-            finally: os.close(fd)
-            flush(folder)
-        except (OSError, IOError):
-            lock.release()
-            raise
-        self.locks[folder] = lock
-        self.stays = (clock() + ms / 1000.0, path, folder)
+        if not self.will: raise OSError(errno.EINVAL, "nothing to do")
+        if folder not in self.locks:
+            trusted(folder, False)
+            lock = Lock(folder)
+            if lock.take(0) is not None:
+                lock.release()
+                raise OSError(errno.EEXIST, "another one stays here")
+            self.locks[folder] = lock
+        self.stays = (clock() + ms / 1000.0, path, folder, changes)
         return struct.pack("<i", 0)
 
     def alone(self, why):
@@ -593,7 +591,9 @@ class Agent(object):
         elif self.will: self.will.carry_out(self, why)
 
     def wait_alone(self):
-        until, path, folder = self.stays
+        until, path, folder, changes = self.stays
+        left = contents(path)
+        if left is None: return
         # A machine that shuts down may end it.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         nowhere = os.open(os.devnull, os.O_RDWR)
@@ -602,17 +602,15 @@ class Agent(object):
         for other in [f for f in self.locks if f != folder]: self.locks.pop(other).release()
         # Whoever waits for the one in front goes on.
         self.front.send(b"1")
-        while clock() < until:
-            if not os.path.lexists(path): return
+        while contents(path) == left:
             self.listen([], min(until, clock() + LOOK))
-        # Whoever removes the file, or gives it its last name, decides.
-        try: os.rename(path, self.will.path)
-        except (OSError, IOError): return
-        lock = Lock(os.path.dirname(folder))
-        holder = lock.take(PATIENCE)
-        if holder is None: self.will.carry_out(self, "time is over")
-        else: Record(self.will.path, self.will.note).line("ends: stopped, somebody else was at it")
-        lock.release()
+            if clock() < until: continue
+            # Whoever has the lock decides. Who is in the middle of something is waited for.
+            lock = Lock(changes)
+            if lock.take(PATIENCE) is None and contents(path) == left:
+                remove(path)
+                self.will.carry_out(self, "time is over")
+            lock.release()
 
     def nothing(self, body):
         return b""

@@ -233,17 +233,20 @@ function encodeSteps(steps: readonly WillStep[]): Buffer {
 
 /** `V`: there is a last will from now on; what it does is written there, behind a note. 0: silence as usual. */
 export function encodeBeginWill(path: string, note: string, silenceMs = 0): Buffer {
-  return encodeNoted('V', silenceMs, path, note);
+  return encodeTimed('V', silenceMs, path, note);
 }
 
-/** `S`: the agent stays when the connection ends, and carries its will out after so long, while that file is there. */
-export function encodeStay(path: string, note: string, afterMs: number): Buffer {
-  return encodeNoted('S', afterMs, path, note);
+/**
+ * `S`: the agent stays when the connection ends. After so long it takes the lock of `changes` and carries its will out, if that
+ * file is then as it was at the end.
+ */
+export function encodeStay(path: string, changes: string, afterMs: number): Buffer {
+  return encodeTimed('S', afterMs, path, changes);
 }
 
-function encodeNoted(kind: string, ms: number, path: string, note: string): Buffer {
+function encodeTimed(kind: string, ms: number, path: string, rest: string): Buffer {
   const name = Buffer.from(path);
-  return Buffer.concat([Buffer.from(kind), u32(ms, name.length), name, Buffer.from(note)]);
+  return Buffer.concat([Buffer.from(kind), u32(ms, name.length), name, Buffer.from(rest)]);
 }
 
 /**

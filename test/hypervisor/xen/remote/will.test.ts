@@ -16,6 +16,7 @@ import {
   encodePath,
   encodeStay,
   encodeWillChange,
+  encodeWrite,
   readErrno,
   type WillStep,
 } from '../../../../core/hypervisor/xen/handle/frames.js';
@@ -35,7 +36,8 @@ const THREE = readPayloadInputs(
 );
 const NAMES = THREE.map(({ planned }) => planned.name);
 const OPTIONS = { timeoutNs: 0, nodeps: false };
-const WAITS = '/run/xsplice-ts/will/waits';
+const CHANGES = '/run/xsplice-ts';
+const WAITS = '/run/xsplice-ts/confirm/waiting.json';
 
 /** Interpreters that there are here; a rig's dom0 has the older one always (npm run test:remote -- --python 2.7). */
 const INTERPRETERS = ['python3', 'python2.7'].filter(
@@ -121,7 +123,7 @@ for (const interpreter of INTERPRETERS) {
         told.set(word, (told.get(word) ?? 0) + 1);
       }
       t.diagnostic([...told].map(([word, count]) => `${word} ${count}`).join(', '));
-      assert.ok((told.get('unknown') ?? 0) > 5);
+      assert.ok((told.get('unknown') ?? 0) > 2);
     });
 
     it('is written down, and the next connection says so until the next change', async (t) => {
@@ -132,7 +134,7 @@ for (const interpreter of INTERPRETERS) {
       assert.equal(finding?.code, 'change-taken-back');
       assert.match(finding.message, /^A change \(apply, .*\) was cut off: the process in front/);
       assert.match(finding.message, /took back what it had done$/);
-      await host.port.exclusive(async () => undefined);
+      host.port.lastWill?.forget();
       assert.equal(await host.tookBack(), null);
       await host.port.close();
     });
@@ -189,7 +191,8 @@ for (const interpreter of INTERPRETERS) {
         const dom0 = await inTheMiddle(
           t,
           async (connection) => {
-            const asked = encodeStay(WAITS, '{"verb":"apply"}', 8000);
+            await connection.request(encodeWrite('W', WAITS, Buffer.from('{}')));
+            const asked = encodeStay(WAITS, CHANGES, 8000);
             assert.equal(readErrno(await connection.request(asked)).errno, 0);
             await connection.close();
           },
@@ -198,7 +201,7 @@ for (const interpreter of INTERPRETERS) {
         const connection = await connect(dom0.transport);
         const second = await connection.request(encodeBeginWill(WILL_RECORD, '{}'));
         assert.equal(readErrno(second).errno, 0);
-        const other = await connection.request(encodeStay(WAITS, '{}', 1));
+        const other = await connection.request(encodeStay(WAITS, CHANGES, 1));
         assert.equal(readErrno(other).errno, 17, 'EEXIST: one stays already');
         if (isConfirmed) {
           assert.equal(readErrno(await connection.request(encodePath('X', WAITS))).errno, 0);
@@ -221,14 +224,15 @@ for (const interpreter of INTERPRETERS) {
       const dom0 = await inTheMiddle(
         t,
         async (connection) => {
-          await connection.request(encodeStay(WAITS, '{}', 60_000));
+          await connection.request(encodeWrite('W', WAITS, Buffer.from('{}')));
+          await connection.request(encodeStay(WAITS, CHANGES, 60_000));
           const started = performance.now();
           await connection.close();
           assert.ok(performance.now() - started < 4000);
         },
         { interpreter },
       );
-      const folder = join(dom0.root, 'run/xsplice-ts/will');
+      const folder = join(dom0.root, 'run/xsplice-ts/confirm');
       const busy = withLock(folder, { what: 'It', patienceMs: 200 }, async () => undefined);
       const number = await busy.then(
         () => assert.fail('nobody stays'),
@@ -266,8 +270,9 @@ describe('a last will that makes no sense', () => {
     connection.post(encodeWillChange(0, { head: [], part: part(address) }));
     await connection.request(encodeHypercall(step(sysctl(3), address).call));
     await connection.request(encodePath('D', '/run/xsplice-ts'));
+    // Not closed yet: that would be an end in order, where it is quicker than the signal.
     killed(connection);
-    await connection.close();
+    t.after(() => connection.close());
     for (let waited = 0; !/ ends: /.test(recordOf(dom0)) && waited < 20_000; waited += 50) {
       await pause(50);
     }
@@ -310,7 +315,7 @@ describe('a last will that makes no sense', () => {
     ],
     ['half of one', encodeWillChange(0, { head: [], part: [step(sysctl(3), 0n)] }).subarray(0, 60)],
     ['one that is written anywhere', encodeBeginWill('/etc/passwd', '')],
-    ['one that stays anywhere', encodeStay('/run/xsplice-ts/waits', '', 1)],
+    ['one that stays anywhere', encodeStay(WAITS, '/tmp', 1)],
   ];
   for (const [what, request] of ends) {
     it(`${what} is refused, and ends the connection`, async (t) => {
