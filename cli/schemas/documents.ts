@@ -1,4 +1,3 @@
-import { CATALOGUE } from '../../core/findings/index.js';
 import type { CommandName } from '../options/commands.js';
 import { usage } from '../usage.js';
 import { CONFIG_SCHEMA } from './config.js';
@@ -14,6 +13,8 @@ const integer: Schema = { type: 'integer' };
 const flag: Schema = { type: 'boolean' };
 const hex: Schema = { type: 'string', pattern: '^-?0x[0-9a-f]+$' };
 const id: Schema = { type: 'string', pattern: '^([0-9a-f]{2})+$' };
+/** As docs/findings.md lists them. Each release adds some: a list of them here would refuse what a newer program writes. */
+const code: Schema = { type: 'string', pattern: '^[a-z0-9]+(-[a-z0-9]+)*$' };
 const any: Schema = {};
 
 function orNull(schema: Schema): Schema {
@@ -43,7 +44,7 @@ function object(
 const explanation = object({ what: text, where: listOf(text), mend: text }, { since: text });
 const finding = object(
   {
-    code: choice(...Object.keys(CATALOGUE)),
+    code,
     severity: choice('error', 'warning', 'note'),
     message: text,
   },
@@ -88,7 +89,7 @@ function document(
 const ERROR: Schema = object({
   formatVersion: choice(1),
   ok: { const: false },
-  error: object({ code: choice(...Object.keys(CATALOGUE)), message: text, hint: text }),
+  error: object({ code, message: text, hint: text }),
   findings,
 });
 
@@ -247,7 +248,7 @@ const rehearsal = object({
 
 const lockstepAnswer = {
   outcome: choice('accepted', 'accepted-with-loss', 'not-proven', 'refused', 'fatal', 'undecided'),
-  reason: orNull(choice(...Object.keys(CATALOGUE))),
+  reason: orNull(code),
   by: orNull(choice('linker', 'host')),
   ...{ says: orNull(text), expected: orNull(text), actual: orNull(text) },
   older: orNull(choice('host', 'module')),
