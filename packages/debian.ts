@@ -140,7 +140,7 @@ Priority: optional
 Maintainer: ${MAINTAINER}
 Installed-Size: ${sizeKiB}
 Depends: nodejs (>= 20.19), libc6 (>= 2.25), libgcc-s1, libstdc++6
-Suggests: libxencall1
+Suggests: libxencall1, qemu-system-x86, xz-utils
 Description: live-patch payload manager for the Xen hypervisor
  Checks live-patch payloads before Xen sees them, plans and shows what will
  happen, applies, reverts and replaces them in the right order, and says

@@ -30,9 +30,8 @@ export function unpackedKernel(packaged: Buffer): Buffer {
 
 /** The version of a kernel, which its modules are called by: `6.1.0-56-amd64`. Null where the file does not tell. */
 export function kernelVersion(kernel: Buffer): string | null {
-  if (kernel.length < VERSION_OFFSET + 2) return null;
-  const { offset, text } = MAGIC;
-  if (kernel.toString('latin1', offset, offset + text.length) === text) {
+  if (isPackaged(kernel)) {
+    if (kernel.length < VERSION_OFFSET + 2) return null;
     const start = SECTOR_BYTES + kernel.readUInt16LE(VERSION_OFFSET);
     return /^\S+/.exec(kernel.toString('latin1', start, start + MOST_VERSION))?.[0] ?? null;
   }

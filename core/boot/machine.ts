@@ -32,6 +32,7 @@ export interface MachineEnd {
 const LAST_WORDS_MS = 250;
 /** The end of the console is kept, and searched for signs of death. */
 const MOST_CONSOLE = 256 * 1024;
+const MOST_LINE = 512;
 const MOST_WORDS = 16 * 1024;
 const MEMORY = { memoryMib: 1024, dom0MemoryMib: 640 };
 const PROGRAM_ENDS = new RegExp(`^${PROGRAM_ENDED} \\d+`, 'm');
@@ -158,9 +159,11 @@ export class BootedMachine {
     const { stdout, stderr } = this.#qemu;
     stdout?.on('data', (chunk: Buffer) => {
       this.#console = (this.#console + chunk.toString('latin1')).slice(-MOST_CONSOLE);
-      const death = this.#isDying ? null : signOfDeath(this.#console);
+      // What is new, and the line that it goes on with.
+      const latest = this.#console.slice(-chunk.length - MOST_LINE);
+      const death = this.#isDying ? null : signOfDeath(latest);
       if (death !== null) this.#dieOf({ kind: 'died', reason: death });
-      const ended = PROGRAM_ENDS.exec(this.#console);
+      const ended = PROGRAM_ENDS.exec(latest);
       if (ended !== null) this.#finish({ kind: 'lost', reason: ended[0] });
     });
     stderr?.on('data', (chunk: Buffer) => {

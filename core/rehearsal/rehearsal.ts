@@ -6,7 +6,7 @@ export interface Performer {
   readonly file: string;
   readonly name: string;
   readonly bytes: Uint8Array;
-  /** The file among these that it depends on; null where it is none of them. */
+  /** The file among these that it depends on; null where it is none of them, as the hypervisor. */
   readonly parent: string | null;
 }
 

@@ -35,10 +35,10 @@ const PAUSE_MS = 100;
 
 /** What is tried, on a hypervisor that was just booted and of which this is the model. */
 export interface RehearsalPlan {
-  /** In the order in which they are applied. */
+  /** Each behind its parent. */
   readonly performers: readonly Performer[];
   readonly model: Model;
-  /** `apply`: each on top of those before. `replace`: each by itself. */
+  /** `apply`: each on top of its parent. `replace`: each by itself. */
   readonly action: 'apply' | 'replace';
   /** False where Xen prints more than its verdicts know, as a debug build does. */
   readonly areLinesCompared: boolean;
@@ -91,6 +91,10 @@ class Run {
   /** What the tests said last. */
   #last: readonly TestRun[] = [];
   #isDead = false;
+  /** The last on top. */
+  readonly #applied: Act[] = [];
+  /** What could not be taken off: it is not tried again. */
+  #stuck: Act | null = null;
 
   constructor(plan: RehearsalPlan, stage: Stage) {
     this.#plan = plan;
@@ -107,30 +111,15 @@ class Run {
 
   async all(): Promise<Rehearsal> {
     const unstableTests = await this.#testBefore();
-    const applied: Act[] = [];
-    const files = new Set(this.#acts.map(({ performer }) => performer.file));
     for (const act of this.#acts) {
-      const { parent, name } = act.performer;
-      if (this.#isDead) act.skipped = 'Xen died before';
-      else if (
-        this.#plan.action === 'apply' &&
-        parent !== null &&
-        files.has(parent) &&
-        !applied.some(({ performer }) => performer.file === parent)
-      ) {
-        act.skipped = `${parent}, which it depends on, is not applied`;
-      } else {
-        this.#tell(`${this.#plan.action} ${nameText(name)}`);
-        const state = await this.#bringOn(act);
-        if (state === 'not-applied') continue;
-        await this.#testWith(act);
-        if (this.#plan.action === 'apply') applied.push(act);
-        else await this.#takeOff(act);
-      }
+      act.skipped = await this.#obstacle(act);
+      if (act.skipped !== null) continue;
+      this.#tell(`${this.#plan.action} ${nameText(act.performer.name)}`);
+      if ((await this.#bringOn(act)) === 'not-applied') continue;
+      this.#applied.push(act);
+      await this.#testWith(act);
     }
-    for (const act of applied.reverse()) {
-      if (!(await this.#takeOff(act))) break;
-    }
+    await this.#takeOffAbove(null);
     return {
       payloads: this.#acts.map((act) => this.#result(act)),
       unstableTests,
@@ -139,15 +128,47 @@ class Run {
   }
 
   async deadly(performer: Performer): Promise<PayloadRehearsal> {
-    const place = this.#acts.findIndex((act) => act.performer === performer);
-    const act = this.#acts[place];
+    const act = this.#actOf(performer.file);
     if (act === undefined) throw new RangeError(`${performer.file} is not in the plan`);
-    if (this.#plan.action === 'apply') {
-      for (const below of this.#acts.slice(0, place)) await this.#bringOn(below);
-    }
+    for (const below of this.#below(act)) await this.#bringOn(below);
     act.isDeadly = true;
     await this.#bringOn(act, true);
     return this.#result(act);
+  }
+
+  #actOf(file: string | null): Act | undefined {
+    return this.#acts.find(({ performer }) => performer.file === file);
+  }
+
+  /** What it depends on, the lowest first. */
+  #below({ performer }: Act): readonly Act[] {
+    const parent = this.#plan.action === 'apply' ? this.#actOf(performer.parent) : undefined;
+    return parent === undefined ? [] : [...this.#below(parent), parent];
+  }
+
+  /** Takes off what is above its parent; why it cannot be tried, in words, or null. */
+  async #obstacle({ performer }: Act): Promise<string | null> {
+    const died = 'Xen died before';
+    if (this.#isDead) return died;
+    const parent = this.#plan.action === 'apply' ? performer.parent : null;
+    const isOn = (file: string) => this.#applied.some((act) => act.performer.file === file);
+    if (parent !== null && !isOn(parent)) return `${parent}, which it depends on, is not applied`;
+    const stays = await this.#takeOffAbove(parent);
+    if (this.#isDead) return died;
+    return stays === null ? null : `${stays.performer.file} cannot be taken off`;
+  }
+
+  /** Takes off what is applied above this file; null where that is all. What stays, or null. */
+  async #takeOffAbove(file: string | null): Promise<Act | null> {
+    for (let top = this.#applied.at(-1); top !== undefined; top = this.#applied.at(-1)) {
+      if (top.performer.file === file) return null;
+      if (this.#isDead || this.#stuck === top || !(await this.#takeOff(top))) {
+        this.#stuck = top;
+        return top;
+      }
+      this.#applied.pop();
+    }
+    return null;
   }
 
   #result({ performer, skipped, isDeadly, steps, tests }: Act): PayloadRehearsal {
@@ -197,7 +218,6 @@ class Run {
   /** Reverts and unloads it; false where it stays. */
   async #takeOff(act: Act): Promise<boolean> {
     const { name } = act.performer;
-    if (this.#isDead) return false;
     this.#tell(`revert ${nameText(name)}`);
     if ((await this.#step(act, 'revert', false, (model) => revert(model, name))) !== 'accepted') {
       return false;

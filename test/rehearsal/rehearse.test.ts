@@ -80,6 +80,36 @@ describe('a rehearsal (over a fake of Xen)', () => {
     assert.deepEqual(await codesOf(plan), []);
   });
 
+  it('tries each branch on its own parent, in whatever order the files are named', async () => {
+    const plan = await planOf(['chain-02', 'bye', 'hello', 'chain-01', 'wrong-depends']);
+    const stage = stageOf(plan);
+    assert.deepEqual(rehearsalFindings(await rehearse(plan, stage)), []);
+    const applied = stage.asked.filter((asked) => /^(apply|revert)/.test(asked));
+    assert.deepEqual(applied, [
+      ...['apply hello', 'apply bye', 'revert bye', 'revert hello'],
+      ...['apply chain-01', 'apply chain-02', 'revert chain-02', 'revert chain-01'],
+      'apply wrong-depends',
+    ]);
+  });
+
+  it('tries nothing more above a payload that cannot be taken off', async () => {
+    const plan = await planOf(['veto-prerevert', 'hello', 'bye']);
+    const stage = stageOf(plan, {
+      instead: (op) => (op === 'revert veto-prerevert' ? { payloadRc: -22 } : null),
+    });
+    const { payloads, left } = await rehearse(plan, stage);
+    assert.deepEqual(
+      payloads.map(({ name, skipped }) => [name, skipped]),
+      [
+        ['veto-prerevert', null],
+        ['hello', `${demo('veto-prerevert')} cannot be taken off`],
+        ['bye', `${demo('hello')}, which it depends on, is not applied`],
+      ],
+    );
+    assert.deepEqual(left, ['veto-prerevert']);
+    assert.equal(stage.asked.filter((asked) => asked.startsWith('revert')).length, 1);
+  });
+
   it('finds each way in which an answer differs from its verdict', async () => {
     const plan = await planOf(['hello']);
     const refused = { hypercallRc: 0, payloadRc: -22, log: ['hello: no'] };
