@@ -88,6 +88,8 @@ async function body(text: string): Promise<string> {
     minifyWhitespace: true,
     supported: { 'dynamic-import': false },
   });
+  // A module of Node that is loaded late has no names before: each is asked for by name.
+  if (/__toESM\(require\("node:/.test(code)) throw new Error('a part takes a module of Node whole');
   // What a part gives away, it gives away as it is: nobody asks it whether it was a module.
   return code.replace(/module\.exports=__toCommonJS\((\w+)\);/, 'module.exports=$1;');
 }
