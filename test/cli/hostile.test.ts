@@ -3,16 +3,8 @@ import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path';
 import test from 'node:test';
 import { DEMO_IMAGE, demo, embeddedHost, runCli, temporaryFolder } from '../support/cli.js';
+import { HOSTILE_TEXTS, rawIn } from '../support/raw-text.js';
 
-/** What no output may hold: all that a terminal obeys, but for line breaks. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there.
-const RAW = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u;
-/** A title of the window, a bell, a bidi override, a C1 control that is no UTF-8. */
-const HOSTILE = [
-  Buffer.from('\u001b]0;x\u0007'),
-  Buffer.from('\u202e\r'),
-  Buffer.from([0x9b, 0x6d]),
-];
 const SHT = { STRTAB: 3, PROGBITS: 1, NOBITS: 8 };
 const SHF = { EXECINSTR: 4n, STRINGS: 0x20n };
 
@@ -41,9 +33,7 @@ function textsOf(bytes: Buffer): readonly { readonly at: number; readonly length
 async function look(what: string, words: readonly string[]): Promise<void> {
   const { stdout, stderr } = await runCli(words);
   for (const text of [stdout, stderr]) {
-    const match = RAW.exec(text);
-    const near = JSON.stringify(text.slice(Math.max(0, (match?.index ?? 0) - 60)).slice(0, 90));
-    assert.equal(match, null, `${what}: ${words.join(' ')} wrote ${near}`);
+    assert.equal(rawIn(text), null, `${what}: ${words.join(' ')}`);
   }
   if (words.includes('--json')) JSON.parse(stdout);
 }
@@ -59,7 +49,7 @@ for (const name of ['metadata', 'hook-apply', 'veto-preapply', 'unknown-import']
     const file = join(folder, 'p.livepatch');
     const image = ['--image', DEMO_IMAGE];
     for (const [index, { at, length }] of textsOf(original).entries()) {
-      const hostile = HOSTILE[index % HOSTILE.length] ?? Buffer.alloc(0);
+      const hostile = HOSTILE_TEXTS[index % HOSTILE_TEXTS.length] ?? Buffer.alloc(0);
       const bytes = Buffer.from(original);
       hostile.copy(bytes, at + Math.max(0, Math.floor((length - hostile.length) / 2)));
       writeFileSync(file, bytes);

@@ -22,10 +22,13 @@ async function structures(minutes: number): Promise<void> {
   const report = await fuzzStructures(Number(values.seed), minutes * 60_000);
   console.log(
     `seed ${values.seed}: ${report.executions} executions in ${(report.cpuMs / 1000).toFixed(0)} s of processor time, ` +
-      `${report.crashes.size} different crashes; slowest ${report.slowest.ms.toFixed(0)} ms (${report.slowest.input})`,
+      `${report.crashes.size} different crashes, ${report.raw.size} raw outputs; ` +
+      `at most ${Math.round(process.resourceUsage().maxRSS / 1024)} MiB; slowest ${report.slowest.ms.toFixed(0)} ms (${report.slowest.input})`,
   );
   for (const [error, input] of report.crashes) console.error(`${error} in ${input}`);
-  if (report.crashes.size > 0 || report.slowest.ms >= MAX_MS) process.exitCode = 1;
+  for (const [output, input] of report.raw) console.error(`${output} of ${input}`);
+  if (report.crashes.size + report.raw.size > 0 || report.slowest.ms >= MAX_MS)
+    process.exitCode = 1;
 }
 
 function readers(): void {

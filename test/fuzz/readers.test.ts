@@ -24,8 +24,9 @@ test('the fuzzer sees a crash', () => {
   assert.ok(report.crashes.length > 0);
 });
 
-test('no changed field of a payload makes check, record or plan crash', async () => {
-  const { crashes, executions } = await fuzzStructures(1, 2000);
+test('no changed field of a payload makes check, record or plan crash, or speaks to the terminal', async () => {
+  const { crashes, raw, executions } = await fuzzStructures(1, 2000);
   assert.deepEqual([...crashes], []);
+  assert.deepEqual([...raw], []);
   assert.ok(executions > 0);
 });

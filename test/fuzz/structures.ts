@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { preflightPlan } from '../../core/change/index.js';
 import { check } from '../../core/check/index.js';
 import { XspliceError } from '../../core/findings/index.js';
@@ -8,10 +11,12 @@ import { readImage } from '../../core/image/index.js';
 import { codeContext, recordPayload } from '../../core/oldcode/index.js';
 import { contentsOf, inputFile, readPayload, readPayloadInputs } from '../../core/payload/index.js';
 import { planApply } from '../../core/stack/index.js';
+import { DEMO_IMAGE, runCli } from '../support/cli.js';
 import { cpuMs } from '../support/cpu-time.js';
 import { committedFixtures } from '../support/fixtures.js';
 import { demoHypervisor, unmappedName } from '../support/hostile-payloads.js';
 import { createPrng, type Prng } from '../support/prng.js';
+import { HOSTILE_TEXTS, rawIn } from '../support/raw-text.js';
 
 /** What came of a run: `crashes` are errors of another kind than XspliceError, by what they say. */
 export interface StructureReport {
@@ -19,9 +24,13 @@ export interface StructureReport {
   readonly cpuMs: number;
   readonly slowest: { readonly ms: number; readonly input: string };
   readonly crashes: ReadonlyMap<string, string>;
+  /** Outputs in which a terminal would obey something, by their words: an input that led to it. */
+  readonly raw: ReadonlyMap<string, string>;
 }
 
 const MAX_SEED_BYTES = 64 * 1024;
+/** One of so many inputs is shown too: that reads the image anew. */
+const SHOWN_OF = 4;
 /** Offset and width of the fields of a section header, a symbol, and a relocation. */
 const FIELDS = {
   section: { bytes: 64, at: [0, 4, 8, 16, 24, 32, 40, 44, 48, 56] },
@@ -73,7 +82,14 @@ export async function fuzzStructures(seed: number, budgetMs: number): Promise<St
     image: (bytes) => modelFromImage(readImage(bytes, 'a'), null),
     dump: (bytes) => parseDump(Buffer.from(bytes).toString('latin1'), ['hello', '\x1b']),
   };
+  const folder = mkdtempSync(join(tmpdir(), 'xsplice-fuzz-'));
+  const file = join(folder, 'a.livepatch');
+  const shown: readonly [readonly string[], readonly string[]] = [
+    ['inspect', file, '--verbose', '--explain'],
+    ['check', file, '--image', DEMO_IMAGE, '--verbose', '--explain', '--check', 'both'],
+  ];
   const crashes = new Map<string, string>();
+  const raw = new Map<string, string>();
   let slowest = { ms: 0, input: '' };
   let executions = 0;
   const start = cpuMs();
@@ -81,7 +97,14 @@ export async function fuzzStructures(seed: number, budgetMs: number): Promise<St
     const prng = createPrng((Math.imul(seed, 1_000_003) + run) >>> 0);
     const original = prng.pick(seeds);
     const bytes = changed(original.bytes, prng);
-    for (const [name, ask] of Object.entries(questions)) {
+    const words = prng.pick(shown);
+    const asked: typeof questions = {
+      ...questions,
+      ...(prng.below(SHOWN_OF) === 0
+        ? { show: (changedBytes) => show(changedBytes, words, `seed ${seed}, run ${run}`) }
+        : {}),
+    };
+    for (const [name, ask] of Object.entries(asked)) {
       const input = `${name}: seed ${seed}, run ${run} (${original.name})`;
       const before = cpuMs();
       executions++;
@@ -94,7 +117,17 @@ export async function fuzzStructures(seed: number, budgetMs: number): Promise<St
       if (ms > slowest.ms) slowest = { ms, input };
     }
   }
-  return { executions, cpuMs: cpuMs() - start, slowest, crashes };
+  rmSync(folder, { recursive: true });
+  return { executions, cpuMs: cpuMs() - start, slowest, crashes, raw };
+
+  /** What people see of it. */
+  async function show(bytes: Uint8Array, words: readonly string[], input: string): Promise<void> {
+    writeFileSync(file, bytes);
+    const { stdout, stderr } = await runCli(words);
+    const near = rawIn(stdout) ?? rawIn(stderr);
+    if (near !== null) raw.set(`${words[0]}: ${near}`, input);
+    if (/Internal error/.test(stderr)) throw new Error(stderr.split('\n')[0]);
+  }
 }
 
 /** A copy with one to six fields changed. */
@@ -123,6 +156,13 @@ function changed(original: Uint8Array, prng: Prng): Uint8Array {
           : offset +
             prng.below(Math.max(Math.floor(size / fields.bytes), 1)) * fields.bytes +
             prng.pick(fields.at);
+    if (kind === null && base !== header && prng.below(2) === 0) {
+      Buffer.from(bytes.buffer).set(
+        prng.pick(HOSTILE_TEXTS).subarray(0, Math.max(0, bytes.length - at)),
+        Math.min(at, bytes.length),
+      );
+      continue;
+    }
     const value = prng.below(2) === 0 ? prng.pick(EDGES) : BigInt(prng.below(bytes.length * 2));
     if (at + 8 > bytes.length) continue;
     if (prng.below(2) === 0) view.setUint32(at, Number(value & 0xffff_ffffn), true);
