@@ -51,6 +51,17 @@ describe('divergences', () => {
     assert.match(finding?.hint ?? '', new RegExp(`${step.buildId}.*${step.sha256}`));
   });
 
+  it('are not made of an announced assumption that does not hold: that is what is said (defect 4)', () => {
+    const assumed = { ...accepted, assumptions: ['the hook of fix returns 0'] };
+    const found = divergencesOf({ ...preflight, predictions: [assumed] }, reportOf('failed', -22));
+    assert.deepEqual(
+      found.map(({ code }) => code),
+      ['assumption-failed'],
+    );
+    assert.match(found[0]?.message ?? '', /did not hold: the hook of fix returns 0$/);
+    assert.match(found[0]?.hint ?? '', /-22 \(EINVAL\)/);
+  });
+
   it('are not made of what another tool meddled with', () => {
     const undo: Step = { ...step, action: 'unload', reason: 'somebody else unloaded it' };
     const undone = [{ step: undo, status: 'none', result: null, attempts: 0 } as const];

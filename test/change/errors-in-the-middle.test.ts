@@ -75,7 +75,7 @@ function failingAt(
 const stateOf = async (port: HypervisorPort) =>
   (await port.observe()).payloads.map(({ name, state }) => `${name} ${state}`).sort();
 
-describe('an error in the middle of a plan', () => {
+describe('an error in the middle of a plan (R4)', () => {
   const plans: Readonly<
     Record<string, (port: ModelPort) => Promise<{ plan: Plan; files: readonly File[] }>>
   > = {
@@ -161,7 +161,7 @@ describe('an error in the middle of a plan', () => {
   });
 });
 
-describe('a failed REPLACE', () => {
+describe('a failed REPLACE (defect 1)', () => {
   const withData = (name: string, id: number): File => ({
     name,
     bytes: tinyPayload({
@@ -216,7 +216,7 @@ describe('a failed REPLACE', () => {
   }
 });
 
-describe('a revert whose hook fails and that takes effect all the same', () => {
+describe('a revert whose hook fails and that takes effect all the same (defect 1)', () => {
   it('is taken back too', async () => {
     const inner = modelPort();
     const [file] = chain;
@@ -241,7 +241,7 @@ describe('a revert whose hook fails and that takes effect all the same', () => {
   });
 });
 
-describe('a busy payload whose hook runs before the CPUs meet', () => {
+describe('a busy payload whose hook runs before the CPUs meet (defect 2)', () => {
   const busyFor = async (answers: readonly Partial<OperationResult>[], hooks: boolean) => {
     const inner = modelPort();
     const [file] = chain;

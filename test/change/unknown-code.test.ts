@@ -49,7 +49,7 @@ function codesOf(name: string, copy: PreflightModel, verb: 'apply' | 'replace' =
 }
 
 describe('what is not known of a host', () => {
-  it('stops NOPs over unknown code, and nothing else that an ordinary payload has', () => {
+  it('stops NOPs over unknown code, and nothing else that an ordinary payload has (defect 6)', () => {
     assert.deepEqual(codesOf('nop', withoutImage(read('nop'))), [
       ['nop-over-unknown-code', 'error'],
     ]);

@@ -255,7 +255,7 @@ for (const [answer, code, expected] of [
   });
 }
 
-test('the host comes from --host or XSPLICE_HOST, is always told, and never the simulator by accident', async (t) => {
+test('the host comes from --host or XSPLICE_HOST, is always told, and never the simulator by accident (A6)', async (t) => {
   const env = { XDG_STATE_HOME: temporaryFolder(t) };
   for (const words of [
     ['init', '--image', DEMO_IMAGE],
@@ -317,7 +317,7 @@ test('a hypervisor in use is busy: exit code 2', async (t) => {
   assert.equal((await runCli(['apply', demo('hello'), ...host, '--yes'])).code, 0);
 });
 
-test('an interrupt is heard between two steps, and what was done is taken back', async (t) => {
+test('an interrupt is heard between two steps, and what was done is taken back (R13, A2)', async (t) => {
   const host = await embeddedHost(t);
   for (const [signal, expected] of [
     ['SIGINT', 130],

@@ -39,7 +39,7 @@ async function look(what: string, words: readonly string[]): Promise<void> {
 }
 
 for (const name of ['metadata', 'hook-apply', 'veto-preapply', 'unknown-import']) {
-  test(`no text in a payload like ${name} speaks to the terminal, whatever the verb`, async (t) => {
+  test(`no text in a payload like ${name} speaks to the terminal, whatever the verb (R6)`, async (t) => {
     const host = await embeddedHost(t);
     const state = host[1].slice('embedded:'.length);
     const folder = temporaryFolder(t);

@@ -106,7 +106,7 @@ test('the version is told without the program, and with it the same', (t) => {
   assert.equal(outputOf(home, PROGRAM, 'list', '--version'), `${version}\n`);
 });
 
-test('the program says the same whatever lies in the place of its compiled form', (t) => {
+test('the program says the same whatever lies in the place of its compiled form (R7)', (t) => {
   const { home, kept } = startedOnce(t);
   const ask = (...options: readonly string[]) => [
     outputOf(home, ...options, PROGRAM, ...INSPECT),

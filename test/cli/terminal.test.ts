@@ -47,7 +47,7 @@ test('a full disk behind the output stops no change, and is a line and exit code
   }
 });
 
-test('--quiet leaves out what is right, shows what is wrong, and asks nothing', async (t) => {
+test('--quiet leaves out what is right, shows what is wrong, and asks nothing (A4)', async (t) => {
   const host = await embeddedHost(t);
   const unasked = await runCli(['apply', demo('hello'), ...host, '--quiet']);
   assert.equal(unasked.code, 64);
@@ -73,7 +73,7 @@ test('--quiet leaves out what is right, shows what is wrong, and asks nothing', 
   assert.match(refused.stderr, /EINVAL/);
 });
 
-test('after Ctrl-Z and fg the question is asked again', {
+test('after Ctrl-Z and fg the question is asked again (A5)', {
   skip: hasScript ? false : 'no script(1)',
 }, async (t) => {
   const host = await embeddedHost(t);

@@ -62,7 +62,7 @@ describe('a file that is kept', () => {
     assert.deepEqual(readdirSync(folder), ['file']);
   });
 
-  it('is flushed before it is renamed, and its folder after', (t) => {
+  it('is flushed before it is renamed, and its folder after (R1)', (t) => {
     const folder = temporaryFolder(t);
     const trace = join(folder, 'trace');
     const script = `import(${JSON.stringify(new URL('../../core/files/index.js', import.meta.url).href)})
@@ -138,7 +138,7 @@ describe('a file of our own', () => {
     await assert.rejects(readOwn(join(path, 'below')), { code: 'ENOTDIR' });
   });
 
-  it('is no link, FIFO, device, socket or directory: none of them hangs', async (t) => {
+  it('is no link, FIFO, device, socket or directory: none of them hangs (R11)', async (t) => {
     const folder = temporaryFolder(t);
     const path = (name: string) => join(folder, name);
     symlinkSync('/dev/zero', path('link'));

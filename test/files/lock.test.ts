@@ -111,7 +111,7 @@ describe('the lock', () => {
     assert.deepEqual(locksIn(folder), []);
   });
 
-  it('is free however often a process was killed at any moment of taking it', async (t) => {
+  it('is free however often a process was killed at any moment of taking it (R3, A3)', async (t) => {
     const folder = temporaryFolder(t);
     const random = createPrng(1);
     for (let round = 0; round < 8; round++) {
@@ -133,7 +133,7 @@ describe('the lock', () => {
     );
   });
 
-  it('is not stolen from a holder whose process number is not of this namespace', async (t) => {
+  it('is not stolen from a holder whose process number is not of this namespace (R3)', async (t) => {
     const folder = temporaryFolder(t);
     const words = inOwnNamespace();
     if (words === null) return t.skip('no namespace may be made here');
@@ -146,7 +146,7 @@ describe('the lock', () => {
     assert.equal(await withLock(folder, PATIENT, async () => 'mine'), 'mine');
   });
 
-  it('is not held by a number that belongs to another process by now', async (t) => {
+  it('is not held by a number that belongs to another process by now (R3)', async (t) => {
     const folder = temporaryFolder(t);
     // As a boot leaves it: nobody listens, and process 1 lives.
     const left = `lock.1700000000000.1.${'0'.repeat(16)}`;
@@ -155,7 +155,7 @@ describe('the lock', () => {
     assert.deepEqual(locksIn(folder), []);
   });
 
-  it('is not taken on a full disk, and is there when there is room again', async (t) => {
+  it('is not taken on a full disk, and is there when there is room again (R3)', async (t) => {
     const folder = smallDisk(t, 16);
     if (folder === null) return;
     const full = join(folder, 'full');

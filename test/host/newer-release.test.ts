@@ -15,7 +15,7 @@ const image = readImage(readFileSync(DEMO_IMAGE), DEMO_IMAGE);
 const newer = { major: 4, minor: 99, patch: null };
 const ASSUMPTION = 'the rules of Xen 4.99 are not known, those of 4.22 are taken';
 
-describe('a Xen that is newer than the rules', () => {
+describe('a Xen that is newer than the rules (defect 3)', () => {
   it('is judged by the newest known ones, which is said', () => {
     assert.deepEqual(judgedAs(newer), {
       release: { major: 4, minor: 22, patch: null },

@@ -11,6 +11,7 @@ import { type Dom0, needs, type Scenario } from './scenario.js';
 interface Failed {
   readonly ok: boolean;
   readonly error: { readonly code: string; readonly message: string };
+  readonly findings: readonly { readonly code: string }[];
   readonly execution: {
     readonly outcome: ExecutionReport['outcome'];
     readonly asItWas: boolean;
@@ -20,10 +21,11 @@ interface Failed {
 
 async function failing(...args: readonly string[]) {
   const { stdout } = await runTo(1, ...args, '--json', ...PATIENT);
-  const { ok, error, execution }: Failed = JSON.parse(stdout);
+  const { ok, error, findings, execution }: Failed = JSON.parse(stdout);
   const { outcome, asItWas, lost } = execution;
   assert.equal(ok, false);
-  return { error, outcome, asItWas, lost: lost.map(({ name }) => name) };
+  const codes = findings.map(({ code }) => code);
+  return { error, codes, outcome, asItWas, lost: lost.map(({ name }) => name) };
 }
 
 /** Too short for any two CPUs to meet. */
@@ -92,7 +94,7 @@ async function throwAtEach(dom0: Dom0, way: Way): Promise<number> {
 /** What is said after a step that failed is what is true. */
 export const AFTERMATH_SCENARIOS: readonly Scenario[] = [
   {
-    name: 'aftermath: what a REPLACE reverted before it failed is applied again',
+    name: 'aftermath: what a REPLACE reverted before it failed is applied again (defect 1)',
     notFor: needs('noapply'),
     run: async (dom0) => {
       await dom0.load('hello');
@@ -104,7 +106,7 @@ export const AFTERMATH_SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    name: 'aftermath: what a REPLACE reverted and Xen does not apply again is told as a loss',
+    name: 'aftermath: what a REPLACE reverted and Xen does not apply again is told as a loss (defect 1)',
     notFor: needs('noapply', 'data'),
     run: async (dom0) => {
       await dom0.load('data');
@@ -115,6 +117,20 @@ export const AFTERMATH_SCENARIOS: readonly Scenario[] = [
       assert.doesNotMatch(await dom0.extraVersion(), /data/);
       await runTo(0, 'apply', dom0.family.path('data'), ...PATIENT);
       assert.deepEqual(await dom0.stack(), ['data'], 'as the hint says');
+    },
+  },
+  {
+    name: 'aftermath: an assumption that was announced and does not hold is no divergence (defect 4)',
+    notFor: needs('noapply'),
+    run: async (dom0) => {
+      const { error, codes, outcome, asItWas } = await failing(
+        'apply',
+        dom0.family.path('noapply'),
+      );
+      assert.deepEqual([outcome, asItWas], ['taken-back', true], error.message);
+      assert.ok(codes.includes('assumption-failed'), codes.join());
+      assert.ok(!codes.includes('divergence'), codes.join());
+      assert.deepEqual((await dom0.port.observe()).payloads, []);
     },
   },
   {
@@ -144,7 +160,7 @@ export const AFTERMATH_SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    name: 'aftermath: CPUs that do not meet after a preapply hook ran: it is not run again',
+    name: 'aftermath: CPUs that do not meet after a preapply hook ran: it is not run again (defect 2)',
     notFor: needs('hook-preapply'),
     run: async (dom0) => {
       const { plan, contents } = await planFor(dom0, ['hook-preapply'], (step) =>
@@ -174,7 +190,7 @@ export const AFTERMATH_SCENARIOS: readonly Scenario[] = [
   },
   ...WAYS.map(
     (way): Scenario => ({
-      name: `aftermath: a port that throws at each call, ${way}`,
+      name: `aftermath: a port that throws at each call, ${way} (R4)`,
       run: async (dom0) => {
         const calls = await throwAtEach(dom0, way);
         dom0.notes.push(`${calls} calls`);

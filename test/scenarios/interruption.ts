@@ -102,7 +102,7 @@ function actingFirst(
 export const INTERRUPTION_SCENARIOS: readonly Scenario[] = [
   ...STOPPING.map(
     (signal): Scenario => ({
-      name: `interruption: ${signal} in the middle takes back what was done`,
+      name: `interruption: ${signal} in the middle takes back what was done (R13, A2)`,
       run: async (dom0) => {
         const original = await dom0.extraVersion();
         const running = start('apply', chainFolder(dom0), ...PATIENT);
@@ -261,7 +261,7 @@ export const INTERRUPTION_SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    name: 'interruption: a change waits for the one under way, and who only looks does not',
+    name: 'interruption: a change waits for the one under way, and who only looks does not (R3)',
     run: async (dom0) => {
       let isOver = false;
       const other = await dom0.another();

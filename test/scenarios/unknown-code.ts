@@ -30,7 +30,7 @@ async function unnamed(dom0: Dom0): Promise<string> {
 /** What is not known of a host: said in a line, and in the way only where it kills. */
 export const UNKNOWN_CODE_SCENARIOS: readonly Scenario[] = [
   {
-    name: 'unknown code: NOPs over it are refused until the image is given',
+    name: 'unknown code: NOPs over it are refused until the image is given (defect 6)',
     notFor: needs('nop'),
     run: async (dom0) => {
       const nop = dom0.family.path('nop');
@@ -50,6 +50,18 @@ export const UNKNOWN_CODE_SCENARIOS: readonly Scenario[] = [
       const end = await runTo(0, 'apply', dom0.family.path('build-tools-shape'), ...PATIENT);
       assert.doesNotMatch(end.stderr, /error/);
       assert.deepEqual(await dom0.stack(), ['build-tools-shape']);
+    },
+  },
+  {
+    name: 'unknown code: which says of none that it runs where a payload without a file replaced it (defect 7)',
+    notFor: needs('hello'),
+    run: async (dom0) => {
+      const which = ['which', 'xen_extra_version', '--image', imageOf(dom0)];
+      assert.match((await runTo(0, ...which)).stdout, /runs/);
+      await dom0.load('hello');
+      const { stdout } = await runTo(0, ...which);
+      assert.match(stdout, /replaced by hello, whose code is not known/);
+      assert.doesNotMatch(stdout, /runs/);
     },
   },
   {

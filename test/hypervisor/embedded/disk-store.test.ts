@@ -226,7 +226,7 @@ describe('what is not right about a directory', () => {
     });
   }
 
-  it('any bit of the state that flipped', async () => {
+  it('any bit of the state that flipped (R12)', async () => {
     const directory = await newStore();
     await perform(new ModelPort(HOST, await open(directory)), [0, 'upload']);
     const path = join(directory, 'hypervisor.json');

@@ -71,7 +71,7 @@ describe('a new hypervisor', () => {
   });
 
   for (const path of ['notes', 'blobs/sha256/x', 'blobs/x', 'hypervisor.txt']) {
-    it(`gets no directory that holds ${path}, and touches nothing there`, async (t) => {
+    it(`gets no directory that holds ${path}, and touches nothing there (R2)`, async (t) => {
       const directory = temporaryFolder(t);
       mkdirSync(join(directory, path, '..'), { recursive: true, mode: 0o700 });
       writeFileSync(join(directory, path), 'precious');
@@ -102,7 +102,7 @@ describe('a new hypervisor', () => {
     assert.deepEqual(await loadedIn(directory), []);
   });
 
-  it('does not reach through a link to empty what is there', async (t) => {
+  it('does not reach through a link to empty what is there (R2)', async (t) => {
     const folder = temporaryFolder(t);
     for (const name of ['victim', 'state']) mkdirSync(join(folder, name), { mode: 0o700 });
     writeFileSync(join(folder, 'victim', 'file'), 'precious');
@@ -134,7 +134,7 @@ describe('a new hypervisor', () => {
   });
 });
 
-describe('the state of somebody else', () => {
+describe('the state of somebody else (R11)', () => {
   it('is not read', async (t) => {
     const directory = await created(t);
     chmodSync(directory, 0o770);
@@ -179,7 +179,7 @@ describe('the state of somebody else', () => {
 });
 
 describe('a state that cannot be read', () => {
-  it('is absent only where there is none', async (t) => {
+  it('is absent only where there is none (R14)', async (t) => {
     const folder = temporaryFolder(t);
     await assert.rejects(open(folder), { code: 'state-absent' });
     await assert.rejects(open(join(folder, 'none')), { code: 'state-absent' });
@@ -192,7 +192,7 @@ describe('a state that cannot be read', () => {
 });
 
 describe('several at once', () => {
-  it('a reader never meets half a state, however often it is changed', async (t) => {
+  it('a reader never meets half a state, however often it is changed (R5)', async (t) => {
     const directory = await created(t);
     const writer = await portTo(directory);
     let isOver = false;
