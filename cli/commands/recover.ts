@@ -1,12 +1,12 @@
 import { EXIT } from '../../core/findings/index.js';
 import { readPayloadInputs } from '../../core/payload/index.js';
 import {
+  entryToRecover,
   isOfThisBoot,
   isSameState,
   type JournalEntry,
   keptFiles,
   loadedState,
-  openEntry,
   type Present,
   stateText,
 } from '../../core/store/index.js';
@@ -21,7 +21,7 @@ export async function run(session: Session): Promise<number> {
   const host = new MeantHost(session);
   try {
     const journal = await host.journal();
-    const open = openEntry((await journal.read()).entries);
+    const open = entryToRecover((await journal.read()).entries);
     if (open === null)
       return ended(session, host, null, 'Each change has ended: there is nothing to recover.');
     const present = await host.present();

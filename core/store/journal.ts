@@ -99,15 +99,15 @@ export class Journal {
   async begin(record: Omit<BeginRecord, 'kind' | 'entry'>): Promise<number> {
     await this.#prepare();
     const entry = this.#last + 1;
-    if (this.#unended !== null) {
-      const { at, bootId, before: found } = record;
-      await this.write([{ kind: 'closed', entry: this.#unended, at, bootId, found }]);
-    }
+    const { at, bootId, before: found } = record;
+    // Closed without an entry behind it, it would be lost that it never ended: whatever is torn off, that cannot be.
+    const closed: readonly JournalRecord[] =
+      this.#unended === null ? [] : [{ kind: 'closed', entry: this.#unended, at, bootId, found }];
     if (this.#file === null || this.#sizeBytes > MAX_FILE_BYTES) {
       this.#file = `${String(entry).padStart(6, '0')}.jsonl`;
       this.#sizeBytes = 0;
     }
-    await this.write([{ kind: 'begin', entry, ...record }]);
+    await this.write([{ kind: 'begin', entry, ...record }, ...closed]);
     this.#last = entry;
     this.#unended = entry;
     await this.#dropOld();

@@ -66,6 +66,21 @@ export function entryToUndo(entries: readonly JournalEntry[], present: Present):
 }
 
 /**
+ * The change that never ended, and that is to be completed or taken back: the last one, or the one that recoveries which
+ * did not get to their end were about. Null where there is none.
+ */
+export function entryToRecover(entries: readonly JournalEntry[]): JournalEntry | null {
+  const at = entries.findLastIndex(
+    ({ begin, end }) => begin.verb !== 'recover' || end?.outcome === 'done',
+  );
+  const entry = entries[at];
+  if (entry === undefined || entry.end !== null) return null;
+  // Who begins to recover it closes it.
+  const isTried = at < entries.length - 1;
+  return entry.closed === null || isTried ? entry : null;
+}
+
+/**
  * What is loaded and not applied since changes that failed or never ended uploaded it: nobody asked for it to stay
  * there. What a later change that ended found there, or left there, stays.
  */

@@ -143,9 +143,14 @@ export async function judgeNext(
   const faults = [...judgeList(list, now)];
   // Of a state that is wrong already, nothing can be said of the next command.
   if (judgeState(prepared, now).length > 0) return faults;
-  const next = await run([...prepared.scenario.command, '--json'], state);
+  const { command, next: words = command } = prepared.scenario;
+  let next = await run([...words, '--json'], state);
+  let later = await truthOf(state);
+  if (next.code === 0 && words !== command && later.print === prepared.before.print) {
+    next = await run([...command, '--json'], state);
+    later = await truthOf(state);
+  }
   if (next.code === 0) {
-    const later = await truthOf(state);
     if (later.print === prepared.after.print) return faults;
     return [...faults, wrongState(`the next command leads elsewhere (${later.text})`)];
   }

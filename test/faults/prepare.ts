@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, lstatSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { openHost } from '../../core/host/index.js';
 import { MemoryStore, ModelPort } from '../../core/hypervisor/embedded/index.js';
@@ -31,6 +31,7 @@ export async function prepare(
   rmSync(base, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   for (const words of scenario.setup) requireDone(await runProgram(words, base), words);
+  if (scenario.interrupted !== undefined) await interrupt(scenario.interrupted, base);
   const before = await truthOf(base);
   const between = scenario.hasPlan ? await statesBetween(scenario, base) : [];
 
@@ -52,10 +53,28 @@ export async function prepare(
   return { scenario, base, before, after, legal: [before, ...between, after], calls };
 }
 
+/** Runs a command on a state, and kills it after half of what it does. */
+async function interrupt(words: Scenario['command'], base: string): Promise<void> {
+  const [state, log] = [`${base}-whole`, `${base}-calls`];
+  reset(base, state);
+  requireDone(await runProgram(words, state, injecting(state, log, null, false)), words);
+  const calls = callsIn(log).filter(({ changes }) => changes);
+  const middle = calls[Math.floor(calls.length / 2)];
+  if (middle === undefined) throw new Error(`${words.join(' ')} changes nothing`);
+  const before = await truthOf(base);
+  const kill = { at: middle.at, how: 'after', lasting: false, reads: false } as const;
+  const { signal } = await runProgram(words, base, injecting(base, log, kill));
+  if (signal !== 'SIGKILL' || (await truthOf(base)).print === before.print) {
+    throw new Error(`${words.join(' ')} was not killed in the middle`);
+  }
+}
+
 /** Makes `state` a copy of the state before. */
 export function reset(base: string, state: string): void {
   rmSync(state, { recursive: true, force: true });
-  if (existsSync(base)) cpSync(base, state, { recursive: true });
+  if (!existsSync(base)) return;
+  // The lock of one that was killed: no copy of a socket is one.
+  cpSync(base, state, { recursive: true, filter: (path) => !lstatSync(path).isSocket() });
 }
 
 /** True where the scenario begins with a hypervisor. */

@@ -10,8 +10,12 @@ export interface Scenario {
   readonly name: string;
   /** Commands that make the state before. */
   readonly setup: readonly Words[];
+  /** A command that is killed after half of its calls, behind the setup. */
+  readonly interrupted?: Words;
   /** The command whose calls are spoilt. From any of its legal states it also leads to the state after. */
   readonly command: Words;
+  /** Where that is not so: what leads from any of its legal states to the state before or after. */
+  readonly next?: Words;
   /** True where `--dry-run` of the command gives its steps. */
   readonly hasPlan: boolean;
 }
@@ -38,6 +42,28 @@ export const SCENARIOS: readonly Scenario[] = [
     name: 'restore',
     setup: [init, apply(3), ['save'], init],
     command: ['restore'],
+    hasPlan: true,
+  },
+  {
+    name: 'undo',
+    setup: [init, apply(2), apply(5)],
+    command: ['undo', '--yes'],
+    // Undone again, an undo is done again.
+    next: ['recover', '--yes'],
+    hasPlan: true,
+  },
+  {
+    name: 'recover',
+    setup: [init],
+    interrupted: apply(5),
+    command: ['recover', '--yes'],
+    hasPlan: true,
+  },
+  {
+    name: 'recover-back',
+    setup: [init, apply(2)],
+    interrupted: ['revert', '--to', 'base', '--yes'],
+    command: ['recover', '--back', '--yes'],
     hasPlan: true,
   },
   {

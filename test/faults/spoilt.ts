@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { runHere } from './in-process.js';
 import { callsIn, injecting, injectingHere } from './inject.js';
+import { judgeJournal } from './journal.js';
 import { judgeNext, judgeReport, judgeState } from './judge.js';
 import type { Point } from './points.js';
 import { reset } from './prepare.js';
@@ -47,6 +48,7 @@ async function faultsOf(point: Point, folder: string, control: string): Promise<
   const faults: Fault[] = [];
   if (callsIn(log).length < at) faults.push({ wrong: 'skipped', what: 'that call was not made' });
   faults.push(...judgeState(prepared, now));
+  faults.push(...(await judgeJournal(prepared, state, now, run)));
   if (run.signal !== 'SIGKILL' || run.hung) {
     faults.push(...judgeReport(prepared, run, now, isText));
   }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { localFolder } from '../../core/files/index.js';
 import { XspliceError } from '../../core/findings/index.js';
-import { Journal } from '../../core/store/index.js';
+import { entryToRecover, Journal } from '../../core/store/index.js';
 import { type BeginRecord, formatRecord, parseRecord } from '../../core/store/journal-record.js';
 import { temporaryFolder } from '../support/cli.js';
 
@@ -159,4 +159,36 @@ test('a journal of a newer version is neither read nor written', async (t) => {
   await assert.rejects(open().read(), isTooNew);
   await assert.rejects(open().begin(BEGIN), isTooNew);
   assert.deepEqual(readFileSync(path), before);
+});
+
+test('a change that never ended is recovered again where a recovery did not get to its end', async (t) => {
+  const { open, path } = journalIn(t);
+  const recover = { verb: 'recover', planned: BEGIN.planned };
+  const toRecover = async () => entryToRecover((await open().read()).entries)?.number ?? null;
+  await open().begin(BEGIN);
+  assert.equal(await toRecover(), 1);
+  const before = readFileSync(path);
+  const again = open();
+  await again.begin({ ...BEGIN, ...recover });
+  assert.equal(await toRecover(), 1, 'it was killed');
+  await again.write([{ ...end(2), outcome: 'taken-back' }]);
+  assert.equal(await toRecover(), 1, 'it failed');
+  // The power goes while it begins: whatever is torn off, the change is not forgotten.
+  const whole = readFileSync(path);
+  for (let size = before.length; size < whole.length; size += 7) {
+    writeFileSync(path, whole.subarray(0, size));
+    assert.equal(await toRecover(), 1, `${size} bytes`);
+  }
+  writeFileSync(path, whole);
+  const last = open();
+  await last.begin({ ...BEGIN, ...recover });
+  await last.write([end(3)]);
+  assert.equal(await toRecover(), null);
+});
+
+test('what was not recovered is passed over once there is another change', async (t) => {
+  const { open } = journalIn(t);
+  await open().begin(BEGIN);
+  await change(open());
+  assert.equal(entryToRecover((await open().read()).entries), null);
 });
