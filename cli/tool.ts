@@ -34,6 +34,6 @@ export function programWords(): readonly [string, ...string[]] {
   const here = fileURLToPath(import.meta.url);
   // An executable of its own carries the program.
   if (here === process.execPath) return [process.execPath];
-  const program = typeof BUNDLED_VERSION === 'string' ? import.meta.url : './main.js';
+  const program = typeof BUNDLED_VERSION === 'string' ? './xsplice-ts.js' : './main.js';
   return [process.execPath, fileURLToPath(new URL(program, import.meta.url))];
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -26,6 +26,7 @@ import {
   succeed,
   temporaryFolder,
 } from '../support/cli.js';
+import { repositoryRoot } from '../support/repository.js';
 
 type Host = readonly [string, string];
 
@@ -126,6 +127,19 @@ describe('apply --confirm', { concurrency: 4 }, () => {
     // All is as before: undone, the way back is the change again.
     await succeed('undo', '--yes', ...host);
     assert.equal(await applied(host), 'hello');
+  });
+
+  it('is so with the program as it is shipped', async (t) => {
+    const host = await hostFor(t);
+    const program = join(repositoryRoot(), 'dist', 'bin', 'xsplice-ts.js');
+    const words = [program, 'apply', demo('hello'), '--confirm', '1', '--yes', ...host];
+    const { status, stderr } = spawnSync(process.execPath, words, {
+      encoding: 'utf8',
+      env: cliEnvironment(),
+    });
+    assert.equal(status, 0, stderr);
+    await until('taken back', async () => (await applied(host)) === '');
+    assert.equal(await waiting(host), null);
   });
 
   it('stays where it is confirmed, by another session', async (t) => {
