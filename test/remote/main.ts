@@ -24,13 +24,15 @@ import { APP_FOLDER, projectEntries } from '../support/under-test.js';
 import { bench } from './bench.js';
 import { breakEverywhere } from './break.js';
 import { type RigHost, startRigHost } from './rig-host.js';
+import { describeSudo } from './sudo.js';
 
 const USAGE = `Boots real Xens under QEMU and manages them from here over ssh.
 
-  npm run test:remote -- [--releases 4.17] [--python 3|2.7] [--only TEXT] [--first N] [--every N] [--bench]
+  npm run test:remote -- [--releases 4.17] [--python 3|2.7] [--only TEXT] [--first N] [--every N] [--bench | --sudo]
 
 --first takes so many of the scenarios that npm run test:xen has; those of the connection itself run always.
 The connection is broken at every Nth request of an apply of three: 1.
+--sudo does nothing else than to try Debian's sudo, which is tried each time.
 --bench does nothing else than to time an apply of ten: in dom0 itself, over ssh, and with 30 ms more there and back.
 `;
 
@@ -214,6 +216,7 @@ function main(): void {
       first: { type: 'string', default: '1000' },
       every: { type: 'string', default: '1' },
       bench: { type: 'boolean', default: false },
+      sudo: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
@@ -226,6 +229,8 @@ function main(): void {
     return;
   }
   if (!canRun()) return;
+  if (!values.bench) describeSudo();
+  if (values.sudo) return;
   const scenarios = SCENARIOS.filter(({ name }) => name.includes(values.only));
   const preparing = prepareReleases(releases, async (hypervisor, dom0) => ({
     ...{ hypervisor, dom0 },

@@ -6,10 +6,15 @@ import { NO_INTERPRETER, STARTING } from './line.js';
 const AGENT = 'XSPLICE-AGENT ';
 /** What a login shell prints before the agent starts is passed over, but not for ever. */
 const MOST_PRELUDE_BYTES = 1024 * 1024;
-/** The agent takes a connection for dead that says nothing for longer. */
-const PING_MS = 10_000;
-/** Longer than the agent waits for a lock. */
-const SILENCE_MS = 60_000;
+/** How a host is noticed that is gone while its connection is not. */
+export interface Watch {
+  /** Between two signs of life that are asked for. The agent takes a connection for dead that says nothing for longer. */
+  readonly everyMs: number;
+  /** A host that says nothing for so long is given up. Longer than the agent waits for a lock. */
+  readonly silenceMs: number;
+}
+
+const WATCH: Watch = { everyMs: 10_000, silenceMs: 60_000 };
 /** An agent that was told to end and does not is left behind. */
 const END_MS = 5_000;
 
@@ -70,10 +75,14 @@ export class AgentConnection {
    * Connects, and starts the agent with this source; null where one runs already. Fails with `ssh-…`, `exec-failed`, `no-interpreter`,
    * `agent-version`, `agent-lost` and `agent-bad-frame`.
    */
-  static async open(carrier: Carrier, source: Uint8Array | null): Promise<AgentConnection> {
+  static async open(
+    carrier: Carrier,
+    source: Uint8Array | null,
+    watch: Watch = WATCH,
+  ): Promise<AgentConnection> {
     const connection = new AgentConnection(carrier, source);
     await connection.#opened;
-    connection.#keepAlive();
+    connection.#keepAlive(watch);
     return connection;
   }
 
@@ -145,19 +154,19 @@ export class AgentConnection {
   }
 
   /** Says that this side is there, and asks for the same of the other one. */
-  #keepAlive(): void {
+  #keepAlive({ everyMs, silenceMs: limitMs }: Watch): void {
     let heard = -1;
     let silentMs = 0;
     const timer = setInterval(() => {
       const { receivedBytes } = this.#traffic;
-      silentMs = receivedBytes === heard ? silentMs + PING_MS : 0;
+      silentMs = receivedBytes === heard ? silentMs + everyMs : 0;
       heard = receivedBytes;
-      if (silentMs >= SILENCE_MS)
-        this.#fail(lost(this.spec, `it said nothing for ${SILENCE_MS / 1000} s`));
+      if (silentMs >= limitMs)
+        this.#fail(lost(this.spec, `it said nothing for ${limitMs / 1000} s`));
       if (this.#failure === null && !this.#isClosing)
         this.#ask(Buffer.from('N')).catch(() => undefined);
       else clearInterval(timer);
-    }, PING_MS);
+    }, everyMs);
     timer.unref();
   }
 

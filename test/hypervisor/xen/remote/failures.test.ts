@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { AgentConnection } from '../../../../core/hypervisor/xen/handle/connection.js';
+import { startingLine } from '../../../../core/hypervisor/xen/handle/line.js';
+import { processCarrier } from '../../../../core/hypervisor/xen/handle/carrier.js';
+import { agentSource } from '../../../../core/hypervisor/xen/handle/remote.js';
 import type { Transport } from '../../../../core/hypervisor/xen/handle/transport.js';
 import { failureOf } from '../../../../core/hypervisor/xen/handle/transport-failure.js';
 import { connect, openRemoteXen } from '../../../../core/hypervisor/xen/index.js';
@@ -70,6 +75,44 @@ describe('the real agent where there is no Xen', () => {
       });
     });
   }
+});
+
+describe('a host that says nothing any more', () => {
+  /** Greets as an agent does, and stops: its connection stays. */
+  const greeting = `import os,struct,time
+body=struct.pack("<iQII",0,1<<40,8<<20,0)+b"python\\0host\\0\\0"
+os.write(1,b"XSPLICE-AGENT 2\\n"+struct.pack("<I",len(body))+body)
+time.sleep(100)`;
+
+  it('is given up after a while, with all that is asked of it', async () => {
+    const carrier = processCarrier(exec('python3', '-c', greeting), '');
+    const watch = { everyMs: 50, silenceMs: 300 };
+    const connection = await AgentConnection.open(carrier, null, watch);
+    const started = performance.now();
+    const asked = [connection.request(Buffer.from('N')), connection.request(Buffer.from('N'))];
+    for (const answer of asked) {
+      await assert.rejects(answer, {
+        code: 'agent-lost',
+        message: 'exec:test: the connection is lost: it said nothing for 0.3 s',
+      });
+    }
+    assert.ok(performance.now() - started < 20_000);
+    await assert.rejects(connection.request(Buffer.from('N')), { code: 'agent-lost' });
+  });
+
+  it('is not, as long as it answers', async () => {
+    const source = agentSource();
+    const carrier = processCarrier(exec('sh', '-c'), startingLine(source.length));
+    const connection = await AgentConnection.open(carrier, source, {
+      everyMs: 50,
+      silenceMs: 5000,
+    });
+    const before = connection.traffic.receivedBytes;
+    await pause(1000);
+    assert.ok(connection.traffic.receivedBytes > before);
+    await connection.request(Buffer.from('N'));
+    await connection.close();
+  });
 });
 
 describe('what is started instead of an agent', () => {
