@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, it, type TestContext } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { ArchiveEntry } from '../../core/boot/index.js';
 import { parseHostSpec } from '../../core/host/index.js';
@@ -11,6 +12,7 @@ import type { RigHypervisor } from '../../rig/hypervisor.js';
 import { folderEntries, type Dom0 as RigDom0 } from '../../rig/initramfs.js';
 import type { Python } from '../../rig/network.js';
 import type { RigRelease } from '../../rig/releases.js';
+import { playsIn, task } from '../ansible/play.js';
 import { BASIC_SCENARIOS } from '../scenarios/basic.js';
 import { HOOK_SCENARIOS } from '../scenarios/hooks.js';
 import { IDENTITY_SCENARIOS } from '../scenarios/identity.js';
@@ -133,6 +135,92 @@ async function testProgram(test: TestContext, { host, family }: Far): Promise<vo
   });
 }
 
+/** What nobody confirms the agent takes back, alone on that machine; what somebody confirms stays. */
+async function testConfirm(test: TestContext, { host, family }: Far): Promise<void> {
+  const run = (...words: readonly string[]) => {
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      [CLI, ...words, '--host', host.spec],
+      { encoding: 'utf8' },
+    );
+    return { status, stdout, stderr };
+  };
+  const list = () => JSON.parse(run('list', '--json').stdout);
+  const files = ['chain-01', 'chain-02'].map((name) => family.path(name));
+  await test.test('apply --confirm: taken back by the agent, or confirmed', async () => {
+    const applied = run('apply', ...files, '--yes', '--timeout', '1000', '--confirm', '5');
+    assert.equal(applied.status, 0, applied.stderr);
+    let listed = list();
+    for (let tries = 0; listed.payloads.length > 0 && tries < 60; tries++) {
+      await pause(1000);
+      listed = list();
+    }
+    assert.deepEqual([listed.payloads, listed.unconfirmed], [[], null]);
+    assert.match(listed.findings[0]?.message, /not confirmed in time, and .* took back what it/);
+    const again = run('apply', ...files, '--yes', '--timeout', '1000', '--confirm', '600');
+    assert.equal(again.status, 0, again.stderr);
+    assert.equal(list().unconfirmed.state, 'waiting');
+    assert.equal(run('confirm').status, 0);
+    assert.deepEqual([list().payloads.length, list().unconfirmed], [2, null]);
+    assert.equal(run('revert', '--to', 'base', '--yes', '--timeout', '1000').status, 0);
+    assert.equal(run('unload', 'chain-01', 'chain-02', '--yes').status, 0);
+  });
+}
+
+/** A play of Ansible's against that Xen; needs ansible-core here. */
+async function testPlay(test: TestContext, { family }: Far): Promise<void> {
+  const isThere = spawnSync('ansible-playbook', ['--version']).status === 0;
+  const skip = isThere ? false : 'there is no ansible-playbook here';
+  const play = playsIn(temporaryFolder(test));
+  const names = ['chain-01', 'chain-02', 'chain-03'];
+  const payloads = names.map((name) => family.path(name));
+  const applied = task('livepatch', { payloads, timeout: 1000 });
+  await test.test('a play: check mode, applied, idempotent, reverted', { skip }, () => {
+    const trial = play({ xen: '' }, [applied, task('livepatch_info', {})], ['--check', '--diff']);
+    const done = play({ xen: '' }, [
+      ...[applied, applied, task('livepatch_info', {})],
+      ...[task('livepatch', { state: 'reverted', to: 'chain-01', timeout: 1000 })],
+      ...[task('livepatch', { state: 'reverted', timeout: 1000 })],
+      ...[task('livepatch', { state: 'reverted', timeout: 1000 })],
+    ]);
+    const told = ({ results }: ReturnType<typeof play>) =>
+      (results['xen'] ?? []).map(({ changed, stack }) => [changed, stack]);
+    assert.deepEqual(
+      [trial.status, told(trial)],
+      [
+        0,
+        [
+          [true, names],
+          [false, []],
+        ],
+      ],
+      trial.output,
+    );
+    const expected = [
+      ...[
+        [true, names],
+        [false, names],
+        [false, names],
+      ],
+      ...[
+        [true, ['chain-01']],
+        [true, []],
+        [false, []],
+      ],
+    ];
+    assert.deepEqual([done.status, told(done)], [0, expected], done.output);
+  });
+  const left = spawnSync(process.execPath, [
+    CLI,
+    'unload',
+    ...names,
+    '--yes',
+    '--host',
+    'ssh://xen',
+  ]);
+  assert.equal(left.status, 0, String(left.stderr));
+}
+
 /** The lines of README's walk-through, in a dom0 that has live patches where XenServer has them. */
 async function testTree(test: TestContext, { host, family }: Far): Promise<void> {
   const { buildId } = family.manifest.hypervisor;
@@ -197,6 +285,8 @@ async function testRelease(
     }
     await testScenarios(test, far, hypervisor.release, scenarios);
     await testProgram(test, far);
+    await testConfirm(test, far);
+    await testPlay(test, far);
     await testTree(test, far);
     await test.test('a connection that breaks at any request: no wrong report', (context) =>
       breakEverywhere(context, far, every),
