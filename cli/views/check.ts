@@ -40,7 +40,8 @@ export function renderRun(run: CheckRun, style: Style, verbose: boolean): string
     ({ target, report }) =>
       `${style.bold(`Target     ${escapeText(target)}`)}\n${renderCheck(report, style, verbose)}`,
   );
-  return [...left, ...each, ...own, renderMatrix(run, style), runSummary(run, style)].join('\n');
+  const matrix = run.targets.length === 0 ? [] : [renderMatrix(run, style)];
+  return [...left, ...each, ...own, ...matrix, runSummary(run, style)].join('\n');
 }
 
 /** A row a payload, a column a hypervisor; empty where a payload is not meant for one. */
