@@ -81,7 +81,7 @@ function targetSection({ target, image, report, portrait }: PageTarget, index: n
   const others = report.findings.filter(({ file }) => file === undefined || !files.has(file));
   return markup`<section aria-labelledby="t${index}"><h2 id="t${index}">${target} ${standingWord(report)}</h2>
 <dl>${facts([
-    ['Build-id', markup`<code>${buildId}</code>`],
+    ['Build-id', buildId === null ? 'not known' : markup`<code>${buildId}</code>`],
     ['Release', release],
     ['Image', image],
     ['Not verified', notVerified],
