@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 /**
  * Prints how long `check` takes for a repository of three hypervisors with sixty payloads each, on all cores and on
- * one (needs taskset). Fewer pairs stand for more than one of them, each with a copy, since an image is read once:
+ * one (needs taskset): V8 uses the others for itself. Fewer pairs stand for more than one of them, each with a copy, since an image is read once:
  *
  *     node dist/test/bench/repository.js XEN-SYMS FOLDER [XEN-SYMS FOLDER]...
  */
