@@ -48,11 +48,15 @@ export async function run({ settings, output }: Session): Promise<number> {
   const isDecided = ({ outcome }: { readonly outcome: string }) =>
     outcome === 'refused' || outcome === 'fatal';
   const errors = report.findings.filter(({ severity }) => severity === 'error');
-  const isRejected = report.hosts.some(
-    ({ modules, start }) =>
-      isDecided(start) ||
-      modules.some((one) => isDecided(one) && errors.some(({ code }) => code === one.reason)),
-  );
+  const isRejected = report.hosts.some(({ modules, start, facts }) => {
+    // What a hypervisor refuses may have a finding that says more than that it does.
+    const isToldOf = ({ reason, file }: (typeof modules)[number]) =>
+      errors.some(
+        ({ code, file: of, otherFiles = [] }) =>
+          code === reason || (facts.kind === 'xen' && [of, ...otherFiles].includes(file)),
+      );
+    return isDecided(start) || modules.some((one) => isDecided(one) && isToldOf(one));
+  });
   return isRejected ? EXIT.rejected : EXIT.failed;
 }
 
