@@ -36,7 +36,8 @@ export class MeantHost {
   /** The hypervisor as it is observed now. */
   async present(): Promise<Present> {
     const host = await this.open();
-    return { snapshot: await host.port.observe(), bootId: await host.bootId() };
+    const [snapshot, bootId] = await Promise.all([host.port.observe(), host.bootId()]);
+    return { snapshot, bootId };
   }
 
   async store(): Promise<PayloadStore> {

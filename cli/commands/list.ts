@@ -14,12 +14,17 @@ export async function run(session: Session): Promise<number> {
   const meant = new MeantHost(session);
   try {
     const host = await meant.open();
-    const [present, tookBack] = await Promise.all([meant.present(), host.tookBack()]);
+    // All at once: the way to a host may be long.
+    const seen = meant.present();
+    const [present, tookBack, { waiting, findings: open }] = await Promise.all([
+      seen,
+      host.tookBack(),
+      unfinished(session, meant, seen),
+    ]);
     const { snapshot } = present;
     const { spec, tellsReverted } = host.port.host;
     const model = tellsReverted ? (await host.preflightModel(snapshot, [])).model : null;
     const stale = model === null ? new Set<string>() : stalePayloads(model);
-    const { waiting, findings: open } = await unfinished(session, meant, present);
     const findings = [...(tookBack === null ? [] : [tookBack]), ...open];
     output.data(renderList(spec, snapshot, stale, output.style, output.verbose));
     if (waiting !== null) output.data(output.style.warn(escapeText(waitingText(waiting))));
@@ -38,17 +43,18 @@ export async function run(session: Session): Promise<number> {
 async function unfinished(
   session: Session,
   meant: MeantHost,
-  present: Present,
+  seen: Promise<Present>,
 ): Promise<{ readonly waiting: WaitingChange | null; readonly findings: readonly Finding[] }> {
   try {
     const journal = await meant.journal();
-    const open = await journal.unended();
-    const { applied } = loadedState(present.snapshot);
-    const read = async () => ({ entries: (await journal.read()).entries, present });
-    return {
-      waiting: await waitingChange(session, meant, read),
-      findings: open === null ? [] : [interruptedFinding(open, present.bootId, applied)],
-    };
+    const read = async () => ({ entries: (await journal.read()).entries, present: await seen });
+    const [open, waiting] = await Promise.all([
+      journal.unended(),
+      waitingChange(session, meant, read),
+    ]);
+    const { snapshot, bootId } = await seen;
+    const { applied } = loadedState(snapshot);
+    return { waiting, findings: open === null ? [] : [interruptedFinding(open, bootId, applied)] };
   } catch (error) {
     const { code, message } = errorFrom(error);
     return { waiting: null, findings: [{ ...finding(code, { message }), severity: 'warning' }] };

@@ -90,8 +90,8 @@ export class Journal {
 
   /** The last entry where it never ended, and nobody looked at what it left; null where there is none. */
   async unended(): Promise<JournalEntry | null> {
-    await requireKnownFormat(this.#folder);
-    const file = (await this.#files()).at(-1);
+    const [files] = await Promise.all([this.#files(), requireKnownFormat(this.#folder)]);
+    const file = files.at(-1);
     return file === undefined ? null : openEntry(entriesOf(recordsIn(await this.#text(file))));
   }
 

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { change } from '../../../../core/change/index.js';
+import { folderBelow } from '../../../../core/files/index.js';
 import { remoteHost } from '../../../../core/host/running-xen.js';
 import { connect } from '../../../../core/hypervisor/xen/index.js';
 import { inputFile, readPayloadInputs } from '../../../../core/payload/index.js';
+import { Journal, readUnconfirmed } from '../../../../core/store/index.js';
 import { temporaryFolder } from '../../../support/cli.js';
 import { fakeDom0 } from '../../../support/fake-dom0.js';
 import { longChain } from '../../../support/hostile-payloads.js';
@@ -31,6 +33,19 @@ describe('ways there and back', () => {
       await host.port.close();
     }
     assert.deepEqual(counts, [2, 3, 2]);
+  });
+
+  it('list with all that it says of changes: three', async (t) => {
+    const dom0 = fakeDom0(temporaryFolder(t));
+    const connection = await connect(dom0.transport);
+    const host = await remoteHost(connection, {});
+    const folder = folderBelow(host.memory, 'host');
+    await Promise.all([
+      ...[host.port.observe(), host.bootId(), host.tookBack()],
+      ...[new Journal(folder).unended(), readUnconfirmed(folder)],
+    ]);
+    assert.equal(connection.traffic.roundTrips, 3);
+    await host.port.close();
   });
 
   it('apply of ten: fewer than 35', async (t) => {
