@@ -2,7 +2,7 @@ import { counted, EXIT } from '../../core/findings/index.js';
 import { modelFromImage, modelWithApplied } from '../../core/host/index.js';
 import { exists, openImage, readEveryPayloadFile } from '../../core/inputs/index.js';
 import { type CodeRecord, codeContext, recordPayload } from '../../core/oldcode/index.js';
-import { readPayload, readPayloadInputs } from '../../core/payload/index.js';
+import { type PayloadInput, readPayloadInputs } from '../../core/payload/index.js';
 import { withExplanations } from '../explanations.js';
 import { writeFileAs } from '../files.js';
 import { releaseOf } from '../release.js';
@@ -29,7 +29,7 @@ export async function run({ settings, output, ownFile }: Session): Promise<numbe
     );
   }
   const image = openImage(settings.image);
-  const payload = readPayload(onePayload(file), file);
+  const { payload } = onePayload(file);
   const below = readPayloadInputs(readEveryPayloadFile(settings.on));
   const booted = modelFromImage(image, releaseOf(settings.xen)).model;
   const model = modelWithApplied(booted, below);
@@ -73,10 +73,10 @@ function belowText(count: number): string {
   return count === 0 ? '' : ` with ${counted(count, 'payload')}`;
 }
 
-function onePayload(file: string): Uint8Array {
+function onePayload(file: string): PayloadInput {
   const inputs = readEveryPayloadFile([file]);
-  const [only, ...others] = inputs;
-  if (only !== undefined && others.length === 0) return only.bytes;
+  const [only, ...others] = inputs.length === 1 ? readPayloadInputs(inputs) : [];
+  if (only !== undefined && others.length === 0) return only;
   throw usage(`record takes one payload; ${file} holds ${inputs.length}`);
 }
 

@@ -47,12 +47,17 @@ export function readInputs(inputs: readonly InputFile[]): ReadInputs {
 }
 
 /**
- * Reads files that are to be uploaded: all have to be payloads. Fails with the first error among the
- * files that are none. What a payload holds is left to Xen's own rules, which the preflight asks.
+ * Reads files that are to be uploaded: all have to be payloads. Fails with the first error among the files that are
+ * none, or whose contents are elsewhere (`payload-no-contents`). What a payload holds is left to Xen's own rules, which
+ * the preflight asks.
  */
 export function readPayloadInputs(inputs: readonly InputFile[]): readonly PayloadInput[] {
   return inputs.map((input) => {
     const payload = readPayload(input.bytes, input.file);
+    const absent = payload.findings.find(({ code }) => code === 'payload-no-contents');
+    if (absent !== undefined) {
+      throw new XspliceError('payload-no-contents', `${input.file}: ${absent.message}`);
+    }
     return { input, payload, planned: planPayloadOf(payload, input.sha256, input.name) };
   });
 }

@@ -101,4 +101,25 @@ describe('a payload without contents', () => {
     assert.equal(checked.code, 3, checked.stdout);
     assert.match(checked.stdout, /ections have no contents \(objcopy --only-keep-debug\)/);
   });
+
+  it('goes to no hypervisor, and nothing is made of it', async (t) => {
+    const folder = temporaryFolder(t);
+    const file = join(folder, 'hello.livepatch');
+    writeFileSync(file, onlyDebug(readFileSync(demo('hello'))));
+    const host = `embedded:${join(folder, 'host')}`;
+    assert.equal((await runCli(['init', '--image', DEMO_IMAGE, '--host', host])).code, 0);
+    for (const words of [
+      ['apply', file, '--host', host, '--yes'],
+      ['upload', file, '--host', host, '--yes'],
+      ['replace', file, '--host', host, '--yes'],
+      ['record', file, '--image', DEMO_IMAGE, '--output', join(folder, 'out')],
+      ['which', 'xen_extra_version', '--image', DEMO_IMAGE, '--on', file],
+    ]) {
+      const { code, stderr } = await runCli(words);
+      assert.equal(code, 1, words.join(' '));
+      assert.match(stderr, /hello\.livepatch: Its sections have no contents/, words.join(' '));
+      assert.match(stderr, /Take the payload itself/, words.join(' '));
+    }
+    assert.match((await runCli(['list', '--host', host])).stdout, /Nothing is applied/);
+  });
 });
