@@ -95,7 +95,10 @@ export class BootedMachine {
         // Signals from the terminal are for this program.
         detached: true,
       });
-      return await BootedMachine.#connected(folder, qemu);
+      const child = qemu;
+      // Else it would never be closed: this end is ours.
+      child.once('exit', () => child.stdio[3]?.destroy());
+      return await BootedMachine.#connected(folder, child);
     } catch (error) {
       qemu?.stdio[3]?.destroy();
       rmSync(folder, { recursive: true, force: true });
@@ -117,8 +120,11 @@ export class BootedMachine {
       qemu.once('error', ({ message }) => fail(`could not be started: ${message}`));
       qemu.once('close', (status) => fail(`ended with ${status}`));
     });
-    const port = await Promise.race([connectTo(join(folder, 'port')), ended]);
-    ended.catch(() => undefined);
+    const stop = new AbortController();
+    ended.catch(() => stop.abort());
+    const connecting = connectTo(join(folder, 'port'), stop.signal);
+    connecting.catch(() => undefined);
+    const port = await Promise.race([connecting, ended]);
     qemu.stderr?.off('data', hear);
     const machine = new BootedMachine(folder, qemu, port);
     machine.#words = words;

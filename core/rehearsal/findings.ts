@@ -79,7 +79,7 @@ function ofTests(
   });
   const broken = tests.flatMap((test) => {
     if (test.before.status !== 0 || test.with.status === 0) return [];
-    const message = `${test.test} ends with ${runText(test.with)} while ${payload} is applied, and ended with 0 before`;
+    const message = `${test.test} ${endText(test.with)} while ${payload} is applied, and ended with 0 before`;
     return [finding('test-fails', { file, payload, message })];
   });
   const stuck = tests.flatMap((test) => {
@@ -97,16 +97,16 @@ function ofLeft(left: readonly string[]): readonly Finding[] {
   return [finding('rehearsal-left', { message })];
 }
 
-/** How a run ended, as a clause continues it. */
-export function runText({ status }: TestRun): string {
-  if (status === null) return 'nothing, since it did not end in time';
-  return status < 0 ? `signal ${-status}` : String(status);
+/** How a run ends, as a clause goes on behind its name. */
+function endText({ status }: TestRun): string {
+  if (status === null) return 'does not end in time';
+  return `ends with ${status < 0 ? `signal ${-status}` : status}`;
 }
 
 /** In what two runs differ, in a few words. */
 export function changeText(before: TestRun, after: TestRun): string {
   if (before.status !== after.status) {
-    return `it ended with ${runText(before)} then, and with ${runText(after)} now`;
+    return `it ${endText(after)}, where it ${endText(before)} otherwise`;
   }
   const [then, now] = [before, after].map(({ output }) => firstLines(output));
   const at = then?.findIndex((line, index) => line !== now?.[index]) ?? -1;

@@ -1,4 +1,4 @@
-export { changeText, rehearsalFindings, runText } from './findings.js';
+export { changeText, rehearsalFindings } from './findings.js';
 export { performOnXen, type XenRehearsal, type XenRehearsalRequest } from './on-xen.js';
 export { type OpenStage, openStage, type TestFile } from './open-stage.js';
 export { performersOf } from './performers.js';

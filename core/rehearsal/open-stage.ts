@@ -41,6 +41,7 @@ const MOST_LOOK_MS = 250;
  */
 export async function openStage(request: StageRequest): Promise<OpenStage> {
   const { tests, bootLimitMs, signal, ...boot } = request;
+  if (signal?.aborted) throw stopped();
   const started = performance.now();
   const program = (path: string, text: string | Uint8Array) =>
     ({ path, kind: 'file', bytes: Buffer.from(text), mode: 0o755 }) as const;

@@ -14,9 +14,9 @@ import { type ProgramRun, runs, startProgram } from './run.js';
 
 const USAGE = `Has the program, as it is shipped, try payloads on real Xens.
 
-  npm run test:rehearsal -- [--releases 4.17] [--all]
+  npm run test:rehearsal -- [--releases 4.17] [--all] [--only TEXT]
 
---all has what kills Xen tried too, and ends QEMU in the middle.
+--only takes the parts whose names hold a TEXT. --all has what kills Xen tried too, and ends QEMU in the middle.
 `;
 
 /** The program's document, as far as it is looked at. */
@@ -250,11 +250,25 @@ function cpuTicks(pid: number): number {
   return Number(fields[11]) + Number(fields[12]);
 }
 
+/** What is tried; the long ones with --all only. */
+const PARTS: readonly (readonly [
+  name: string,
+  test: (t: TestContext, prepared: Prepared) => Promise<void>,
+  isLong?: true,
+])[] = [
+  ['a chain, with tests, and what is wrong', testChain],
+  ['a Xen that panics', testPanic],
+  ['ends before their time', testEnds],
+  ['what kills Xen', testDeadly, true],
+  ['QEMU is killed in the middle', testLost, true],
+];
+
 function main(): void {
   const { values } = parseArgs({
     options: {
       releases: { type: 'string', default: '4.17' },
       all: { type: 'boolean', default: false },
+      only: { type: 'string', default: '' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -265,6 +279,9 @@ function main(): void {
     return;
   }
   if (!canRun()) return;
+  const parts = PARTS.filter(
+    ([name, , isLong]) => name.includes(values.only) && (values.all || isLong !== true),
+  );
   describe('a rehearsal on a real Xen', () => {
     for (const release of releases) {
       it(`Xen ${release.xen}`, async (t) => {
@@ -272,12 +289,7 @@ function main(): void {
         const payloads = await buildPayloads(hypervisor.symbols);
         t.after(() => rmSync(payloads, { recursive: true, force: true }));
         const prepared: Prepared = { hypervisor, payloads };
-        await t.test('a chain, with tests, and what is wrong', (c) => testChain(c, prepared));
-        await t.test('a Xen that panics', (c) => testPanic(c, prepared));
-        await t.test('ends before their time', (c) => testEnds(c, prepared));
-        if (!values.all) return;
-        await t.test('what kills Xen', (c) => testDeadly(c, prepared));
-        await t.test('QEMU is killed in the middle', (c) => testLost(c, prepared));
+        for (const [name, test] of parts) await t.test(name, (c) => test(c, prepared));
       });
     }
   });

@@ -75,7 +75,8 @@ function processesUnder(folder: string): number | null {
     try {
       const words = readFileSync(`/proc/${name}/cmdline`, 'latin1').split('\0');
       const environment = readFileSync(`/proc/${name}/environ`, 'latin1').split('\0');
-      if (!words[0]?.endsWith('qemu-system-x86_64')) continue;
+      // It is asked for its version too.
+      if (!words[0]?.endsWith('qemu-system-x86_64') || !words.includes('-kernel')) continue;
       if (environment.includes(`TMPDIR=${folder}`)) return Number(name);
     } catch {
       // It ended, or is somebody else's.
