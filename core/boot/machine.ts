@@ -41,11 +41,12 @@ const KVM_FAILED = /^KVM internal error.*$/m;
 
 /**
  * Runs QEMU until it ends, or until the third descriptor is closed, which it is when this program is gone, however it went;
- * then its folder goes too.
+ * then its folder goes too. The shell says that QEMU was killed: nobody may be there to hear it.
  */
 const WHILE_WE_LIVE = `folder=$PWD
 "$@" </dev/null 3<&- & qemu=$!
 { cat >/dev/null; kill -9 $qemu; } <&3 2>/dev/null & watch=$!
+trap '' PIPE
 wait $qemu; status=$?
 kill $watch 2>/dev/null
 cd / && rm -rf "$folder"
