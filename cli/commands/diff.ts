@@ -82,7 +82,7 @@ async function withHost(
     }
     const byFile = new Map(payloads.map((one) => [one.planned.file, one]));
     const ordered = chain.flatMap(({ file }) => byFile.get(file) ?? []);
-    output.info(`Left: the files. Right: ${escapeText(hostText(spec))}, base first.`);
+    output.data(`Left: the files. Right: ${escapeText(hostText(spec))}, base first.`);
     return stackDifferences(ordered, stackOf(snapshot));
   } finally {
     await host.port.close();

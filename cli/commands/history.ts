@@ -20,7 +20,7 @@ export async function run(session: Session): Promise<number> {
     const findings = contents.damaged.map((place) =>
       finding('journal-damaged', { message: `${journal.path}/${place} is not what was written` }),
     );
-    output.info(`${output.style.bold('Host')}     ${escapeText(spec)}`);
+    output.data(`${output.style.bold('Host')}     ${escapeText(spec)}`);
     const [only] = entries;
     if (number !== null && only !== undefined) output.data(renderEntry(only, output.style));
     else if (only === undefined)

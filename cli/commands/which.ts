@@ -49,7 +49,7 @@ export async function run({ settings, output, streams }: Session): Promise<numbe
     return [word, answer, hidingOf(code, answer, subject.hidden)] as const;
   });
   const opaque = subject.hidden.map(({ name }) => nameText(name));
-  output.info(`${output.style.bold('Host')}     ${escapeText(subject.text)}`);
+  output.data(`${output.style.bold('Host')}     ${escapeText(subject.text)}`);
   const warn = (what: string, text: string) =>
     output.notes.line(`${output.notes.style.warn(what)}: ${escapeText(text)}`);
   if (opaque.length > 0) {

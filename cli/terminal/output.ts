@@ -72,7 +72,7 @@ export class Output {
     }
   }
 
-  /** What may be left out by --quiet. */
+  /** What may be left out by --quiet. Whose an answer is may not: the host stands above what is told of it. */
   info(text: string): void {
     if (!this.quiet) this.data(text);
   }

@@ -270,6 +270,10 @@ test('the host comes from --host or XSPLICE_HOST, is always told, and never the 
   const other = (await embeddedHost(t))[1];
   const byVariable = await runCli(['list', '--json'], { env: { ...env, XSPLICE_HOST: other } });
   assert.equal(documentOf(byVariable)['host'], other);
+  for (const words of [['list'], ['status'], ['which', 'xen_extra_version'], ['history']]) {
+    const { stdout } = await runCli([...words, '--host', other, '--quiet']);
+    assert.ok(stdout.split('\n')[0]?.includes(other), `${words[0]} --quiet: ${stdout}`);
+  }
   assert.equal((await runCli(['list', '--host', 'somewhere'])).code, 64);
   assert.equal((await runCli(['list', '--host', 'embedded:'])).code, 64);
 });

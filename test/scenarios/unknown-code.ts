@@ -56,7 +56,8 @@ export const UNKNOWN_CODE_SCENARIOS: readonly Scenario[] = [
     name: 'unknown code: which says of none that it runs where a payload without a file replaced it (defect 7)',
     notFor: needs('hello'),
     run: async (dom0) => {
-      const which = ['which', 'xen_extra_version', '--image', imageOf(dom0)];
+      const image = ['--host', 'xen', '--image', imageOf(dom0)];
+      const which = ['which', 'xen_extra_version', ...image];
       assert.match((await runTo(0, ...which)).stdout, /runs/);
       await dom0.load('hello');
       const { stdout } = await runTo(0, ...which);
