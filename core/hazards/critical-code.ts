@@ -69,7 +69,7 @@ const LIVE_PATCHING: readonly Rule[] = [
 ];
 
 /** Assembly of arch/x86 (x86_64/entry.S, compat/entry.S, hvm's entry.S files, boot/), by its own names. */
-const ENTRY: readonly (string | RegExp)[] = [
+const ENTRY = [
   /\.S#/,
   /^((lstar|cstar)_enter|sysenter_(entry|eflags_saved)|int80_direct_trap|nmi|continue_pv_domain)$/,
   /^entry_(int|SYSENTER|SYSCALL|PF|GP|NMI|DF|MC|CP|DB|BP|UD|[A-Z]{2}$)/,
@@ -82,6 +82,7 @@ const ENTRY: readonly (string | RegExp)[] = [
   /^(__high_start|start|s3_resume|do_suspend_lowlevel|trampoline_\w+)$/,
   /^__x86_(indirect_thunk_|return_thunk)/,
 ];
+const ANY_ENTRY = new RegExp(ENTRY.map(({ source }) => source).join('|'));
 
 /** Functions whose replacement endangers the replacing, entry code, and code that is gone after boot. */
 export function checkCriticalCode(subject: Subject): readonly Finding[] {
@@ -106,7 +107,7 @@ function kindByName(name: string): KindOfCode {
   const rule = LIVE_PATCHING.findIndex(
     ({ names }) => matches(names, name) || matches(names, plain),
   );
-  return { rule: rule < 0 ? Number.POSITIVE_INFINITY : rule, isEntry: matches(ENTRY, name) };
+  return { rule: rule < 0 ? Number.POSITIVE_INFINITY : rule, isEntry: ANY_ENTRY.test(name) };
 }
 
 function checkSite(

@@ -73,9 +73,13 @@ export function functionsOf(
   rules: Rules,
   { funcs }: Pick<ModelPayload, 'funcs'>,
 ): readonly PatchedFunction[] {
-  const entryBytes = BigInt(LIVEPATCH_FUNC.sizeBytes[rules.payloadVersion]);
-  return Array.from({ length: funcs.count }, (_, i) => {
-    const at = funcs.address + BigInt(i) * entryBytes;
+  const { address, count } = funcs;
+  const entryBytes = LIVEPATCH_FUNC.sizeBytes[rules.payloadVersion];
+  const bytes = memory.isKnown(address) ? memory.readOrNull(address, count * entryBytes) : null;
+  if (bytes !== null) return functionsIn(bytes, address, entryBytes, rules);
+  // One by one, up to the one that Xen faults at.
+  return Array.from({ length: count }, (_, i) => {
+    const at = address + BigInt(i * entryBytes);
     const expect = rules.payloadVersion === 2 ? expectationAt(memory, at + FIELD.expect) : null;
     return {
       nameAddress: memory.u64(at + FIELD.name),
@@ -88,6 +92,32 @@ export function functionsOf(
   });
 }
 
+/** The same where they lie together, which costs one look at the memory, not seven an entry. */
+function functionsIn(
+  bytes: Uint8Array,
+  address: bigint,
+  entryBytes: number,
+  { payloadVersion }: Rules,
+): readonly PatchedFunction[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const found: PatchedFunction[] = [];
+  for (let at = 0; at < bytes.length; at += entryBytes) {
+    const expectAt = at + LIVEPATCH_FUNC.expect;
+    found.push({
+      nameAddress: view.getBigUint64(at + LIVEPATCH_FUNC.name, true),
+      newAddress: view.getBigUint64(at + LIVEPATCH_FUNC.new_addr, true),
+      oldAddress: view.getBigUint64(at + LIVEPATCH_FUNC.old_addr, true),
+      newSize: view.getUint32(at + LIVEPATCH_FUNC.new_size, true),
+      oldSize: view.getUint32(at + LIVEPATCH_FUNC.old_size, true),
+      expect:
+        payloadVersion === 2
+          ? expectation(view.getUint8(expectAt), address + BigInt(expectAt))
+          : null,
+    });
+  }
+  return found;
+}
+
 const FIELD = {
   name: BigInt(LIVEPATCH_FUNC.name),
   newAddress: BigInt(LIVEPATCH_FUNC.new_addr),
@@ -98,7 +128,10 @@ const FIELD = {
 };
 
 function expectationAt(memory: AddressSpace, at: bigint): PatchedFunction['expect'] {
-  const flags = memory.u8(at);
+  return expectation(memory.u8(at), at);
+}
+
+function expectation(flags: number, at: bigint): PatchedFunction['expect'] {
   return {
     enabled: (flags & 1) !== 0,
     length: (flags >> 1) & 31,
