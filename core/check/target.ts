@@ -60,7 +60,10 @@ export function targetOfRelease(
     buildId !== null || id === null
       ? ''
       : `; its build-id is taken to be ${id}, which payloads name`;
-  const message = `Of the hypervisor, only that it is Xen ${formatRelease(release)} is known: its symbols and its code are taken to be what the payloads need${assumedId}`;
+  const xen = `Xen ${formatRelease(release)}`;
+  const known =
+    buildId === null ? `that it is ${xen} is` : `its build-id and that it is ${xen} are`;
+  const message = `Of the hypervisor, only ${known} known: its symbols and its code are taken to be what the payloads need${assumedId}`;
   return {
     buildId: id,
     model: modelFromRelease(release, id),
