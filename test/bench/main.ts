@@ -5,11 +5,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cachedFolder } from '../../rig/cache.js';
 import { DEMO_IMAGE } from '../support/cli.js';
+import { printFar } from './far.js';
 import { DEMO_ID, makeChain, makeLargeChain } from './samples.js';
 
 /**
  * Prints, as ratios, how the program grows and how fast it starts (`npm run bench`; a table in Markdown):
- * payloads against `readelf -n` of the same, ten times as many against a tenth, a start against `node -e 0`.
+ * payloads against `readelf -n` of the same, ten times as many against a tenth, a start against `node -e 0`; and an
+ * apply to a real Xen from its dom0, over ssh, and over ssh from far away (npm run bench:remote).
  * Each figure is the best of some runs: what the work takes, and not what else the machine does.
  */
 const ROUNDS = 5;
@@ -143,6 +145,7 @@ try {
   const other = process.version.startsWith('v22.') ? null : await node22();
   if (other !== null) starts(other, root);
   else if (!process.version.startsWith('v22.')) console.log('\nNode 22 could not be had: skipped.');
+  printFar();
 } finally {
   rmSync(root, { recursive: true, force: true });
 }
