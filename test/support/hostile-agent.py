@@ -34,6 +34,7 @@ def answer(request):
         if sizes and random.randrange(4): parts[0] = sent[:sizes[0]].rstrip(b"\0")
         return struct.pack("<q", random.choice((0,) * 20 + (1, 20, -13))) + b"".join(
             struct.pack("<I", len(p)) + p for p in parts)
+    if kind == b"O": return struct.pack("<i", 0) + b'{"verb":"\\u001b[2J"}\n2026-01-02T03:04:05Z begins: ' + noise(300)
     return struct.pack("<iQ", 0, random.randrange(100)) + noise(random.randrange(200))
 
 

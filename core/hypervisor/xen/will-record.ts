@@ -18,6 +18,10 @@ export interface WillRecord {
   readonly last: string;
 }
 
+/** More an agent does not write. */
+const MOST_BYTES = 64 * 1024;
+/** A text of it that is shown is no longer than that. */
+const MOST_SHOWN = 200;
 const LINE = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ) (.*)$/;
 const BEGINS = 'begins: ';
 const ENDS = 'ends: ';
@@ -25,7 +29,9 @@ const ENDS = 'ends: ';
 /** Null where no agent has done anything since the last change. */
 export async function readWillRecord(machine: HostMachine): Promise<WillRecord | null> {
   const bytes = await machine.noted(WILL_RECORD);
-  return bytes === null ? null : parseWillRecord(Buffer.from(bytes).toString('utf8'));
+  return bytes === null
+    ? null
+    : parseWillRecord(Buffer.from(bytes).toString('utf8', 0, MOST_BYTES));
 }
 
 /** Null where this is no such record. */
@@ -41,11 +47,15 @@ export function parseWillRecord(text: string): WillRecord | null {
   const done = lines.filter(({ words }) => !words.startsWith(ENDS) && !words.startsWith(BEGINS));
   return {
     ...noteOf(note),
-    why: begins.words.slice(BEGINS.length),
+    why: shown(begins.words.slice(BEGINS.length)),
     at: begins.at,
     end: end === undefined ? 'going on' : end === 'done' ? 'done' : 'stopped',
-    last: done.at(-1)?.words ?? 'nothing',
+    last: shown(done.at(-1)?.words ?? 'nothing'),
   };
+}
+
+function shown(text: string): string {
+  return text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN)}…` : text;
 }
 
 function noteOf(text: string): Pick<WillRecord, 'verb' | 'since'> {
@@ -53,7 +63,7 @@ function noteOf(text: string): Pick<WillRecord, 'verb' | 'since'> {
     const value: unknown = JSON.parse(text);
     if (typeof value !== 'object' || value === null) return { verb: null, since: null };
     const { verb, since } = value as Readonly<Record<string, unknown>>;
-    const textOf = (one: unknown) => (typeof one === 'string' ? one : null);
+    const textOf = (one: unknown) => (typeof one === 'string' ? shown(one) : null);
     return { verb: textOf(verb), since: textOf(since) };
   } catch {
     return { verb: null, since: null };

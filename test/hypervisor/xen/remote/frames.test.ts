@@ -73,7 +73,12 @@ describe('a host that answers with nonsense', () => {
         const host = await remoteHost(connection, {});
         const snapshot = await host.port.observe();
         await host.preflightModel(snapshot, []);
+        await host.tookBack();
+        await host.port.lastWill?.begin('apply');
+        await host.port.lastWill?.stay('/var/lib/xsplice-ts/host/confirm/waiting.json', 9);
+        await host.port.lastWill?.isAwaited('/var/lib/xsplice-ts/host/confirm');
         await host.port.upload('x', Buffer.alloc(100));
+        await host.port.lastWill?.drop();
         await host.port.exclusive(async () => undefined);
         await host.port.close();
       } catch (error) {

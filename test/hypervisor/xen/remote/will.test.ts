@@ -134,7 +134,7 @@ for (const interpreter of INTERPRETERS) {
       assert.equal(finding?.code, 'change-taken-back');
       assert.match(finding.message, /^A change \(apply, .*\) was cut off: the process in front/);
       assert.match(finding.message, /took back what it had done$/);
-      host.port.lastWill?.forget();
+      await host.port.lastWill?.begin('apply');
       assert.equal(await host.tookBack(), null);
       await host.port.close();
     });
@@ -369,6 +369,8 @@ describe('what an agent wrote', () => {
     const ended = `${begun}2026-01-02T03:04:06Z revert of a: 0\n2026-01-02T03:04:07Z ends: done\n`;
     assert.deepEqual(parseWillRecord(ended)?.end, 'done');
     assert.deepEqual(parseWillRecord(ended)?.last, 'revert of a: 0');
+    const long = `{"verb":"${'v'.repeat(9999)}"}\n2026-01-02T03:04:05Z begins: ${'w'.repeat(9999)}\n`;
+    assert.ok(JSON.stringify(parseWillRecord(long)).length < 1000);
     for (let cut = 0; cut < ended.length; cut++) parseWillRecord(ended.slice(0, cut));
   });
 });
