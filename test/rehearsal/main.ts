@@ -6,11 +6,17 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { documentSchema } from '../../cli/schemas/documents.js';
+import { bootableOf, bootFiles, findMirror } from '../../core/boot/index.js';
+import { targetOfImage } from '../../core/check/index.js';
+import { openImage } from '../../core/inputs/index.js';
+import { inputFile } from '../../core/payload/index.js';
+import { openStage, performersOf, rehearse } from '../../core/rehearsal/index.js';
+import { cacheFolder } from '../../rig/cache.js';
 import { prepareHypervisor, type RigHypervisor } from '../../rig/hypervisor.js';
 import { temporaryFolder } from '../support/cli.js';
 import { canRun, releasesIn } from '../support/real-xen.js';
 import { buildPayloads, type PayloadName } from './payloads.js';
-import { type ProgramRun, runs, startProgram } from './run.js';
+import { type ProgramRun, qemuIn, runs, startProgram } from './run.js';
 
 const USAGE = `Has the program, as it is shipped, try payloads on real Xens.
 
@@ -219,35 +225,34 @@ async function testEnds(t: TestContext, prepared: Prepared): Promise<void> {
   });
 }
 
-async function testLost(t: TestContext, prepared: Prepared): Promise<void> {
-  const test = join(temporaryFolder(t), 'long.sh');
-  // Its first two runs are short.
-  writeFileSync(test, 'grep -q chain /sys/hypervisor/version/extra && sleep 1000\n');
-  const words = [...wordsFor(prepared, ['first']), '--accel', 'tcg', '--json', '--test', test];
-  const run = started(t, [...words, '--test-timeout', '300']);
-  const qemu = await run.qemu();
-  const isTesting = async () => {
-    // The test sleeps: QEMU does next to nothing then.
-    for (let calm = 0; calm < 5; ) {
-      const before = cpuTicks(qemu);
-      await pause(2000);
-      calm = cpuTicks(qemu) - before < 60 ? calm + 1 : 0;
-    }
-  };
-  await isTesting();
+/** In this process, so that it is known when Xen is up. */
+async function testLost(t: TestContext, { hypervisor, payloads }: Prepared): Promise<void> {
+  const { TMPDIR } = process.env;
+  process.env['TMPDIR'] = temporaryFolder(t);
+  t.after(() => {
+    if (TMPDIR === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = TMPDIR;
+  });
+  const archive = { cache: cacheFolder(), mirror: findMirror(process.env) };
+  const stage = await openStage({
+    ...{ accelerator: 'tcg', dom0: await bootFiles(archive, null), tests: [] },
+    hypervisor: bootableOf(hypervisor.image, readFileSync(hypervisor.image)),
+    bootLimitMs: 300_000,
+  });
+  t.after(() => stage.close());
+  const image = openImage(hypervisor.symbols);
+  const { model } = targetOfImage(image);
+  assert.ok(model !== null);
+  const file = join(payloads, 'first.livepatch');
+  const plan = { performers: performersOf([inputFile(file, readFileSync(file))], []), model };
+  const qemu = qemuIn(process.env['TMPDIR']);
+  assert.ok(qemu !== null);
   process.kill(qemu, 'SIGKILL');
-  const { code, stdout, stderr } = await run.ended;
-  assert.equal(code, 1, stderr);
-  const { error }: Document = JSON.parse(stdout);
-  assert.equal(error?.code, 'rehearsal-lost');
-  assert.deepEqual(run.left(), []);
-}
-
-function cpuTicks(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    .replace(/^.*\) /, '')
-    .split(' ');
-  return Number(fields[11]) + Number(fields[12]);
+  const more = { action: 'apply', areLinesCompared: true, tests: [], testLimitMs: 1 } as const;
+  await assert.rejects(rehearse({ ...plan, ...more }, stage), {
+    code: 'rehearsal-lost',
+    message: /qemu-system-x86_64 ended with 137/,
+  });
 }
 
 /** What is tried; the long ones with --all only. */

@@ -56,7 +56,7 @@ export function startProgram(words: readonly string[], path?: string): ProgramRu
     left: () => readdirSync(temporary),
     async qemu() {
       for (;;) {
-        const found = processesUnder(temporary);
+        const found = qemuIn(temporary);
         if (found !== null) return found;
         if (child.exitCode !== null) throw new Error(`it ended without QEMU: ${stderr}`);
         await pause(20);
@@ -69,8 +69,8 @@ export function startProgram(words: readonly string[], path?: string): ProgramRu
   };
 }
 
-/** The QEMU that runs in a folder below this one; null where there is none. */
-function processesUnder(folder: string): number | null {
+/** The QEMU of a program that has this folder for temporary files; null where there is none. */
+export function qemuIn(folder: string): number | null {
   for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
     try {
       const words = readFileSync(`/proc/${name}/cmdline`, 'latin1').split('\0');
