@@ -53,6 +53,8 @@ export interface MachineRequest {
   readonly command: string;
   /** A port of this machine's that leads to dom0's port 22 (network.ts); without it there is no network. */
   readonly sshPort?: number;
+  /** A disk of dom0's (disk.ts), which outlives the machine; without it nothing does. */
+  readonly disk?: string;
   /** Further words for Xen's command line. */
   readonly xenOptions?: string;
 }
@@ -93,6 +95,17 @@ function qemuArguments(request: MachineRequest, folder: string): readonly string
     ...['-qmp', `unix:${join(folder, 'monitor')},server=on,wait=off`],
     ...networkArguments(request.sshPort),
     ...['-drive', `if=none,id=snapshots,format=qcow2,file=${join(folder, 'snapshots.qcow2')}`],
+    // Behind it: the machine's memory is kept on the first that takes it.
+    ...diskArguments(request.disk),
+  ];
+}
+
+/** What dom0 has not flushed is gone with QEMU, as it is with a machine that loses its power. */
+function diskArguments(disk: string | undefined): readonly string[] {
+  if (disk === undefined) return [];
+  return [
+    ...['-drive', `if=none,id=disk,format=qcow2,cache=writeback,file=${disk}`],
+    ...['-device', 'ide-hd,drive=disk,bus=ide.0'],
   ];
 }
 
@@ -169,6 +182,11 @@ export class Machine implements Pausable {
     this.#lines = null;
     this.#port?.write(`${line}\n`);
     return this.#read(timeoutMs);
+  }
+
+  /** What the program in dom0 has said since it was asked last. */
+  get said(): readonly string[] {
+    return this.#linesNow();
   }
 
   /** What an answer that is none says, and the end of both serial ports. */

@@ -1,6 +1,7 @@
 import { AFTERMATH_SCENARIOS } from './aftermath.js';
 import { BASIC_SCENARIOS } from './basic.js';
 import { CLI_SCENARIOS } from './cli.js';
+import { CONFIRM_SCENARIOS } from './confirm.js';
 import { DEADLY_SCENARIOS } from './deadly.js';
 import { HAZARD_SCENARIOS } from './hazards.js';
 import { HOOK_SCENARIOS } from './hooks.js';
@@ -33,6 +34,7 @@ const SCENARIOS: readonly Scenario[] = [
   ...DEADLY_SCENARIOS,
   ...IDENTITY_SCENARIOS,
   ...CLI_SCENARIOS,
+  ...CONFIRM_SCENARIOS,
   ...OLD_CODE_SCENARIOS,
   ...UNKNOWN_CODE_SCENARIOS,
   ...AFTERMATH_SCENARIOS,

@@ -13,6 +13,7 @@ export const APP_FOLDER = 'app';
 export type RigProgram =
   | 'test/scenarios/agent.js'
   | 'test/differential/real/agent.js'
+  | 'test/boot/agent.js'
   | 'test/remote/local-bench.js';
 
 /** Parts of packages that nothing needs at run time. */
