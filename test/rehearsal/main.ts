@@ -133,6 +133,7 @@ async function testChain(t: TestContext, prepared: Prepared): Promise<void> {
     'hooked test-fails',
     'idle test-without-effect',
     'vetoed assumption-failed',
+    'vetoed hooks-prevent-replace',
   ]);
   const hooked = rehearsal.payloads.find(({ name }) => name === 'hooked');
   assert.deepEqual(
