@@ -34,7 +34,7 @@ _xsplice_ts() {
     elif [[ -z $ended && $word == -* ]]; then
       [[ $word != --host=* ]] || host=${word#*=}
       case $word in
-        --host | --store | --image | --boot | --kernel | --test | --test-timeout | --accel | --build-id | --on | --xen | --check | --mode | --to | --accept | --policy | --trusted-key | --key | --password-file | --comment | --plan | --fail-on | --confirm | --timeout | --root | --as | --config | --target | --since | --output | -o | --format) pending=$word ;;
+        --host | --store | --image | --kernel | --test | --test-timeout | --accel | --build-id | --on | --xen | --check | --mode | --to | --accept | --policy | --trusted-key | --key | --password-file | --comment | --plan | --fail-on | --confirm | --timeout | --root | --as | --config | --target | --since | --output | -o | --format) pending=$word ;;
       esac
     elif [[ -z $command ]]; then
       command=$word
@@ -53,7 +53,6 @@ _xsplice_ts() {
       --host) kinds='host' ;;
       --store) kinds='file' ;;
       --image) kinds='file' ;;
-      --boot) kinds='file' ;;
       --kernel) kinds='file' ;;
       --test) kinds='file' ;;
       --accel) list='auto kvm tcg' ;;
@@ -89,7 +88,7 @@ _xsplice_ts() {
       '') options='--host --store --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h --version -V' ;;
       inspect) options='--output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
       check) options='--image --build-id --xen --check --mode --fail-on --config --target --since --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
-      rehearse) options='--image --boot --kernel --test --test-timeout --fatal --accel --xen --mode --fail-on --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
+      rehearse) options='--image --kernel --test --test-timeout --fatal --accel --xen --mode --fail-on --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
       report) options='--image --build-id --xen --check --mode --fail-on --config --target --since --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
       graph) options='--image --build-id --xen --check --mode --fail-on --config --target --since --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;
       diff) options='--host --output -o --format --json --json-schema --quiet -q --verbose -v --explain --no-color --help -h' ;;

@@ -116,14 +116,14 @@ function optionLines([name, definition]: readonly [
   OptionName,
   OptionDefinition,
 ]): readonly string[] {
-  const { alias, help, helpOf = {} } = definition;
+  const { alias, help, helpOf = {}, valueIn = {} } = definition;
   const value = valueName(definition);
   const short = alias === undefined ? '' : `Fl ${alias} , `;
   return [
     `.It ${short}${longName(name)}${value === null ? '' : ` Ar ${roff(value)}`}`,
     text(sentence(help)),
     ...Object.entries(helpOf).flatMap(([command, other]) => [
-      `.Cm ${command} :`,
+      `.Cm ${command}${command in valueIn ? ` Ar ${roff(valueIn[command as CommandName] ?? '')}` : ''} :`,
       text(sentence(other)),
     ]),
   ];

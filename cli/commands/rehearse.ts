@@ -18,7 +18,6 @@ import {
   type TestFile,
   type XenRehearsal,
 } from '../../core/rehearsal/index.js';
-import { releaseOf } from '../release.js';
 import type { Session } from '../session.js';
 import type { Settings } from '../settings.js';
 import { exitCodeOf } from '../terminal/signals.js';
@@ -35,17 +34,17 @@ const MAX_TEST_LIMIT_S = 3600;
 export async function run(session: Session): Promise<number> {
   const { settings, output, streams } = session;
   const { words, mode, failOn } = settings;
-  if (settings.boot === null || settings.image === null) {
+  if (settings.xen === null || settings.image === null) {
     throw usage(
-      'rehearse needs the hypervisor in two files: --boot FILE (xen.gz) and --image FILE (xen-syms)',
+      'rehearse needs the hypervisor in two files: --xen FILE (xen.gz) and --image FILE (xen-syms)',
     );
   }
   if (mode === 'independent') {
     throw usage('rehearse applies payloads as layers or as alternatives', 'Leave out --mode.');
   }
   const image = openImage(settings.image);
-  const hypervisor = { file: settings.boot, bytes: readImageFile(settings.boot) };
-  const target = targetOfImage(image, { release: bootRelease(settings) });
+  const hypervisor = { file: settings.xen, bytes: readImageFile(settings.xen) };
+  const target = targetOfImage(image);
   const { inputs, findings } = readPayloadFiles(words, { deep: true });
   const checked = await check(inputs, target, findings, { failOn, mode });
   if (target.model === null) {
@@ -125,14 +124,4 @@ function testLimitMs({ testTimeout: text }: Settings): number {
   throw usage(
     `--test-timeout takes seconds above 0, at most ${MAX_TEST_LIMIT_S}; it is ${JSON.stringify(text)}`,
   );
-}
-
-/** Who names a file with --xen means --boot. */
-function bootRelease({ xen }: Settings) {
-  try {
-    return releaseOf(xen);
-  } catch (error) {
-    if (!(error instanceof XspliceError)) throw error;
-    throw usage(error.message, 'The file that is booted is named with --boot.');
-  }
 }

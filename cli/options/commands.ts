@@ -68,7 +68,7 @@ export const COMMANDS = {
     exits: ['0', '1', '3', '64'],
   },
   rehearse: {
-    synopses: ['PATH… --boot FILE --image FILE [--test FILE]…'],
+    synopses: ['PATH… --xen FILE --image FILE [--test FILE]…'],
     words: {
       name: 'PATH',
       help: 'Payloads, directories with *.livepatch files below them, or patterns',
@@ -79,11 +79,11 @@ export const COMMANDS = {
       'Check, then boot that very Xen in QEMU and try it: load, apply, test, revert, and compare with the verdicts',
     examples: [
       [
-        'rehearse patches/ --boot xen.gz --image xen-syms',
+        'rehearse patches/ --xen xen.gz --image xen-syms',
         'Each payload of a folder on the Xen that it is for',
       ],
       [
-        'rehearse patches/ --boot xen.gz --image xen-syms --test probe.sh --output junit=rehearsal.xml',
+        'rehearse patches/ --xen xen.gz --image xen-syms --test probe.sh --output junit=rehearsal.xml',
         'The same with a test that shows what each changes, for CI',
       ],
     ],

@@ -6,6 +6,8 @@ export interface OptionDefinition {
   readonly alias?: string;
   /** What its value is called in the help; without it, it is a flag. */
   readonly value?: string;
+  /** Where it is called something else. */
+  readonly valueIn?: Readonly<Partial<Record<CommandName, string>>>;
   /** The only values that it takes; the first is the default. */
   readonly choices?: readonly [string, ...string[]];
   /** It may be given again, a value each time. */
@@ -73,12 +75,6 @@ export const OPTIONS = {
       ...(['which', 'record'] as const),
     ],
   },
-  boot: {
-    value: 'FILE',
-    proposals: ['file'],
-    help: 'The hypervisor that is booted: the xen.gz beside the xen-syms of --image',
-    commands: ['rehearse'],
-  },
   kernel: {
     value: 'FILE',
     proposals: ['file'],
@@ -120,7 +116,11 @@ export const OPTIONS = {
   },
   xen: {
     value: 'RELEASE',
+    valueIn: { rehearse: 'FILE' },
     help: 'The release of Xen whose rules count, e.g. 4.17.7 (default: what the image or Xen says)',
+    helpOf: {
+      rehearse: 'The hypervisor that is booted: the xen.gz beside the xen-syms of --image',
+    },
     commands: [
       ...([...CHECKING, 'init', 'plan', ...CHANGE_VERBS, ...REMEMBERED] as const),
       ...(['rehearse', 'which', 'record', 'lockstep'] as const),
@@ -345,7 +345,11 @@ export function helpOf({ help, helpOf }: OptionDefinition, command: CommandName 
   return (command === null ? undefined : helpOf?.[command]) ?? help;
 }
 
-/** What its value is called; null for a flag. */
-export function valueName({ value, choices }: OptionDefinition): string | null {
-  return value ?? choices?.join('|') ?? null;
+/** What its value is called, in this command; null for a flag. */
+export function valueName(
+  { value, valueIn, choices }: OptionDefinition,
+  command: CommandName | null = null,
+): string | null {
+  const own = command === null ? undefined : valueIn?.[command];
+  return own ?? value ?? choices?.join('|') ?? null;
 }

@@ -50,7 +50,8 @@ function commandHelp(name: CommandName, width: number): string {
   const what: readonly (readonly [string, string])[] =
     words === null ? [] : [[words.name, words.help]];
   const options = optionsOf(name).map(
-    ([option, definition]) => [optionTerm(option, definition), helpOf(definition, name)] as const,
+    ([option, definition]) =>
+      [optionTerm(option, definition, name), helpOf(definition, name)] as const,
   );
   return [
     usageLines(name)
@@ -81,9 +82,13 @@ export function usageLines(name: CommandName): readonly string[] {
   );
 }
 
-/** How an option is typed: `-o, --output FILE`. */
-export function optionTerm(name: string, definition: OptionDefinition): string {
-  const value = valueName(definition);
+/** How an option is typed, in this command: `-o, --output FILE`. */
+export function optionTerm(
+  name: string,
+  definition: OptionDefinition,
+  command: CommandName | null = null,
+): string {
+  const value = valueName(definition, command);
   const short = definition.alias === undefined ? '' : `-${definition.alias}, `;
   return `${short}--${name}${value === null ? '' : ` ${value}`}`;
 }

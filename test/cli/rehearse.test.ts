@@ -4,14 +4,13 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { DEMO_IMAGE, demo, runCli, temporaryFolder } from '../support/cli.js';
 
-const BOTH = ['--boot', DEMO_IMAGE, '--image', DEMO_IMAGE];
+const BOTH = ['--xen', DEMO_IMAGE, '--image', DEMO_IMAGE];
 
 test('rehearse says what it needs', async () => {
   for (const [words, expected] of [
     [[], /rehearse needs something to work on/],
-    [[demo('hello')], /two files: --boot FILE \(xen.gz\) and --image FILE/],
-    [[demo('hello'), '--image', DEMO_IMAGE], /--boot FILE/],
-    [[demo('hello'), ...BOTH, '--xen', 'xen.gz'], /the file that is booted is named with --boot/i],
+    [[demo('hello')], /two files: --xen FILE \(xen.gz\) and --image FILE/],
+    [[demo('hello'), '--image', DEMO_IMAGE], /--xen FILE/],
     [[demo('hello'), ...BOTH, '--mode', 'independent'], /layers or as alternatives/],
     [[demo('hello'), ...BOTH, '--test-timeout', '0'], /--test-timeout takes seconds above 0/],
     [[demo('hello'), ...BOTH, '--accel', 'hvf'], /auto, kvm, tcg/],
@@ -30,7 +29,7 @@ test('rehearse refuses what cannot be booted before it looks for QEMU', async (t
     [gz, /neither gzipped nor an ELF32/],
     [join(gz, 'none'), /xen\.gz/],
   ] as const) {
-    const words = ['rehearse', demo('hello'), '--image', DEMO_IMAGE, '--boot', boot];
+    const words = ['rehearse', demo('hello'), '--image', DEMO_IMAGE, '--xen', boot];
     const { code, stderr } = await runCli(words);
     assert.equal(code, 1, stderr);
     assert.match(stderr, expected);

@@ -70,7 +70,7 @@ function started(t: TestContext, words: readonly string[], path?: string): Progr
 
 function wordsFor({ hypervisor, payloads }: Prepared, names: readonly PayloadName[]) {
   const files = names.map((name) => join(payloads, `${name}.livepatch`));
-  return ['rehearse', ...files, '--boot', hypervisor.image, '--image', hypervisor.symbols];
+  return ['rehearse', ...files, '--xen', hypervisor.image, '--image', hypervisor.symbols];
 }
 
 /** Nothing of it is left: neither a process nor a file. */
