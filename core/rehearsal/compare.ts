@@ -21,8 +21,8 @@ export function seenOf({ hypercallRc, payloadRc, log }: OperationResult): Seen {
  */
 const FILE_BUFFER = /\bffff82c0[0-9a-f]{5}([0-9a-f]{3})\b/g;
 
-/** Names in a damaged file may hold any bytes: only text counts, and not its indentation. */
-function plain(line: string): string {
+/** A line that Xen prints, as far as it says the same each time: of damaged names only text counts, and no indentation. */
+export function plainLine(line: string): string {
   return line
     .replaceAll(/[^ -~]/g, '')
     .replaceAll(FILE_BUFFER, 'file+$1')
@@ -49,8 +49,8 @@ export function differenceOf(
     (operation === 'upload' || seen.payloadRc === verdict.payloadRc);
   if (!isSame) return `${wanted(verdict)} was expected: ${said(seen)}`;
   if (!areLinesCompared) return null;
-  const expected = verdict.log.map(({ text }) => plain(text));
-  const printed = seen.log.map(plain);
+  const expected = verdict.log.map(({ text }) => plainLine(text));
+  const printed = seen.log.map(plainLine);
   const at = expected.findIndex((line, index) => line !== printed[index]);
   if (at < 0 && expected.length === printed.length) return null;
   const place = at < 0 ? expected.length : at;

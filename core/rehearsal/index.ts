@@ -1,3 +1,4 @@
+export { plainLine } from './compare.js';
 export { changeText, rehearsalFindings } from './findings.js';
 export { performOnXen, type XenRehearsal, type XenRehearsalRequest } from './on-xen.js';
 export { type OpenStage, openStage, type TestFile } from './open-stage.js';

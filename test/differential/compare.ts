@@ -1,4 +1,5 @@
 import { snapshotOf } from '../../core/hypervisor/embedded/snapshot.js';
+import { plainLine } from '../../core/rehearsal/index.js';
 import { apply, replace, revert, unload, upload } from '../../core/verify/index.js';
 import type { Model } from '../../core/verify/model.js';
 import type { Operation } from './sequences.js';
@@ -52,27 +53,8 @@ export function agree(predicted: Said, seen: Said): boolean {
   return predicted.rc === seen.rc && sameLines(predicted.log, seen.log);
 }
 
-/**
- * An address in the buffer that Xen copies the file to, as %p prints it: which pages of VMAP_DEFAULT are
- * free depends on what else the host has mapped.
- */
-const FILE_BUFFER = /\bffff82c0[0-9a-f]{5}([0-9a-f]{3})\b/g;
-
-/** Names in a damaged file may hold any bytes, which may get lost on the way here: only text counts, not its indentation. */
 function sameLines(a: readonly string[], b: readonly string[]): boolean {
-  return plain(a) === plain(b);
-}
-
-function plain(lines: readonly string[]): string {
-  return lines
-    .map((line) =>
-      line
-        .replaceAll(/[^ -~]/g, '')
-        .replaceAll(FILE_BUFFER, 'file+$1')
-        .replaceAll(/ +/g, ' ')
-        .trim(),
-    )
-    .join('\n');
+  return a.map(plainLine).join('\n') === b.map(plainLine).join('\n');
 }
 
 /** A disagreement as text, enough to find the variant again. */
