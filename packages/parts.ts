@@ -53,6 +53,7 @@ export async function bundleInParts(
     write: false,
     metafile: true,
     minifyWhitespace: true,
+    minifySyntax: true,
     format: 'esm',
     splitting: true,
     platform: 'node',
@@ -86,6 +87,7 @@ async function body(text: string): Promise<string> {
     platform: 'node',
     target: 'node20',
     minifyWhitespace: true,
+    minifySyntax: true,
     supported: { 'dynamic-import': false },
   });
   // A module of Node that is loaded late has no names before: each is asked for by name.
