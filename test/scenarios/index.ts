@@ -8,6 +8,7 @@ import { HOOK_SCENARIOS } from './hooks.js';
 import { HOST_SCENARIOS } from './host.js';
 import { IDENTITY_SCENARIOS } from './identity.js';
 import { INTERRUPTION_SCENARIOS } from './interruption.js';
+import { NEWER_RELEASE_SCENARIOS } from './newer-release.js';
 import { OLD_CODE_SCENARIOS } from './old-code.js';
 import { PASSED_OVER_SCENARIOS } from './passed-over.js';
 import { REFUSAL_SCENARIOS } from './refusals.js';
@@ -37,6 +38,7 @@ const SCENARIOS: readonly Scenario[] = [
   ...CONFIRM_SCENARIOS,
   ...OLD_CODE_SCENARIOS,
   ...UNKNOWN_CODE_SCENARIOS,
+  ...NEWER_RELEASE_SCENARIOS,
   ...AFTERMATH_SCENARIOS,
   ...INTERRUPTION_SCENARIOS,
   ...STOCK_SCENARIOS,
