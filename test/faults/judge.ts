@@ -146,7 +146,13 @@ export async function judgeNext(
   const { command, next: words = command } = prepared.scenario;
   let next = await run([...words, '--json'], state);
   let later = await truthOf(state);
-  if (next.code === 0 && words !== command && later.print === prepared.before.print) {
+  const isHalf = later.print !== prepared.before.print && later.print !== prepared.after.print;
+  if (next.code === 0 && words !== command && isHalf) {
+    // What failed half done has ended, and nothing is to be recovered: undone, it is as it was before.
+    next = await run([...command, '--json'], state);
+    later = await truthOf(state);
+    if (next.code === 0 && later.print === prepared.before.print) return faults;
+  } else if (next.code === 0 && words !== command && later.print === prepared.before.print) {
     next = await run([...command, '--json'], state);
     later = await truthOf(state);
   }
