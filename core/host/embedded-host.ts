@@ -10,6 +10,7 @@ import {
   MEMORY_FOLDER,
   ModelPort,
 } from '../hypervisor/embedded/index.js';
+import type { Snapshot } from '../hypervisor/index.js';
 import { type HypervisorImage, MAX_IMAGE_SIZE, readImage, readXensyms } from '../image/index.js';
 import type { OpenHost, PreflightModel } from './host.js';
 import { modelFromImage } from './image-model.js';
@@ -77,8 +78,8 @@ export async function openEmbedded(
   if (given !== null) requireImage(given, (await store.read()).buildId, store.version);
   const spec = `embedded:${directory}`;
   const port = new ModelPort({ spec, tellsReverted: true, tellsPlaces: true }, store);
-  const preflightModel = async (): Promise<PreflightModel> => {
-    const model = await store.read();
+  const preflightModel = async (snapshot: Snapshot): Promise<PreflightModel> => {
+    const model = await port.modelOf(snapshot);
     return {
       model,
       version: store.version,

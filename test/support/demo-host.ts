@@ -42,10 +42,16 @@ export function demoHost(...applied: readonly string[]): DemoHost {
     clock: async () => null,
     tookBack: async () => null,
     rules: null,
-    async preflightModel() {
+    async preflightModel(snapshot) {
       copies++;
       const { version } = store;
-      const known = { model: await store.read(), version, unknown: [], opaque: [], symbols };
+      const known = {
+        model: await port.modelOf(snapshot),
+        version,
+        unknown: [],
+        opaque: [],
+        symbols,
+      };
       return { ...known, image: async () => demoImage };
     },
     async loaded() {

@@ -51,6 +51,8 @@ export class FatalVerdict extends XspliceError {
 export class ModelPort implements HypervisorPort {
   readonly host: HostDescription;
   readonly #store: ModelStore;
+  /** What was observed, for as long as somebody has the snapshot. */
+  readonly #observed = new WeakMap<Snapshot, Model>();
 
   constructor(host: HostDescription, store: ModelStore) {
     this.host = host;
@@ -58,7 +60,15 @@ export class ModelPort implements HypervisorPort {
   }
 
   async observe(): Promise<Snapshot> {
-    return snapshotOf(await this.#store.read(), this.#store.version);
+    const model = await this.#store.read();
+    const snapshot = snapshotOf(model, this.#store.version);
+    this.#observed.set(snapshot, model);
+    return snapshot;
+  }
+
+  /** The hypervisor as it was when it was observed, whatever others did since; as it is now where another port observed it. */
+  async modelOf(snapshot: Snapshot): Promise<Model> {
+    return this.#observed.get(snapshot) ?? this.#store.read();
   }
 
   upload(name: string, bytes: Uint8Array): Promise<OperationResult> {
