@@ -25,10 +25,9 @@ export function importClaims(file: string, elf: ElfFile, table: SymbolTable): re
   try {
     const symbols = readSymbols(elf) ?? [];
     const called = calledSymbols(elf);
-    const known = entriesByName(table);
     return symbols.flatMap((symbol) => {
       if (symbol.sectionIndex !== SHN.UNDEF || symbol.name === '') return [];
-      const there = known.get(symbol.name) ?? [];
+      const there = entriesOf(table, symbol.name);
       const wrong =
         there.length === 0 ? null : whatDiffers(symbol, called.has(symbol.index), there);
       if (wrong === null) return [];
@@ -96,17 +95,8 @@ function isBranch(code: Uint8Array, at: number): boolean {
   return last === 0xe8 || last === 0xe9 || (code[at - 2] === 0x0f && (last & 0xf0) === 0x80);
 }
 
-const tables = new WeakMap<SymbolTable, ReadonlyMap<string, readonly XenSymbol[]>>();
-
-function entriesByName(table: SymbolTable): ReadonlyMap<string, readonly XenSymbol[]> {
-  const known = tables.get(table);
-  if (known !== undefined) return known;
-  const made = new Map<string, XenSymbol[]>();
-  for (const entry of table.entries) {
-    const others = made.get(entry.name);
-    if (others === undefined) made.set(entry.name, [entry]);
-    else others.push(entry);
-  }
-  tables.set(table, made);
-  return made;
+/** All that has a name. */
+function entriesOf(table: SymbolTable, name: string): readonly XenSymbol[] {
+  const there = table.addressesOf(name).flatMap((address) => table.at(address));
+  return there.filter((one) => one.name === name);
 }
