@@ -9,13 +9,8 @@ export type Format = (typeof OPTIONS)['format']['choices'][number];
 /** What every command can write, but those below; the first one is what it writes unasked. */
 export const COMMON_FORMATS: readonly Format[] = ['human', 'json'];
 const CHECKED_FORMATS: readonly Format[] = [
-  'human',
-  'json',
-  'sarif',
-  'junit',
-  'gitlab',
-  'github',
-  'markdown',
+  ...COMMON_FORMATS,
+  ...(['sarif', 'junit', 'gitlab', 'github', 'markdown'] as const),
 ];
 const FORMATS_OF: Readonly<Partial<Record<Typed, readonly Format[]>>> = {
   check: CHECKED_FORMATS,

@@ -106,9 +106,9 @@ async function testScenarios(
   }
 }
 
-/** The program as it is shipped, over ssh. */
-async function testProgram(test: TestContext, { host, family }: Far): Promise<void> {
-  const run = (...words: readonly string[]) => {
+/** Runs the program as it is shipped on a host. */
+function programFor(host: Far['host']) {
+  return (...words: readonly string[]) => {
     const { status, stdout, stderr } = spawnSync(
       process.execPath,
       [CLI, ...words, '--host', host.spec],
@@ -116,6 +116,11 @@ async function testProgram(test: TestContext, { host, family }: Far): Promise<vo
     );
     return { status, stdout, stderr };
   };
+}
+
+/** The program as it is shipped, over ssh. */
+async function testProgram(test: TestContext, { host, family }: Far): Promise<void> {
+  const run = programFor(host);
   const chain = ['chain-01', 'chain-02', 'chain-03'];
   await test.test('list, apply, list, revert by the program', () => {
     const empty = run('list', '--json');
@@ -137,14 +142,7 @@ async function testProgram(test: TestContext, { host, family }: Far): Promise<vo
 
 /** What nobody confirms the agent takes back, alone on that machine; what somebody confirms stays. */
 async function testConfirm(test: TestContext, { host, family }: Far): Promise<void> {
-  const run = (...words: readonly string[]) => {
-    const { status, stdout, stderr } = spawnSync(
-      process.execPath,
-      [CLI, ...words, '--host', host.spec],
-      { encoding: 'utf8' },
-    );
-    return { status, stdout, stderr };
-  };
+  const run = programFor(host);
   const list = () => JSON.parse(run('list', '--json').stdout);
   const files = ['chain-01', 'chain-02'].map((name) => family.path(name));
   await test.test('apply --confirm: taken back by the agent, or confirmed', async () => {
