@@ -16,6 +16,7 @@ import { withHooksFirst } from './hooks-first.js';
 import { failureOf } from './outcome.js';
 import { planRequest } from './plan-request.js';
 import { refusalOf, refusalUnverified } from './preflight.js';
+import { filesOfUnloads, withFiles } from './recalled-files.js';
 import { type ChangeRequest, payloadsOf } from './request.js';
 import { type Verification, verifyPlan } from './verify-plan.js';
 import type { Witness } from './witness.js';
@@ -108,8 +109,9 @@ export async function change(
   const { guard } = planned;
   if (expected !== undefined) requireSameSteps(expected, planned.plan);
   const isChange = changesSomething(planned.plan);
+  const recalled = isChange ? await filesOfUnloads(planned.plan, options) : [];
   const plan = isChange
-    ? withHooksFirst(planned.plan, snapshot, payloads, await copy())
+    ? withHooksFirst(withFiles(planned.plan, recalled), snapshot, payloads, await copy())
     : planned.plan;
   const verification = isChange ? await verifyPlan(plan, snapshot, payloads, await copy()) : null;
   const found = [
@@ -135,7 +137,7 @@ export async function change(
     const declined = 'Nothing was changed: the answer was not yes';
     return ended(proposal, new XspliceError('declined', declined));
   }
-  const contents = contentsOf(payloads.map(({ input }) => input));
+  const contents = contentsOf([...payloads, ...recalled].map(({ input }) => input));
   const start = performance.now();
   const execution = await executePlan(host.port, plan, contents, {
     ...executionOptions(options),

@@ -105,7 +105,7 @@ function whyFinal(step: Step, safeToReapply: (name: string) => boolean | null): 
     case 'replace':
       return 'Xen has reverted what was there before';
     case 'unload':
-      return step.sha256 === undefined ? 'its bytes are not at hand' : null;
+      return step.sha256 === undefined ? 'no file of it is at hand that may be uploaded' : null;
     case 'revert': {
       const safe = safeToReapply(step.name);
       if (safe === true) return null;

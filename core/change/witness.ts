@@ -19,6 +19,8 @@ export interface BeginningChange {
 export interface Witness {
   /** Dangers that are known before anything is asked or written, such as that nothing can be. */
   foresee(plan: Plan): Promise<readonly Finding[]>;
+  /** Files that it keeps of these payloads, by build-id. Empty where it keeps none, or cannot read them. Does not throw. */
+  recall(steps: readonly Step[]): Promise<readonly PayloadInput[]>;
   /** Before the first step, with nobody else at the hypervisor. What it throws is thrown, and nothing is done. */
   begin(change: BeginningChange): Promise<void>;
   /** Before a step. What it throws is the step's failure: the hypervisor is not asked. Steps that take back go on. */

@@ -2,6 +2,7 @@ import type { BeginningChange, ExecutionReport, StepReport, Witness } from '../c
 import type { KeptFolder } from '../files/index.js';
 import { type Finding, XspliceError } from '../findings/index.js';
 import type { MachineClock } from '../host/index.js';
+import type { PayloadInput } from '../payload/index.js';
 import type { Step } from '../stack/index.js';
 import type { HostWitness } from './host-witness.js';
 import type { Journal } from './journal.js';
@@ -40,6 +41,10 @@ class Passing implements Witness {
 
   foresee(...of: Parameters<Witness['foresee']>): Promise<readonly Finding[]> {
     return this.inner.foresee(...of);
+  }
+
+  recall(...of: Parameters<Witness['recall']>): Promise<readonly PayloadInput[]> {
+    return this.inner.recall(...of);
   }
 
   begin(change: BeginningChange): Promise<void> {

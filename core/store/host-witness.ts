@@ -1,13 +1,13 @@
 import type { BeginningChange, ExecutionReport, StepReport, Witness } from '../change/index.js';
 import { reasonOf } from '../files/index.js';
 import { type Finding, finding, XspliceError } from '../findings/index.js';
-import type { PayloadInput } from '../payload/index.js';
+import { type PayloadInput, readInputs } from '../payload/index.js';
 import { applySteps, type Plan, type Step } from '../stack/index.js';
 import type { Journal } from './journal.js';
 import type { BeginRecord, JournalRecord, JournalStep } from './journal-record.js';
 import { keepPayloads } from './keeping.js';
 import { loadedState } from './loaded-state.js';
-import { interruptedFinding } from './past.js';
+import { interruptedFinding, keptFiles } from './past.js';
 import type { PayloadStore } from './payload-store.js';
 
 /** Lines of Xen's that are kept of a step. */
@@ -64,6 +64,13 @@ export class HostWitness implements Witness {
     } catch (error) {
       return [...foretold, this.#foreseen(whyNot(error), plan)];
     }
+  }
+
+  async recall(steps: readonly Step[]): Promise<readonly PayloadInput[]> {
+    const { store } = this.#memory;
+    if (store === null) return [];
+    const files = await keptFiles(store, steps).catch(() => []);
+    return readInputs(files).payloads;
   }
 
   async begin(change: BeginningChange): Promise<void> {

@@ -432,7 +432,7 @@ describe('checkTakeBack', () => {
     assert.deepEqual(
       notes.map(({ message }) => message.replace(/^If a later step fails, the /, '')),
       [
-        'unload of p1 cannot be taken back: its bytes are not at hand',
+        'unload of p1 cannot be taken back: no file of it is at hand that may be uploaded',
         'revert of p3 cannot be taken back: it may have data of its own, which Xen does not apply a second time',
       ],
     );

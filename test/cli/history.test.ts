@@ -175,6 +175,15 @@ test('undo is refused where it would not lead back', async (t) => {
   assert.match(booted.message, /before the hypervisor booted/);
 });
 
+test('what an undo unloads can be taken back, where the store has it', async (t) => {
+  const note = /unload of \w+ cannot be taken back: no file of it is at hand/;
+  const [kept, lacking] = [await embeddedHost(t), await embeddedHost(t)];
+  await succeed('apply', demo('hello'), demo('bye'), '--yes', ...kept);
+  assert.doesNotMatch((await succeed('undo', '--dry-run', ...kept)).stdout, note);
+  await succeed('apply', demo('hello'), demo('bye'), '--yes', '--no-store', ...lacking);
+  assert.match((await succeed('undo', '--dry-run', ...lacking)).stdout, note);
+});
+
 test('what was not kept cannot be brought back, and undo says so', async (t) => {
   const host = await embeddedHost(t);
   await succeed('upload', demo('hello'), '--yes', '--no-store', ...host);

@@ -149,7 +149,7 @@ export const CHANGE = entries({
   'cannot-be-taken-back': {
     severity: 'note',
     title: 'No way back from a step',
-    what: 'If a later step fails, what was done is taken back, last first. There is no way back from a REPLACE, from an unload without the file, and from the revert of a payload with data of its own.',
+    what: 'If a later step fails, what was done is taken back, last first. There is no way back from a REPLACE, from an unload where neither the command nor the store has the file, and from the revert of a payload with data of its own.',
     where: [ACTION],
     since: ALL,
     mend: 'Keep its file at hand: it has to be uploaded and applied anew then.',
