@@ -79,6 +79,8 @@ __attribute__((constructor)) static void begin(void)
     counts_reads = getenv("FAULTS_READS") != NULL;
     if ((text = getenv("FAULTS_HOW"))) set_how(text);
     if ((text = getenv("FAULTS_LOG"))) open_log(text);
+    /* What the program starts is another program: its calls have numbers of their own. */
+    unsetenv("LD_PRELOAD");
 }
 
 static void begin_anew(void)

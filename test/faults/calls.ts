@@ -44,7 +44,9 @@ async function spoil(
 ): Promise<readonly Trial[]> {
   callLibrary();
   const random = createPrng(setting.seed);
-  const chosen = SCENARIOS.filter(({ name }) => name.includes(setting.only));
+  const chosen = SCENARIOS.filter(
+    ({ name, isSilent }) => name.includes(setting.only) && (part === 'kill' || isSilent !== true),
+  );
   const folder = join(setting.scratch, part);
   const prepared = await atOnce(chosen, AT_ONCE, (scenario) => prepare(scenario, folder, reads));
   const workers = new Workers(folder);

@@ -17,7 +17,9 @@ const SURPRISE = /\n {4}at |uncaught|Internal error|node:internal/i;
 /** What the program writes does not fit on the disk: it does what was asked all the same, and its exit code says it. */
 export const output: Part = async ({ scratch, only, how, all, text }) => {
   const trials: Trial[] = [];
-  const chosen = SCENARIOS.filter(({ name }) => `output ${name}`.includes(only));
+  const chosen = SCENARIOS.filter(
+    ({ name, isSilent }) => isSilent !== true && `output ${name}`.includes(only),
+  );
   // The ways of writing are the same for all; a share tries them on one that takes steps.
   for (const scenario of all ? chosen : chosen.slice(0, 1)) {
     const prepared = await prepare(scenario, join(scratch, 'output'), false);

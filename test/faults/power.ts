@@ -11,6 +11,7 @@ import { runProgram } from './program.js';
 import { SCENARIOS, type Scenario } from './scenarios.js';
 import type { Fault, Part, Setting, Trial } from './trial.js';
 import { truthOf } from './truth.js';
+import { endWaiting } from './waiting.js';
 
 /** A file system on a file: its size, and how it is made and mounted. xfs refuses two mounts of one id. */
 interface FileSystem {
@@ -195,6 +196,7 @@ function copyDisk({ image, copy }: Disk): void {
 }
 
 function unmount(path: string): void {
+  endWaiting(join(path, 'state'));
   const why = run('umount', path);
   if (why !== null) run('umount', '-l', path);
 }

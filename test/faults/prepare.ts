@@ -7,6 +7,7 @@ import { type Call, callsIn, injecting } from './inject.js';
 import { type Run, runProgram } from './program.js';
 import type { Scenario } from './scenarios.js';
 import { NONE, type Truth, truthIn, truthOf } from './truth.js';
+import { endWaiting, makeOverdue } from './waiting.js';
 
 /** A scenario whose state before is at hand, with all that its command may leave. */
 export interface Prepared {
@@ -32,6 +33,8 @@ export async function prepare(
   mkdirSync(folder, { recursive: true });
   for (const words of scenario.setup) requireDone(await runProgram(words, base), words);
   if (scenario.interrupted !== undefined) await interrupt(scenario.interrupted, base);
+  endWaiting(base);
+  if (scenario.isOverdue === true) makeOverdue(base);
   const before = await truthOf(base);
   const between = scenario.hasPlan ? await statesBetween(scenario, base) : [];
 
@@ -71,6 +74,7 @@ async function interrupt(words: Scenario['command'], base: string): Promise<void
 
 /** Makes `state` a copy of the state before. */
 export function reset(base: string, state: string): void {
+  endWaiting(state);
   rmSync(state, { recursive: true, force: true });
   if (!existsSync(base)) return;
   // The lock of one that was killed: no copy of a socket is one.
@@ -91,7 +95,7 @@ interface PlannedStep {
 
 /** The states after each step of the command's plan, made in memory: nothing of what is tried has a hand in it. */
 async function statesBetween(scenario: Scenario, base: string): Promise<readonly Truth[]> {
-  const words = [...scenario.command, '--dry-run', '--json'];
+  const words = [...(scenario.plan ?? scenario.command), '--dry-run', '--json'];
   const dry = await runProgram(words, base);
   requireDone(dry, words);
   const { plan } = JSON.parse(dry.stdout) as { plan: { steps: readonly PlannedStep[] } };
@@ -115,7 +119,9 @@ async function statesBetween(scenario: Scenario, base: string): Promise<readonly
   return states;
 }
 
-function requireDone({ code, stderr, stdout }: Run, words: readonly string[]): void {
+function requireDone({ code, signal, stderr, stdout }: Run, words: readonly string[]): void {
   if (code !== 0)
-    throw new Error(`without a fault, ${words.join(' ')} ends with ${code}: ${stderr || stdout}`);
+    throw new Error(
+      `without a fault, ${words.join(' ')} ends with ${code ?? signal}: ${stderr || stdout}`,
+    );
 }

@@ -41,7 +41,8 @@ export function runProgram(
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [program, ...words], {
       env: cliEnvironment({ XSPLICE_HOST: `embedded:${state}`, ...more }),
-      stdio: ['ignore', outputOf('stdout'), outputOf('stderr')],
+      // The fourth is where the process that waits says that it does.
+      stdio: ['ignore', outputOf('stdout'), outputOf('stderr'), 'pipe'],
     });
     let stdout = '';
     let stderr = '';

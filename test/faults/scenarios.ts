@@ -1,3 +1,4 @@
+import { TAKE_BACK } from '../../cli/options/commands.js';
 import { CHAIN, DEMO_IMAGE, demo } from '../support/cli.js';
 
 type Words = readonly string[];
@@ -18,6 +19,12 @@ export interface Scenario {
   readonly next?: Words;
   /** True where `--dry-run` of the command gives its steps. */
   readonly hasPlan: boolean;
+  /** Where it has no such option: the command that has the same steps. */
+  readonly plan?: Words;
+  /** True where the change of the setup was to be confirmed, and its time is over. Nobody waits for it. */
+  readonly isOverdue?: true;
+  /** True where nobody reads what it says: it is killed, or loses its power, in a process of its own. */
+  readonly isSilent?: true;
 }
 
 const init: Words = ['init', '--image', DEMO_IMAGE, '--yes'];
@@ -51,6 +58,24 @@ export const SCENARIOS: readonly Scenario[] = [
     // Undone again, an undo is done again.
     next: ['recover', '--yes'],
     hasPlan: true,
+  },
+  {
+    name: 'apply-confirm',
+    setup: [init, apply(1)],
+    command: [...apply(3), '--confirm', '600'],
+    // While one waits, no other can.
+    next: apply(3),
+    hasPlan: true,
+  },
+  {
+    name: 'take-back',
+    setup: [init, apply(2), [...apply(4), '--confirm', '600']],
+    isOverdue: true,
+    command: [TAKE_BACK, '2'],
+    next: ['recover', '--yes'],
+    hasPlan: true,
+    plan: ['undo'],
+    isSilent: true,
   },
   {
     name: 'recover',

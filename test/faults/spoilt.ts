@@ -52,7 +52,8 @@ async function faultsOf(point: Point, folder: string, control: string): Promise<
   if (run.signal !== 'SIGKILL' || run.hung) {
     faults.push(...judgeReport(prepared, run, now, isText));
   }
-  faults.push(...(await judgeNext(prepared, state, now, inThisProcess)));
+  const isSilent = prepared.scenario.isSilent === true;
+  faults.push(...(await judgeNext(prepared, state, now, isSilent ? runProgram : inThisProcess)));
   return faults;
 }
 
