@@ -43,7 +43,10 @@ const CHANGES = {
   regionsAtUpload: { since: 19, backports: { 17: 4, 18: 1 } },
   /** "x86/livepatch: Relax permissions on rodata too", payloads' own .rodata included. */
   rodataRelaxed: { since: 19, backports: { 17: 4, 18: 2 } },
-  /** "xen/livepatch: do Xen build-id check earlier", with section addresses kept for unloaded sections. */
+  /**
+   * "xen/livepatch: do Xen build-id check earlier", and "drop load_addr Elf section field": a section has one address,
+   * in the file until it is loaded.
+   */
   buildIdFirst: { since: 20, backports: { 18: 4, 19: 1 } },
   /** "x86/alternatives: do not BUG during apply": a bad alternative is an error, no longer a BUG(). */
   alternativeErrors: { since: 20, backports: { 18: 4, 19: 1 } },

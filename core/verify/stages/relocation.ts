@@ -119,8 +119,10 @@ function applyEntry(
   rela: LoadingSection,
   at: { readonly index: bigint; readonly offset: bigint },
 ): StageResult {
-  const { memory } = loading;
-  const entry = wrap64(rela.dataAddress + at.offset);
+  const { memory, rules } = loading;
+  // Since sections have one address, a table that is loaded itself is read where it was loaded.
+  const table = rules.has('buildIdFirst') ? contentsAddress(loading, rela) : rela.dataAddress;
+  const entry = wrap64(table + at.offset);
   const offset = memory.u64(entry);
   const info = memory.u64(entry + 8n);
   const addend = memory.u64(entry + 16n);

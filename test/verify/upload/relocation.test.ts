@@ -1,5 +1,17 @@
 import { FAR, tinyPayload, withSection } from '../../support/tiny-model.js';
-import { good, relocation, testStage, without } from './cases.js';
+import { ALLOC_EXEC, good, relocation, testStage, without } from './cases.js';
+
+/** Two relocation sections that are loaded, to the same place: the second one comes over the first. */
+function tablesInOnePlace(): Uint8Array {
+  const place = { flags: ALLOC_EXEC, alignment: 0n };
+  const bytes = tinyPayload({
+    extraSymbols: [{ name: 'far', section: 0xfff1, value: FAR }],
+    extraRelocations: [{ section: '.text', offset: 0n, type: 1, symbol: 'far' }],
+  });
+  return withSection(withSection(bytes, '.rela.livepatch.funcs', place), '.rela.text', place);
+}
+
+const OTHER_NAME = 'refused functions ENOENT: p: Could not resolve old address of ';
 
 testStage('relocation', [
   {
@@ -64,5 +76,11 @@ testStage('relocation', [
     title: 'sh_info past the end: the section is not relocated, and its name stays NULL',
     bytes: withSection(good, '.rela.livepatch.funcs', { info: 99n }),
     answer: 'fatal functions: read of unmapped address 0000000000000000',
+  },
+  {
+    title: 'loaded itself: read where it was loaded, once a section has one address',
+    bytes: tablesInOnePlace(),
+    answer: 'accepted',
+    but: { '4.18.4': OTHER_NAME, '4.20.4': OTHER_NAME, '4.22.0': OTHER_NAME },
   },
 ]);
