@@ -265,7 +265,8 @@ export async function witnessOf(
       who: whoRunsThis(streams),
       undoes,
     },
-    foretold: [...foretold, ...(tookBack === null ? [] : [tookBack])],
+    foretold: [...foretold, ...(tookBack === null ? [] : [tookBack.finding])],
+    tookBackSince: tookBack?.since ?? null,
     mayForget: accept.some(({ code }) => code === 'journal-not-writable'),
   });
 }

@@ -15,11 +15,16 @@ export async function run(session: Session): Promise<number> {
   try {
     const journal = await host.journal();
     const contents = await journal.read();
-    const { spec } = (await host.open()).port.host;
+    const open = await host.open();
+    const { spec } = open.port.host;
     const entries = entriesFor(contents, number);
-    const findings = contents.damaged.map((place) =>
-      finding('journal-damaged', { message: `${journal.path}/${place} is not what was written` }),
-    );
+    const tookBack = await open.tookBack();
+    const findings = [
+      ...(tookBack === null ? [] : [tookBack.finding]),
+      ...contents.damaged.map((place) =>
+        finding('journal-damaged', { message: `${journal.path}/${place} is not what was written` }),
+      ),
+    ];
     output.data(`${output.style.bold('Host')}     ${escapeText(spec)}`);
     const [only] = entries;
     if (number !== null && only !== undefined) output.data(renderEntry(only, output.style));

@@ -25,7 +25,7 @@ export async function run(session: Session): Promise<number> {
     const { spec, tellsReverted } = host.port.host;
     const model = tellsReverted ? (await host.preflightModel(snapshot, [])).model : null;
     const stale = model === null ? new Set<string>() : stalePayloads(model);
-    const findings = [...(tookBack === null ? [] : [tookBack]), ...open];
+    const findings = [...(tookBack === null ? [] : [tookBack.finding]), ...open];
     output.data(renderList(spec, snapshot, stale, output.style, output.verbose));
     if (waiting !== null) output.data(output.style.warn(escapeText(waitingText(waiting))));
     output.findings(findings);

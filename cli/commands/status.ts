@@ -47,7 +47,7 @@ export async function run(session: Session): Promise<number> {
     };
     const open = openEntry(entries);
     const findings: readonly Finding[] = [
-      ...(tookBack === null ? [] : [tookBack]),
+      ...(tookBack === null ? [] : [tookBack.finding]),
       ...(open === null ? [] : [interruptedFinding(open, present.bootId, applied)]),
       ...damaged.map((place) =>
         finding('journal-damaged', { message: `${journal.path}/${place} is not what was written` }),

@@ -191,6 +191,7 @@ const history = document({
       accepted: listOf(object({ code: text, payload: orNull(text) })),
       state: choice(
         ...['done', 'taken-back', 'lost', 'stuck', 'partial', 'unknown', 'open', 'interrupted'],
+        ...['taken-back-by-host', 'left-to-host'],
       ),
       ...{ endedAt: orNull(text), closedAt: orNull(text) },
       ...{ before: loadedState, planned: loadedState, after: orNull(loadedState) },

@@ -2,6 +2,7 @@ import { formatRc } from '../../core/abi/errno.js';
 import { shortId } from '../../core/abi/ids.js';
 import { nameText } from '../../core/abi/payload-name.js';
 import {
+  isSameState,
   type JournalEntry,
   type JournalledStep,
   type LoadedState,
@@ -54,7 +55,7 @@ export function renderEntry(entry: JournalEntry, style: Style): string {
         ? closed === null
           ? 'never'
           : `never; looked at ${whenText(closed.at)}`
-        : whenText(end.at),
+        : `${whenText(end.at)}${closed === null ? '' : `; looked at ${whenText(closed.at)}`}`,
     ],
     [
       'Host',
@@ -110,8 +111,10 @@ export function entryFields(entry: JournalEntry): Readonly<Record<string, unknow
   };
 }
 
-function stateOf({ end, closed }: JournalEntry): string {
-  return end?.outcome ?? (closed === null ? 'open' : 'interrupted');
+function stateOf({ begin, end, closed }: JournalEntry): string {
+  if (closed === null) return end?.outcome ?? 'open';
+  if (end === null) return 'interrupted';
+  return isSameState(begin.before, closed.found) ? 'taken-back-by-host' : 'left-to-host';
 }
 
 function stateFields({ applied, others }: LoadedState) {
@@ -123,7 +126,7 @@ function stateFields({ applied, others }: LoadedState) {
 function outcomeText(entry: JournalEntry): string {
   const state = stateOf(entry);
   if (state === 'open') return 'never ended';
-  return state.replace('-', ' ');
+  return state.replaceAll('-', ' ');
 }
 
 /** `apply hello, bye`, `undo of 3`. */

@@ -37,6 +37,13 @@ export interface MachineClock {
   readonly uptimeMs: number;
 }
 
+/** What a host's machine took back by itself. */
+export interface TookBack {
+  /** When the change began that it was about, as its own time said it; null where that cannot be read. */
+  readonly since: string | null;
+  readonly finding: Finding;
+}
+
 /** A hypervisor that can be operated, and a copy of it that can be tried on. */
 export interface OpenHost {
   readonly port: HypervisorPort;
@@ -54,5 +61,5 @@ export interface OpenHost {
    * What its machine took back by itself since the last change ended in order, because nobody said any more what is to be
    * done; null where that is nothing.
    */
-  tookBack(): Promise<Finding | null>;
+  tookBack(): Promise<TookBack | null>;
 }

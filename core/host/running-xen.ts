@@ -68,7 +68,7 @@ function hostOver(
     clock: () => clockOf(machine),
     async tookBack() {
       const record = await readWillRecord(machine);
-      return record === null ? null : tookBackFinding(record);
+      return record === null ? null : { since: record.since, finding: tookBackFinding(record) };
     },
   };
 }

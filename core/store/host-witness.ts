@@ -27,6 +27,8 @@ export interface HostMemory {
   readonly mayForget: boolean;
   /** What is known of the change beforehand. */
   readonly foretold: readonly Finding[];
+  /** When the change began that the host took back by itself; null where it took none back. */
+  readonly tookBackSince: string | null;
 }
 
 /**
@@ -80,17 +82,20 @@ export class HostWitness implements Witness {
     this.#payloads = payloads;
     if (store !== null) await keepPayloads(store, change);
     try {
-      this.#entry = await journal.begin({
-        ...about,
-        at: now(),
-        hypervisor: before.hypervisor.buildId,
-        version: before.hypervisor.version,
-        fingerprint: plan.fingerprint,
-        before: loadedState(before),
-        planned: loadedState(applySteps(before, plan.steps)),
-        steps: plan.steps.map((step) => this.#stepOf(step)),
-        accepted: accepted.map(({ code, payload = null }) => ({ code, payload })),
-      });
+      this.#entry = await journal.begin(
+        {
+          ...about,
+          at: now(),
+          hypervisor: before.hypervisor.buildId,
+          version: before.hypervisor.version,
+          fingerprint: plan.fingerprint,
+          before: loadedState(before),
+          planned: loadedState(applySteps(before, plan.steps)),
+          steps: plan.steps.map((step) => this.#stepOf(step)),
+          accepted: accepted.map(({ code, payload = null }) => ({ code, payload })),
+        },
+        this.#memory.tookBackSince,
+      );
     } catch (error) {
       if (this.#isNeeded) throw this.#error(error, 'Nothing was changed: ');
       this.#lost = whyNot(error);

@@ -104,7 +104,7 @@ export interface EndRecord {
   readonly after: LoadedState | null;
 }
 
-/** An entry that never ended, and what was found when somebody looked. */
+/** An entry that never ended, or that its host took back: what was found when somebody looked. */
 export interface ClosedRecord {
   readonly kind: 'closed';
   readonly entry: number;

@@ -33,7 +33,7 @@ export interface JournalEntry {
   readonly steps: readonly JournalledStep[];
   /** Null where it never ended: its process was killed, or the machine lost its power. */
   readonly end: EndRecord | null;
-  /** What was found later of one that never ended; null where nobody looked yet, or it ended. */
+  /** What was found later of one that never ended, or that its host took back; null where nobody looked yet. */
   readonly closed: ClosedRecord | null;
 }
 
@@ -60,6 +60,8 @@ export class Journal {
   #last = 0;
   /** The last entry, while it has not ended. */
   #unended: number | null = null;
+  /** When the last entry began that is not closed. */
+  #lastAt: string | null = null;
 
   constructor(folder: KeptFolder) {
     this.#folder = folder;
@@ -95,14 +97,23 @@ export class Journal {
     return file === undefined ? null : openEntry(entriesOf(recordsIn(await this.#text(file))));
   }
 
-  /** Begins an entry, and gives its number. One before it that never ended is closed with what is found now. */
-  async begin(record: Omit<BeginRecord, 'kind' | 'entry'>): Promise<number> {
+  /**
+   * Begins an entry, and gives its number. One before it that never ended, or that the host took back which began at
+   * `tookBackSince`, is closed with what is found now.
+   */
+  async begin(
+    record: Omit<BeginRecord, 'kind' | 'entry'>,
+    tookBackSince: string | null = null,
+  ): Promise<number> {
     await this.#prepare();
     const entry = this.#last + 1;
     const { at, bootId, before: found } = record;
     // Closed without an entry behind it, it would be lost that it never ended: whatever is torn off, that cannot be.
+    const isTookBack =
+      tookBackSince !== null && this.#lastAt !== null && this.#lastAt >= tookBackSince;
+    const over = this.#unended ?? (isTookBack ? this.#last : null);
     const closed: readonly JournalRecord[] =
-      this.#unended === null ? [] : [{ kind: 'closed', entry: this.#unended, at, bootId, found }];
+      over === null ? [] : [{ kind: 'closed', entry: over, at, bootId, found }];
     if (this.#file === null || this.#sizeBytes > MAX_FILE_BYTES) {
       this.#file = `${String(entry).padStart(6, '0')}.jsonl`;
       this.#sizeBytes = 0;
@@ -110,6 +121,7 @@ export class Journal {
     await this.write([{ kind: 'begin', entry, ...record }, ...closed]);
     this.#last = entry;
     this.#unended = entry;
+    this.#lastAt = at;
     await this.#dropOld();
     return entry;
   }
@@ -144,7 +156,10 @@ export class Journal {
     this.#sizeBytes = Buffer.byteLength(whole);
     const records = recordsIn(whole);
     const numbers = records.map(({ entry }) => entry);
-    this.#unended = openEntry(entriesOf(records))?.number ?? null;
+    const entries = entriesOf(records);
+    const last = entries.at(-1);
+    this.#unended = openEntry(entries)?.number ?? null;
+    this.#lastAt = last?.closed === null ? last.begin.at : null;
     // A file in which nothing can be read still tells by its name that earlier ones are gone by.
     this.#last = Math.max(this.#last, Number.parseInt(file, 10) - 1, ...numbers);
   }

@@ -19,9 +19,9 @@ export function isOfThisBoot({ begin }: JournalEntry, { snapshot, bootId }: Pres
   return isSameBuild && bootId !== null && begin.bootId === bootId;
 }
 
-/** What was loaded when an entry ended, or when somebody looked after it did not; null where nobody could tell. */
+/** What was loaded when an entry ended, or when somebody looked after that; null where nobody could tell. */
 export function stateAfter({ end, closed }: JournalEntry): LoadedState | null {
-  return end?.after ?? closed?.found ?? null;
+  return closed?.found ?? end?.after ?? null;
 }
 
 /**

@@ -49,10 +49,25 @@ describe('apply --confirm on another machine', () => {
     const after = JSON.parse((await run('list', '--json')).stdout);
     assert.deepEqual([after.payloads, after.unconfirmed], [[], null]);
     assert.match(after.findings[0].message, /was not confirmed in time, and .* took back what it/);
+    const history = JSON.parse((await run('history', '--json')).stdout);
+    assert.equal(history.findings[0].code, 'change-taken-back');
     // The next change knows, and ends it.
     const again = await run('apply', ...files, '--yes');
     assert.equal(again.code, 0, again.stderr);
     assert.match(again.stdout + again.stderr, /change-taken-back/);
+    const later = JSON.parse((await run('history', '--json')).stdout) as {
+      readonly entries: readonly {
+        readonly state: string;
+        readonly after: { readonly applied: readonly object[] };
+      }[];
+    };
+    assert.deepEqual(
+      later.entries.map(({ state, after }) => [state, after.applied.length]),
+      [
+        ['taken-back-by-host', 0],
+        ['done', 2],
+      ],
+    );
     assert.deepEqual(JSON.parse((await run('list', '--json')).stdout).findings, []);
   });
 

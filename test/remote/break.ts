@@ -112,7 +112,7 @@ async function whatIsThere(
     return await host.port.exclusive(async () => {
       const { payloads } = await host.port.observe();
       const found = payloads.map(({ name, state }) => `${name} ${state}`).join(', ');
-      return { found, tookBack: await host.tookBack() };
+      return { found, tookBack: (await host.tookBack())?.finding ?? null };
     });
   } finally {
     await host.port.close();

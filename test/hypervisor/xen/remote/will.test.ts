@@ -130,7 +130,7 @@ for (const interpreter of INTERPRETERS) {
       const dom0 = await inTheMiddle(t, async (connection) => killed(connection), { interpreter });
       assert.deepEqual(await afterwards(dom0), []);
       const host = await remoteHost(await connect(dom0.transport), {});
-      const finding = await host.tookBack();
+      const finding = (await host.tookBack())?.finding;
       assert.equal(finding?.code, 'change-taken-back');
       assert.match(finding.message, /^A change \(apply, .*\) was cut off: the process in front/);
       assert.match(finding.message, /took back what it had done$/);
