@@ -7,6 +7,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { say, serve } from '../../rig/agent.js';
 import { PATIENT, runTo, start } from '../scenarios/program.js';
+import { isToBeSeen } from '../support/cycles.js';
 import { INTENT, type Question } from './question.js';
 
 const JOURNAL = '/var/lib/xsplice-ts/host/journal';
@@ -56,7 +57,7 @@ async function runCycles(cycles: number, payload: string): Promise<void> {
   for (let done = 1; done <= cycles; done++) {
     await runTo(0, 'apply', payload, ...PATIENT);
     await runTo(0, 'revert', ...PATIENT);
-    if (done % Math.max(1, Math.floor(cycles / 10)) !== 0) continue;
+    if (!isToBeSeen(done, cycles)) continue;
     const { payloads } = JSON.parse((await runTo(0, 'list', '--json')).stdout);
     seen.push({ cycles: done, loaded: payloads.length, ...sizes() });
     // Who waits sees that it goes on.

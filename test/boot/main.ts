@@ -9,10 +9,11 @@ import { diskEntries, makeDisk, mountDisk } from '../../rig/disk.js';
 import { folderEntries } from '../../rig/initramfs.js';
 import { Machine, type MachineRequest } from '../../rig/machine.js';
 import type { RigRelease } from '../../rig/releases.js';
+import { judgeCycles, type Seen } from '../support/cycles.js';
 import { prepareFamily } from '../support/family.js';
 import { canRun, prepareReleases, releasesIn } from '../support/real-xen.js';
 import { APP_FOLDER, projectEntries } from '../support/under-test.js';
-import { type Ended, INTENT, type Question, type Seen } from './question.js';
+import { type Ended, INTENT, type Question } from './question.js';
 
 const USAGE = `Boots real Xens whose dom0 has a disk, takes their power away in the middle of a change, and boots again.
 
@@ -28,11 +29,6 @@ const SAVED = ['chain-01', 'chain-02', 'chain-03'];
 const MORE = ['chain-04', 'chain-05', 'chain-06'];
 /** Emulated CPUs of a busy machine need longer to meet. */
 const SLOW = ['--timeout', '500'];
-/** Five files of a MiB, and an entry that is longer than the rest of the last. */
-const MAX_JOURNAL_BYTES = 6 * 1024 * 1024;
-/** Beyond what node takes for itself once it has run for a while. */
-const MAX_GROWTH_BYTES = 48 * 1024 * 1024;
-
 /** A dom0 whose /var/lib outlives it. */
 class Host {
   readonly #request: MachineRequest;
@@ -173,17 +169,7 @@ async function cycle(host: Host, cycles: number, context: TestContext): Promise<
     readonly seen: readonly Seen[];
   };
   await host.powerOff();
-  for (const one of seen) context.diagnostic(JSON.stringify(one));
-  const [first, last] = [seen[0], seen.at(-1)];
-  assert.ok(first !== undefined && last !== undefined);
-  context.diagnostic(
-    `${cycles} cycles, ${(elapsedMs / cycles).toFixed(0)} ms each; memory grew by ${((last.rssBytes - first.rssBytes) / 1024 / 1024).toFixed(1)} MiB since the first tenth`,
-  );
-  for (const { loaded, journalBytes, journalFiles } of seen) {
-    assert.equal(loaded, 1);
-    assert.ok(journalBytes <= MAX_JOURNAL_BYTES && journalFiles <= 5, `${journalBytes} bytes`);
-  }
-  assert.ok(last.rssBytes - first.rssBytes <= MAX_GROWTH_BYTES, 'our memory grows');
+  judgeCycles(context, seen, elapsedMs);
 }
 
 function main(): void {

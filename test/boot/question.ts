@@ -12,12 +12,3 @@ export interface Ended {
   readonly stdout: string;
   readonly stderr: string;
 }
-
-/** What was seen each tenth of the cycles. */
-export interface Seen {
-  readonly cycles: number;
-  readonly loaded: number;
-  readonly rssBytes: number;
-  readonly journalBytes: number;
-  readonly journalFiles: number;
-}

@@ -25,17 +25,19 @@ import { canRun, prepareReleases, releasesIn } from '../support/real-xen.js';
 import { APP_FOLDER, projectEntries } from '../support/under-test.js';
 import { bench } from './bench.js';
 import { breakEverywhere } from './break.js';
+import { cycle } from './cycles.js';
 import { type RigHost, startRigHost } from './rig-host.js';
 import { describeSudo } from './sudo.js';
 
 const USAGE = `Boots real Xens under QEMU and manages them from here over ssh.
 
-  npm run test:remote -- [--releases 4.17] [--python 3|2.7] [--only TEXT] [--first N] [--every N] [--bench | --sudo]
+  npm run test:remote -- [--releases 4.17] [--python 3|2.7] [--only TEXT] [--first N] [--every N] [--bench | --sudo | --cycles N]
 
 --first takes so many of the scenarios that npm run test:xen has; those of the connection itself run always.
 The connection is broken at every Nth request of an apply of three: 1.
 --sudo does nothing else than to try Debian's sudo, which is tried each time.
 --bench does nothing else than to time an apply of ten: in dom0 itself, over ssh, and with 30 ms more there and back.
+--cycles does nothing else than to apply and revert a payload so often, over one connection: 1000 take some minutes.
 `;
 
 /** Those that need nothing of the dom0 but its hypervisor. */
@@ -55,6 +57,8 @@ interface Choice {
   readonly scenarios: readonly Scenario[];
   readonly every: number;
   readonly isBench: boolean;
+  /** So often a payload is applied and reverted, and nothing else; 0: what else there is. */
+  readonly cycles: number;
 }
 
 interface Prepared {
@@ -267,7 +271,7 @@ async function testRelease(
   test: TestContext,
   { hypervisor, dom0, family }: Prepared,
   python: Python,
-  { scenarios, every, isBench }: Choice,
+  { scenarios, every, isBench, cycles }: Choice,
 ): Promise<void> {
   const host = await startRigHost(
     ...([hypervisor, dom0, [python], isBench ? benchEntries(family) : []] as const),
@@ -279,6 +283,10 @@ async function testRelease(
   try {
     if (isBench) {
       await bench(test, far);
+      return;
+    }
+    if (cycles > 0) {
+      await cycle(test, far, cycles);
       return;
     }
     await testScenarios(test, far, hypervisor.release, scenarios);
@@ -303,6 +311,7 @@ function main(): void {
       only: { type: 'string', default: '' },
       first: { type: 'string', default: '1000' },
       every: { type: 'string', default: '1' },
+      cycles: { type: 'string', default: '0' },
       bench: { type: 'boolean', default: false },
       sudo: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -311,13 +320,20 @@ function main(): void {
   const releases = releasesIn(values.releases);
   const { python } = values;
   const isNumber = [values.first, values.every].every((text) => /^[1-9]\d{0,3}$/.test(text));
-  if (values.help || !isNumber || releases === null || (python !== '3' && python !== '2.7')) {
+  const cycles = /^\d{1,5}$/.test(values.cycles) ? Number(values.cycles) : null;
+  if (
+    values.help ||
+    !isNumber ||
+    cycles === null ||
+    releases === null ||
+    (python !== '3' && python !== '2.7')
+  ) {
     process.stderr.write(USAGE);
     process.exitCode = values.help ? 0 : 64;
     return;
   }
   if (!canRun()) return;
-  if (!values.bench) describeSudo();
+  if (!values.bench && cycles === 0) describeSudo();
   if (values.sudo) return;
   const scenarios = SCENARIOS.filter(({ name }) => name.includes(values.only));
   const preparing = prepareReleases(releases, async (hypervisor, dom0) => ({
@@ -334,6 +350,7 @@ function main(): void {
           scenarios: scenarios.slice(0, Number(values.first)),
           every: Number(values.every),
           isBench: values.bench,
+          cycles,
         });
       });
     }
