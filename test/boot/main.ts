@@ -29,6 +29,7 @@ const SAVED = ['chain-01', 'chain-02', 'chain-03'];
 const MORE = ['chain-04', 'chain-05', 'chain-06'];
 /** Emulated CPUs of a busy machine need longer to meet. */
 const SLOW = ['--timeout', '500'];
+
 /** A dom0 whose /var/lib outlives it. */
 class Host {
   readonly #request: MachineRequest;
