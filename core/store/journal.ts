@@ -14,10 +14,10 @@ import { markFormat, reading, requireKnownFormat } from './store-format.js';
 const FOLDER = 'journal';
 /** `000123.jsonl` begins with entry 123. */
 const FILE = /^\d{6,}\.jsonl$/;
-/** A file that has grown beyond this takes no further entry. */
-const MAX_FILE_BYTES = 1024 * 1024;
+/** A file that has grown beyond this takes no further entry. The last one is read at each change, over a network too. */
+const MAX_FILE_BYTES = 256 * 1024;
 /** Files that are kept; the oldest goes first. */
-const MAX_FILES = 5;
+const MAX_FILES = 20;
 
 /** A step with what became of it. */
 export interface JournalledStep {
@@ -74,8 +74,11 @@ export class Journal {
   async read(): Promise<JournalContents> {
     const lines: { readonly place: string; readonly text: string; readonly isLast: boolean }[] = [];
     await requireKnownFormat(this.#folder);
-    for (const file of await this.#files()) {
-      const texts = linesOf(await this.#text(file));
+    const files = await this.#files();
+    // All at once: the way to a host may be long.
+    const contents = await Promise.all(files.map((file) => this.#text(file)));
+    for (const [at, file] of files.entries()) {
+      const texts = linesOf(contents[at] ?? '');
       for (const [index, text] of texts.entries()) {
         lines.push({ place: `${file}:${index + 1}`, text, isLast: index === texts.length - 1 });
       }

@@ -11,9 +11,9 @@ export interface Seen {
   readonly journalFiles: number;
 }
 
-/** Five files of a MiB, and an entry that is longer than the rest of the last. */
+/** Twenty files of 256 KiB, and an entry that is longer than the rest of the last. */
 const MAX_JOURNAL_BYTES = 6 * 1024 * 1024;
-const MAX_JOURNAL_FILES = 5;
+const MAX_JOURNAL_FILES = 20;
 /** Beyond what node takes for itself once it has run for a while. */
 const MAX_GROWTH_BYTES = 48 * 1024 * 1024;
 
