@@ -28,7 +28,10 @@ export async function cycle(
     for (let done = 1; done <= cycles; done++) {
       await remembered(host, apply);
       await remembered(host, { verb: 'revert', to: null });
-      if (isToBeSeen(done, cycles)) seen.push({ cycles: done, ...(await sizes(host)) });
+      if (!isToBeSeen(done, cycles)) continue;
+      seen.push({ cycles: done, ...(await sizes(host)) });
+      // Who waits sees that it goes on.
+      process.stderr.write(`${done} of ${cycles}\n`);
     }
   } finally {
     await host.port.close();
