@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, lstat, open, readdir, rmdir, unlink } from 'node:fs/promises';
+import { access, lstat, open, readdir, rm, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { XspliceError } from '../findings/index.js';
 import { flushFolder, isDraft, writeDurably } from './durable-file.js';
@@ -116,7 +116,8 @@ export function localFolder(
 
     async removeFolder(folder) {
       if (!(await trusted())) return;
-      await removeAll(join(root, folder));
+      // A link is removed, never followed.
+      await rm(join(root, folder), { recursive: true, force: true });
       await flushFolder(dirname(join(root, folder))).catch(absentIsNothing);
     },
 
@@ -149,13 +150,6 @@ async function appendDurably(path: string, text: string): Promise<void> {
     await file.close();
   }
   if (!isThere) await flushFolder(dirname(path));
-}
-
-/** Removes a folder whose files lie in it directly: nothing below a link is touched. */
-async function removeAll(folder: string): Promise<void> {
-  const names = await readdir(folder).catch(absentIsEmpty);
-  for (const name of names) await unlink(join(folder, name)).catch(absentIsNothing);
-  await rmdir(folder).catch(absentIsNothing);
 }
 
 /** The folder itself, or the nearest above it that is there. */

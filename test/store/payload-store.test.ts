@@ -134,6 +134,19 @@ test('what is removed is gone', async (t) => {
   assert.deepEqual(readdirSync(join(folder, 'payloads')), [hello.input.sha256]);
 });
 
+test('what somebody put beside a payload is removed with it, and nothing behind a link', async (t) => {
+  const { store, folder } = storeIn(t);
+  await store.add(unsigned(hello));
+  const place = join(folder, 'payloads', hello.input.sha256);
+  const other = join(temporaryFolder(t), 'kept');
+  mkdirSync(join(place, 'notes', 'old'), { recursive: true });
+  writeFileSync(other, 'text');
+  symlinkSync(other, join(place, 'notes', 'link'));
+  assert.deepEqual(await store.remove(() => true), [hello.input.sha256]);
+  assert.deepEqual(readdirSync(join(folder, 'payloads')), []);
+  assert.equal(readFileSync(other, 'utf8'), 'text');
+});
+
 test('a store of a newer version is refused, and stays as it is', async (t) => {
   const { store, folder } = storeIn(t);
   await store.add(unsigned(hello));
