@@ -40,6 +40,8 @@ export function planReturn(
   const wanted = [...target.applied, ...target.others];
   const unloads = reverted.payloads
     .filter(({ state, ...one }) => state !== 'APPLIED' && !wanted.some((two) => isSame(one, two)))
+    // The newest first: taken back, the oldest is uploaded first, and all lie where they were.
+    .reverse()
     .map((one) => stepFor('unload', one, 'was not loaded'));
   const cleared = applySteps(reverted, unloads);
   const again = target.applied.slice(kept);
