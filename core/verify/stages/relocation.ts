@@ -103,12 +103,17 @@ function applyRela(
   budget: { left: bigint },
 ): StageResult {
   const { entrySize } = rela.header;
+  // Since sections have one address, a table that is loaded itself is read where it was loaded.
+  const isOneAddress = loading.rules.has('buildIdFirst');
+  const table = isOneAddress ? contentsAddress(loading, rela) : rela.dataAddress;
   let fault: StageResult = 0;
   // The loop's counter is an unsigned int; the bound is a division of 64-bit values.
   for (let i = 0n; rela.header.size !== 0n && i < rela.header.size / entrySize; i++) {
     if (hasMaxFaults(loading)) break;
     if (budget.left-- === 0n) return refuseOverlap(loading, rela);
-    fault = applyEntry(loading, target, rela, { index: i, offset: i * entrySize }) || fault;
+    const offset = i * entrySize;
+    const at = { index: i, offset, address: wrap64(table + offset) };
+    fault = applyEntry(loading, target, rela, at) || fault;
   }
   return fault;
 }
@@ -117,15 +122,12 @@ function applyEntry(
   loading: Loading,
   target: LoadingSection,
   rela: LoadingSection,
-  at: { readonly index: bigint; readonly offset: bigint },
+  at: { readonly index: bigint; readonly offset: bigint; readonly address: bigint },
 ): StageResult {
-  const { memory, rules } = loading;
-  // Since sections have one address, a table that is loaded itself is read where it was loaded.
-  const table = rules.has('buildIdFirst') ? contentsAddress(loading, rela) : rela.dataAddress;
-  const entry = wrap64(table + at.offset);
-  const offset = memory.u64(entry);
-  const info = memory.u64(entry + 8n);
-  const addend = memory.u64(entry + 16n);
+  const { memory } = loading;
+  const offset = memory.u64(at.address);
+  const info = memory.u64(at.address + 8n);
+  const addend = memory.u64(at.address + 16n);
   const index = Number(info >> 32n);
   const symbol = loading.symbols[index];
   const bad = (
