@@ -1,5 +1,5 @@
-import { EXIT, finding, XspliceError } from '../../core/findings/index.js';
-import type { JournalContents } from '../../core/store/index.js';
+import { EXIT, XspliceError } from '../../core/findings/index.js';
+import { damagedFindings, type JournalContents } from '../../core/store/index.js';
 import { withExplanations } from '../explanations.js';
 import { MeantHost } from '../meant-host.js';
 import type { Session } from '../session.js';
@@ -14,16 +14,14 @@ export async function run(session: Session): Promise<number> {
   const host = new MeantHost(session);
   try {
     const journal = await host.journal();
-    const contents = await journal.read();
     const open = await host.open();
     const { spec } = open.port.host;
+    // Both at once: the way to a host may be long.
+    const [contents, tookBack] = await Promise.all([journal.read(), open.tookBack()]);
     const entries = entriesFor(contents, number);
-    const tookBack = await open.tookBack();
     const findings = [
       ...(tookBack === null ? [] : [tookBack.finding]),
-      ...contents.damaged.map((place) =>
-        finding('journal-damaged', { message: `${journal.path}/${place} is not what was written` }),
-      ),
+      ...damagedFindings(journal.path, contents.damaged),
     ];
     output.data(`${output.style.bold('Host')}     ${escapeText(spec)}`);
     const [only] = entries;

@@ -1,5 +1,6 @@
-import { EXIT, type Finding, finding } from '../../core/findings/index.js';
+import { EXIT, type Finding } from '../../core/findings/index.js';
 import {
+  damagedFindings,
   interruptedFinding,
   isSamePlace,
   leftovers,
@@ -49,9 +50,7 @@ export async function run(session: Session): Promise<number> {
     const findings: readonly Finding[] = [
       ...(tookBack === null ? [] : [tookBack.finding]),
       ...(open === null ? [] : [interruptedFinding(open, present.bootId, applied)]),
-      ...damaged.map((place) =>
-        finding('journal-damaged', { message: `${journal.path}/${place} is not what was written` }),
-      ),
+      ...damagedFindings(journal.path, damaged),
       ...status.policy.findings,
     ];
     const isAsWanted =

@@ -17,6 +17,7 @@ export {
 export type { JournalStep, LoadedState, Place, Who } from './journal-record.js';
 export { isSamePlace, isSameStack, isSameState, loadedState } from './loaded-state.js';
 export {
+  damagedFindings,
   entryToRecover,
   entryToUndo,
   interruptedFinding,

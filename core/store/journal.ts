@@ -60,8 +60,8 @@ export class Journal {
   #last = 0;
   /** The last entry, while it has not ended. */
   #unended: number | null = null;
-  /** When the last entry began that is not closed. */
-  #lastAt: string | null = null;
+  /** The last entry and when it began, while it is not closed. */
+  #unclosed: Pick<BeginRecord, 'entry' | 'at'> | null = null;
 
   constructor(folder: KeptFolder) {
     this.#folder = folder;
@@ -111,10 +111,10 @@ export class Journal {
     await this.#prepare();
     const entry = this.#last + 1;
     const { at, bootId, before: found } = record;
+    const last = this.#unclosed;
+    const isTakenBack = last !== null && tookBackSince !== null && last.at >= tookBackSince;
+    const over = this.#unended ?? (isTakenBack ? last.entry : null);
     // Closed without an entry behind it, it would be lost that it never ended: whatever is torn off, that cannot be.
-    const isTookBack =
-      tookBackSince !== null && this.#lastAt !== null && this.#lastAt >= tookBackSince;
-    const over = this.#unended ?? (isTookBack ? this.#last : null);
     const closed: readonly JournalRecord[] =
       over === null ? [] : [{ kind: 'closed', entry: over, at, bootId, found }];
     if (this.#file === null || this.#sizeBytes > MAX_FILE_BYTES) {
@@ -124,7 +124,7 @@ export class Journal {
     await this.write([{ kind: 'begin', entry, ...record }, ...closed]);
     this.#last = entry;
     this.#unended = entry;
-    this.#lastAt = at;
+    this.#unclosed = { entry, at };
     await this.#dropOld();
     return entry;
   }
@@ -162,7 +162,7 @@ export class Journal {
     const entries = entriesOf(records);
     const last = entries.at(-1);
     this.#unended = openEntry(entries)?.number ?? null;
-    this.#lastAt = last?.closed === null ? last.begin.at : null;
+    this.#unclosed = last?.closed === null ? last.begin : null;
     // A file in which nothing can be read still tells by its name that earlier ones are gone by.
     this.#last = Math.max(this.#last, Number.parseInt(file, 10) - 1, ...numbers);
   }

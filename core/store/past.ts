@@ -123,6 +123,13 @@ export function interruptedFinding(
   });
 }
 
+/** Says of lines of a journal that they are damaged. */
+export function damagedFindings(path: string, damaged: readonly string[]): readonly Finding[] {
+  return damaged.map((place) =>
+    finding('journal-damaged', { message: `${path}/${place} is not what was written` }),
+  );
+}
+
 /** Changes whose payloads are kept, so that they can be undone. */
 const KEPT_CHANGES = 20;
 
