@@ -109,7 +109,7 @@ export async function change(
   const { guard } = planned;
   if (expected !== undefined) requireSameSteps(expected, planned.plan);
   const isChange = changesSomething(planned.plan);
-  const recalled = isChange ? await filesOfUnloads(planned.plan, options) : [];
+  const recalled = await filesOfUnloads(planned.plan, options);
   const plan = isChange
     ? withHooksFirst(withFiles(planned.plan, recalled), snapshot, payloads, await copy())
     : planned.plan;

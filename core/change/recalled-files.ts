@@ -1,6 +1,7 @@
 import type { PayloadInput } from '../payload/index.js';
 import type { Plan, Step } from '../stack/index.js';
 import { type PolicyTerms, policyFindings } from './by-policy.js';
+import { inputOf } from './step-input.js';
 import type { Witness } from './witness.js';
 
 /** What knows files of payloads, and what they have to keep. */
@@ -22,7 +23,10 @@ export async function filesOfUnloads(
   if (witness === undefined || lacking.length === 0) return [];
   const kept = await witness.recall(lacking);
   return lacking.flatMap((step) => {
-    const [file, ...others] = kept.filter(({ planned }) => isOf(planned, step));
+    const { buildId } = step;
+    const [file, ...others] = kept.filter(
+      ({ planned }) => buildId !== null && planned.buildId === buildId,
+    );
     if (file === undefined || others.length > 0) return [];
     if (policy === undefined) return [file];
     const again: Step = { ...step, ...placeOf(file), action: 'upload' };
@@ -34,7 +38,7 @@ export async function filesOfUnloads(
 export function withFiles(plan: Plan, files: readonly PayloadInput[]): Plan {
   if (files.length === 0) return plan;
   const steps = plan.steps.map((step) => {
-    const file = lacksFile(step) ? files.find(({ planned }) => isOf(planned, step)) : undefined;
+    const file = lacksFile(step) ? inputOf(step, files) : undefined;
     return file === undefined ? step : { ...step, ...placeOf(file) };
   });
   return { ...plan, steps };
@@ -42,10 +46,6 @@ export function withFiles(plan: Plan, files: readonly PayloadInput[]): Plan {
 
 function lacksFile({ action, sha256 }: Step): boolean {
   return action === 'unload' && sha256 === undefined;
-}
-
-function isOf({ buildId }: PayloadInput['planned'], step: Step): boolean {
-  return buildId !== null && buildId === step.buildId;
 }
 
 function placeOf({ planned: { file, sha256 } }: PayloadInput): Pick<Step, 'file' | 'sha256'> {
